@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_GUEST_H
+#define CORE_GUEST_H
+
+#include "core/guest_ops.h"
+#include "lib/types.h"
+
+struct vcpu;
+struct domain;
+
+enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_EXEC };
+
+/* Why a walk failed, as a page fault of the guest would say it (APM vol. 2, 8.4.2). */
+struct guest_fault {
+	uint64_t gva;
+	uint32_t error_code;
+	bool non_canonical;	/* raise #GP instead */
+};
+
+/**
+ * Translate @gva of @v with the access rights of @paging; sets accessed and dirty bits.
+ * Return: 0 and *@gpa, -EFAULT and *@fault. @v is current or descheduled.
+ */
+int must_check guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+			  enum guest_access access, uint64_t *gpa, struct guest_fault *fault);
+
+/**
+ * Copy between the hypervisor and the current vCPU's virtual memory (hypercall arguments: access as
+ * supervisor, SMAP not applied). All or an error; a partial copy may have happened on error.
+ * Return: 0 or -EFAULT.
+ */
+int must_check guest_read(void *dst, uint64_t gva, size_t len);
+int must_check guest_write(uint64_t gva, const void *src, size_t len);
+int must_check guest_clear(uint64_t gva, size_t len);
+
+/* Typed forms for hypercall handles and pointers. */
+#define guest_read_ptr(dst, gva) guest_read((dst), (gva), sizeof(*(dst)))
+#define guest_write_ptr(gva, src) guest_write((gva), (src), sizeof(*(src)))
+/** Virtual address held in a XEN_GUEST_HANDLE (pointer form) or XEN_GUEST_HANDLE_64. */
+#define handle_gva(h) ((uint64_t)(uintptr_t)(h).p)
+
+/** Copy to or from guest-physical memory of any domain. Return: 0 or -EFAULT. */
+int must_check guest_read_phys(struct domain *d, void *dst, uint64_t gpa, size_t len);
+int must_check guest_write_phys(struct domain *d, uint64_t gpa, const void *src, size_t len);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_P2M_H
+#define CORE_P2M_H
+
+#include "arch/x86/mm/ptab.h"
+#include "lib/spinlock.h"
+#include "lib/types.h"
+
+struct domain;
+
+/* What a guest frame is backed by; kept in the software bits of the leaf. */
+enum p2m_type {
+	P2M_NONE = 0,
+	P2M_RAM,	/* the domain's own RAM: the leaf holds the frame's owner reference */
+	P2M_MMIO,	/* identity-mapped device memory (domain 0 only): no reference */
+	P2M_FOREIGN,	/* another domain's frame: holds a reference */
+	P2M_GRANT_RW,	/* granted frame: the reference is maptrack's */
+	P2M_GRANT_RO,
+	P2M_SPECIAL,	/* page of the hypervisor (shared info, grant table): holds a reference */
+};
+
+#define GFN_LIMIT (1ULL << (48 - 12))	/* guest physical addresses of 48 bits */
+
+struct p2m {
+	struct spinlock lock;
+	struct ptab table;	/* [p2m] */
+	uint64_t tlb_gen;	/* [p2m] for writes; bumped whenever a leaf loses rights */
+};
+
+int must_check p2m_init(struct domain *d);
+void p2m_fini(struct domain *d);
+
+/**
+ * Look up @gfn. Return: the frame, with *@type set and *@order the size of the leaf it lies in
+ * (may be NULL); INVALID_MFN and P2M_NONE when there is none. Context: takes the p2m lock; the
+ * answer may be stale at once unless the caller holds a reference or the lock.
+ */
+mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
+
+/**
+ * Look up @gfn and take a reference of the frame behind it. @write refuses read-only types.
+ * Return: 0 and *@mfn (drop with frame_put()), -EINVAL when nothing usable is there.
+ */
+int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
+
+/**
+ * Map 2^@order frames at @mfn to @gfn. What was there before is removed first, dropping the
+ * reference it held. Takes over the caller's references of the new frames (one per frame), as the
+ * type says. @order is 0, 9 or 18 and both numbers are aligned to it.
+ * Return: 0, -EINVAL, -ENOMEM (nothing changed). Context: not under any p2m lock. Flushes.
+ */
+int must_check p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order,
+		       enum p2m_type type);
+
+/**
+ * Remove the 4 KiB mapping at @gfn and drop the reference it held, after every CPU has forgotten
+ * it. @mfn, unless INVALID_MFN, must be what is mapped; @type, unless P2M_NONE, its type.
+ * Return: 0, -ENOENT, -EINVAL, -ENOMEM (a superpage could not be split).
+ */
+int must_check p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type);
+
+/** Remove everything, some leaves a call. Return: 0 when empty, -ERESTART to be called again. */
+int p2m_teardown(struct domain *d);
+
+/** Wait until no CPU runs @d's vCPUs with translations older than now. Not under locks of [p2m]. */
+void p2m_flush(struct domain *d);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IPC_EVTCHN_H
+#define IPC_EVTCHN_H
+
+#include "core/domain.h"
+#include "core/vcpu.h"
+
+extern const struct domain_part evtchn_part;
+
+/** EVTCHNOP_send on the sender's local @port. Return: 0, -EINVAL, -ESRCH. */
+int must_check evtchn_send(struct domain *d, uint32_t port);
+/** Raise a per-vCPU VIRQ. Any CPU, any locks below [evtchn]. */
+void evtchn_virq(struct vcpu *v, unsigned int virq);
+/** Raise a global VIRQ (DOM_EXC, CON_RING, CONSOLE…) at whoever bound it. */
+void evtchn_global_virq(unsigned int virq);
+/** An unbound port of @d that @remote may bind; @id 0 picks one. */
+int must_check evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
+int must_check evtchn_close(struct domain *d, uint32_t port);
+/** Close every port of @d (EVTCHNOP_reset, resume). */
+void evtchn_reset(struct domain *d);
+/** True when an unmasked event is pending for @v (its upcall is due). */
+bool evtchn_upcall_due(const struct vcpu *v);
+/** Pending bit of @port in @d (SCHEDOP_poll). */
+bool evtchn_port_pending(struct domain *d, uint32_t port);
+/** @v got a new vcpu_info page: whatever is pending must be seen again. */
+void evtchn_vcpu_info_moved(struct vcpu *v);
+/** Ports in use, for accounting. */
+unsigned int evtchn_count(struct domain *d);
+
+struct hypercall;
+long evtchn_hypercall(struct hypercall *hc);	/* __HYPERVISOR_event_channel_op */
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VDEV_VLAPIC_H
+#define VDEV_VLAPIC_H
+
+#include "core/vcpu.h"
+
+#define VLAPIC_DEFAULT_BASE 0xfee00000ULL
+
+/** @apic_id is what the guest sees in its ID register, CPUID and MADT. */
+int must_check vlapic_create(struct vcpu *v, uint32_t apic_id);
+void vlapic_destroy(struct vcpu *v);
+void vlapic_reset(struct vcpu *v);
+uint32_t vlapic_id(const struct vcpu *v);
+
+/** Raise @vector in the IRR of @v and kick it. Any CPU. */
+void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level);
+/** Highest deliverable vector above the processor priority, or -1. */
+int vlapic_pending(const struct vcpu *v);
+/** Any vector that would end a HLT (as vlapic_pending; for the scheduler). */
+bool vlapic_wakeup(const struct vcpu *v);
+/** The CPU has taken @vector: IRR to ISR. @v is current. */
+void vlapic_accept(struct vcpu *v, uint8_t vector);
+
+uint8_t vlapic_get_tpr(const struct vcpu *v);	/* bits 7:4 = CR8 */
+void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
+bool vlapic_x2apic(const struct vcpu *v);
+
+/** IA32_APIC_BASE and the x2APIC MSR range. Return: 0, -EINVAL for #GP. @v is current. */
+int must_check vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+int must_check vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+/** MMIO window. True when @gpa lies in @v's enabled xAPIC page. */
+bool vlapic_covers(const struct vcpu *v, uint64_t gpa);
+uint32_t vlapic_read(struct vcpu *v, uint32_t offset);
+void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value);
+
+/** Deliver an MSI-style message (address/data as the APIC bus sees it) to @d. */
+void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data);
+/** Deliver to destination @dest (logical or physical), @mode fixed/lowest/NMI/INIT/SIPI. */
+void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode, uint8_t vector,
+		    bool level);
+
+/* What the APIC asks of the room above; set once at boot by hvm/. */
+struct vlapic_hooks {
+	void (*nmi)(struct vcpu *v);
+	void (*init)(struct vcpu *v);
+	void (*sipi)(struct vcpu *v, uint8_t vector);
+	void (*eoi)(struct domain *d, uint8_t vector);	/* of a level-triggered vector */
+};
+void vlapic_set_hooks(const struct vlapic_hooks *hooks);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_CLOCK_H
+#define ARCH_X86_CPU_CLOCK_H
+
+#include "lib/types.h"
+
+/**
+ * The TSC's scale in pvclock form:
+ * ns = ((ticks << shift or >> -shift) * mul_frac) >> 32, ticks counted from tsc_base.
+ */
+struct clock_scale {
+	uint64_t tsc_base; /* the TSC at ns 0 */
+	uint32_t mul_frac;
+	int8_t shift;
+};
+
+extern struct clock_scale clock_scale;
+extern uint64_t clock_tsc_khz;
+
+/** Calibrate TSC and APIC timer against the PM timer or the PIT, and read the CMOS clock. */
+void clock_init(void);
+
+/** Nanoseconds since boot. Context: any CPU. */
+uint64_t now_ns(void);
+
+/** The TSC value @tsc as ns since boot. */
+uint64_t clock_tsc_to_ns(uint64_t tsc);
+
+/** Seconds since 1970 (UTC) at ns 0, as the CMOS clock had it. */
+uint64_t clock_boot_seconds(void);
+
+/** The scale for a clock of @khz; also used for guests. */
+void clock_scale_of_khz(uint64_t khz, uint32_t *mul_frac, int8_t *shift);
+
+/** @ticks scaled to ns. */
+uint64_t clock_scale_ticks(uint64_t ticks, uint32_t mul_frac, int8_t shift);
+
+/** Spin for @ns. Context: boot and panic only. */
+void delay_ns(uint64_t ns);
+
+#endif

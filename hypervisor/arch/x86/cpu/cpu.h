@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_CPU_H
+#define ARCH_X86_CPU_CPU_H
+
+#include "lib/types.h"
+#include "arch/x86/cpu/self.h"
+
+#define MAX_CPUS 64
+
+struct vcpu;
+struct timer;
+
+/** A physical CPU; lives at the foot of its stack. */
+struct cpu {
+	/*
+	 * Set before a guest is entered, cleared by assembly first thing after it was left: other
+	 * CPUs spin on it. Must stay first.
+	 */
+	volatile uint8_t in_guest;
+	volatile uint8_t online;
+	uint8_t reserved[2];
+	uint32_t id;		/* 0..nr_cpus-1; 0 is the boot CPU */
+	uint32_t apic_id;	/* of its local APIC */
+	uint32_t acpi_id;	/* MADT processor UID */
+	uint32_t softirq;	/* pending, by bit; atomic */
+	struct vcpu *current;	/* the vCPU it runs, or NULL when idle; its own CPU writes */
+	uint64_t stack_top;	/* initial rsp */
+	struct timer *timer_root; /* core/timer.c's */
+	uint64_t timer_armed;	/* ns the local APIC timer is set for, ~0 when not */
+	void *virt;		/* the virtualization backend's state of this CPU */
+	uint64_t nr_irqs, nr_kicks; /* counters for debug keys */
+};
+
+extern uint32_t nr_cpus;
+
+/** The CPU numbered @id (0..nr_cpus-1). */
+struct cpu *cpu_by_id(uint32_t id);
+
+static inline uint32_t cpu_id(void)
+{
+	return this_cpu()->id;
+}
+
+#define for_each_cpu(id) for ((id) = 0; (id) < nr_cpus; (id)++)
+
+/** Make @c CPU number @id and let it be counted. Context: boot CPU, before @c runs. */
+void cpu_register(struct cpu *c, uint32_t id, uint32_t apic_id, uint32_t acpi_id);
+
+/** Set up descriptor tables, control registers and features of the running CPU. */
+void cpu_init(void);
+
+/** Whether the running CPU's stack has overflowed. */
+bool cpu_stack_overflowed(void);
+
+/** The CPU's vendor and model strings; for the log. */
+void cpu_describe(char *buf, size_t size);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_CPUID_H
+#define ARCH_X86_CPU_CPUID_H
+
+#include "lib/types.h"
+
+struct cpuid {
+	uint32_t eax, ebx, ecx, edx;
+};
+
+/** The real CPU's answer to @leaf, @subleaf. Context: any. */
+static inline struct cpuid cpuid_raw(uint32_t leaf, uint32_t subleaf)
+{
+	struct cpuid r;
+
+	__asm__ volatile("cpuid"
+			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+			 : "a"(leaf), "c"(subleaf));
+	return r;
+}
+
+#endif

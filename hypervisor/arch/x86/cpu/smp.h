@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_SMP_H
+#define ARCH_X86_CPU_SMP_H
+
+#include "lib/types.h"
+
+/**
+ * Start every other CPU of the MADT, one after the other; each ends in ap_main().
+ * @trampoline: the address of a free page below 1 MiB. A CPU that doesn't answer is left out and
+ * logged. Context: boot CPU.
+ */
+void smp_boot_aps(paddr_t trampoline);
+
+/** Where a started CPU goes with its own stack and page tables; main.c's. */
+void __noreturn ap_main(void);
+
+/** Stop every other CPU for good (by NMI). Context: panic and reboot. */
+void smp_stop_others(void);
+
+/** The NMI handler's part: stops for good when smp_stop_others() asked for it. */
+void smp_nmi(void);
+
+#endif

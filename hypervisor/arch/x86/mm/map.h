@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_MM_MAP_H
+#define ARCH_X86_MM_MAP_H
+
+#include "lib/types.h"
+#include "arch/x86/mm/layout.h"
+
+struct boot_info;
+
+/* Hosted tests have their own copy of this file. */
+
+/** Where the direct map has @pa, which must be RAM the hypervisor knows. */
+static inline void *phys_to_virt(paddr_t pa)
+{
+	return (void *)(uintptr_t)(DIRECTMAP_START + pa);
+}
+
+/** The physical address of @va, of the direct map or of the image. */
+static inline paddr_t virt_to_phys(const void *va)
+{
+	uint64_t v = (uint64_t)(uintptr_t)va;
+
+	return v >= DIRECTMAP_START ? v - DIRECTMAP_START : v - IMAGE_BASE;
+}
+
+static inline void *mfn_to_virt(mfn_t mfn)
+{
+	return phys_to_virt(mfn_to_paddr(mfn));
+}
+
+static inline mfn_t virt_to_mfn(const void *va)
+{
+	return paddr_to_mfn(virt_to_phys(va));
+}
+
+struct frame;
+
+/** The frame table: indexed by frame number, mapped where there is RAM only. */
+static inline struct frame *frame_table(void)
+{
+	return (struct frame *)FRAMES_START;
+}
+
+/**
+ * Map @size bytes of device memory at @pa, uncached, for good.
+ * Return: the address that stands for @pa, or NULL when out of memory.
+ */
+volatile void *mmio_map(paddr_t pa, size_t size);
+
+/** As mmio_map(), write-back and read-only: for firmware tables outside RAM. */
+const void *firmware_map(paddr_t pa, size_t size);
+
+/**
+ * Build the final page tables: image (text read-only, data no-execute), direct map of all RAM and
+ * ACPI ranges, frame table; then use them. Pages come from boot_alloc_page().
+ */
+void map_init(const struct boot_info *info);
+
+/** Switch the running CPU to the final page tables. */
+void map_load(void);
+
+/** The root of the final page tables, for the trampoline. */
+paddr_t map_root(void);
+
+/** Map the page at @pa onto itself (executable) while CPUs are started, and take it away. */
+void map_identity(paddr_t pa, bool on);
+
+#endif

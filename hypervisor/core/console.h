@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_CONSOLE_H
+#define CORE_CONSOLE_H
+
+#include "lib/printf.h"
+#include "lib/types.h"
+
+#define CONSOLE_RING_SIZE 65536u
+
+/* Levels: put first in the format, as printk(LOG_ERR "..."). Without one a line is LOG_INFO. */
+#define LOG_ERR	  "<0>"
+#define LOG_WARN  "<1>"
+#define LOG_INFO  "<2>"
+#define LOG_DEBUG "<3>"
+
+/** Prepare the log ring and the first serial port (115200 8n1). Context: boot, first of all. */
+void console_init(void);
+
+/** Apply `loglevel=` and `console=none` of @cmdline. */
+void console_configure(const char *cmdline);
+
+/** Enable the receive interrupt, once the IO-APIC works. */
+void console_enable_input(void);
+
+/** Log a line to the ring and, by level, to the serial port. Context: any; takes its lock. */
+void printk(const char *fmt, ...) __printf(1, 2);
+void vprintk(const char *fmt, va_list ap) __printf(1, 0);
+
+/**
+ * Write @len bytes of domain @domid's console. Domain 0's go out raw, others line by line
+ * with their domid in front. Context: any.
+ */
+void console_write_guest(uint16_t domid, const char *buf, size_t len);
+
+/**
+ * Copy log bytes from the ring, from position *@index on when @incremental (older ones that
+ * were overwritten are skipped), else from the oldest.
+ * *@index becomes the position to go on from. Return: bytes copied, at most @size.
+ */
+uint32_t console_read_ring(char *buf, uint32_t size, bool incremental, uint32_t *index);
+
+/** Forget what is in the ring. */
+void console_clear_ring(void);
+
+/** The next byte typed on the serial port, or -1. Context: any. */
+int console_getc(void);
+
+/** Put a byte into the input as if typed. */
+void console_push_input(char c);
+
+/** @fn is called (from the receive interrupt) when input waits: raises VIRQ_CONSOLE. */
+void console_set_input_hook(void (*fn)(void));
+
+/** Call @fn when Ctrl-A three times and then the key @key are typed. */
+void console_register_key(char key, const char *what, void (*fn)(void));
+
+/** Do what @key does; false when nothing is registered for it. */
+bool console_handle_key(char key);
+
+/** From now on print without taking locks, at any level. Context: panic. */
+void console_force(void);
+
+#endif

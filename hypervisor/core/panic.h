@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_PANIC_H
+#define CORE_PANIC_H
+
+#include "lib/types.h"
+
+struct regs;
+
+/**
+ * Stop the host: other CPUs first, then the message and a backtrace, then wait `reboot=` seconds
+ * (0: stay) and reset. Context: any.
+ */
+void __noreturn panic(const char *fmt, ...) __printf(1, 2);
+
+/** As panic(), with the registers of the trap that led here. */
+void __noreturn panic_regs(const struct regs *regs, const char *fmt, ...) __printf(2, 3);
+
+/** Take `reboot=` from @cmdline; the default is 5 seconds. */
+void panic_configure(const char *cmdline);
+
+/** Log that an invariant does not hold, with a backtrace, and go on. */
+void warn_at(const char *file, int line, const char *what);
+
+#define WARN_ON(cond)                                            \
+	({                                                       \
+		bool warn_ = !!(cond);                           \
+		if (unlikely(warn_))                             \
+			warn_at(__FILE__, __LINE__, #cond);      \
+		warn_;                                           \
+	})
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_SOFTIRQ_H
+#define CORE_SOFTIRQ_H
+
+#include "lib/types.h"
+
+/* Work for a CPU, lowest number first. */
+enum softirq {
+	SOFTIRQ_TIMER,	 /* core/timer.c */
+	SOFTIRQ_GUEST_IRQ, /* domain 0's device interrupts */
+	SOFTIRQ_DOMAIN,	 /* domain teardown and other preemptible work */
+	SOFTIRQ_CONSOLE, /* input and debug keys */
+	SOFTIRQ_SCHED,	 /* pick another vCPU: the scheduler looks at it itself, see softirq_run() */
+	SOFTIRQ_NR,
+};
+
+/** Call @fn on the CPU that has @nr pending. Context of @fn: interrupts off, no locks held. */
+void softirq_register(enum softirq nr, void (*fn)(void));
+
+/** Make @nr pending on CPU @cpu and kick it when it isn't this one. Context: any. */
+void softirq_raise(uint32_t cpu, enum softirq nr);
+
+/** Whether this CPU has anything pending. */
+bool softirq_pending(void);
+
+/**
+ * Do what is pending on this CPU, SOFTIRQ_SCHED aside: that bit stays set for the scheduler when
+ * nobody registered it. Context: interrupts off, no locks held.
+ */
+void softirq_run(void);
+
+/** Clear bit @nr of this CPU. Return: whether it was set. */
+bool softirq_take(enum softirq nr);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_BITMAP_H
+#define LIB_BITMAP_H
+
+#include "lib/types.h"
+
+#define BITS_PER_LONG	 64u
+#define BITMAP_LONGS(n)	 (((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
+/** Declare @name as a bitmap of @n bits. */
+#define BITMAP(name, n)	 unsigned long name[BITMAP_LONGS(n)]
+
+/* Single bits; all atomic (sequentially consistent), so they may be shared between CPUs. */
+static inline bool bitmap_test(const unsigned long *map, unsigned int bit)
+{
+	return (__atomic_load_n(&map[bit / BITS_PER_LONG], __ATOMIC_RELAXED) >>
+		(bit % BITS_PER_LONG)) & 1;
+}
+
+static inline void bitmap_set(unsigned long *map, unsigned int bit)
+{
+	__atomic_fetch_or(&map[bit / BITS_PER_LONG], BIT(bit % BITS_PER_LONG), __ATOMIC_SEQ_CST);
+}
+
+static inline void bitmap_clear(unsigned long *map, unsigned int bit)
+{
+	__atomic_fetch_and(&map[bit / BITS_PER_LONG], ~BIT(bit % BITS_PER_LONG), __ATOMIC_SEQ_CST);
+}
+
+static inline bool bitmap_test_and_set(unsigned long *map, unsigned int bit)
+{
+	unsigned long m = BIT(bit % BITS_PER_LONG);
+
+	return (__atomic_fetch_or(&map[bit / BITS_PER_LONG], m, __ATOMIC_SEQ_CST) & m) != 0;
+}
+
+static inline bool bitmap_test_and_clear(unsigned long *map, unsigned int bit)
+{
+	unsigned long m = BIT(bit % BITS_PER_LONG);
+
+	return (__atomic_fetch_and(&map[bit / BITS_PER_LONG], ~m, __ATOMIC_SEQ_CST) & m) != 0;
+}
+
+/** The first set bit at or after @from. Return: its number, or @nbits when there is none. */
+unsigned int bitmap_find_next(const unsigned long *map, unsigned int nbits, unsigned int from);
+
+/** The first clear bit at or after @from. Return: its number, or @nbits when there is none. */
+unsigned int bitmap_find_next_zero(const unsigned long *map, unsigned int nbits, unsigned int from);
+
+static inline unsigned int bitmap_find_first(const unsigned long *map, unsigned int nbits)
+{
+	return bitmap_find_next(map, nbits, 0);
+}
+
+static inline unsigned int bitmap_find_first_zero(const unsigned long *map, unsigned int nbits)
+{
+	return bitmap_find_next_zero(map, nbits, 0);
+}
+
+/** How many of the first @nbits bits are set. */
+unsigned int bitmap_weight(const unsigned long *map, unsigned int nbits);
+
+#define bitmap_for_each(bit, map, nbits)                             \
+	for ((bit) = bitmap_find_first(map, nbits); (bit) < (nbits); \
+	     (bit) = bitmap_find_next(map, nbits, (bit) + 1))
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_PRINTF_H
+#define LIB_PRINTF_H
+
+#include <stdarg.h>
+
+#include "lib/types.h"
+
+/**
+ * Format into @buf of @size bytes, always terminated when @size > 0.
+ *
+ * Knows %d %i %u %x %X %o %c %s %p %% with the flags '-', '0', '#', '+', ' ', a width and a
+ * precision (or '*'), and the lengths hh h l ll z j t.
+ * Return: the length the whole text has, as C99's vsnprintf. Context: any.
+ */
+int format_va(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
+
+/* format_va() under the C library's names; libc's own in hosted tests. */
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
+int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef LIB_SPINLOCK_H
+#define LIB_SPINLOCK_H
+
+#include "lib/types.h"
+
+/**
+ * A ticket lock: waiters are served in order.
+ *
+ * The hypervisor runs with interrupts off, so there is no variant that saves the flag.
+ */
+struct spinlock {
+	uint16_t owner; /* the ticket being served */
+	uint16_t next;	/* the ticket the next comer gets */
+};
+
+#define SPINLOCK_INIT {0, 0}
+
+static inline void spin_init(struct spinlock *l)
+{
+	*l = (struct spinlock)SPINLOCK_INIT;
+}
+
+static inline void spin_lock(struct spinlock *l)
+{
+	uint16_t me = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
+
+	while (__atomic_load_n(&l->owner, __ATOMIC_ACQUIRE) != me)
+		__builtin_ia32_pause();
+}
+
+static inline void spin_unlock(struct spinlock *l)
+{
+	/* Only the holder writes owner: a plain read and a release store suffice. */
+	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
+}
+
+/** Take @l if it is free. Return: whether it was taken. */
+static inline must_check bool spin_trylock(struct spinlock *l)
+{
+	uint16_t me = __atomic_load_n(&l->owner, __ATOMIC_RELAXED);
+	uint16_t want = me;
+
+	return __atomic_compare_exchange_n(&l->next, &want, (uint16_t)(me + 1), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+/** Whether somebody holds @l; for assertions. */
+static inline bool spin_is_locked(const struct spinlock *l)
+{
+	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) !=
+	       __atomic_load_n(&l->next, __ATOMIC_RELAXED);
+}
+
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MM_BUDDY_H
+#define MM_BUDDY_H
+
+#include "lib/types.h"
+
+#define BUDDY_MAX_ORDER 18u /* 1 GiB */
+
+/* Flags of buddy_alloc(). */
+#define BUDDY_ZERO 1u /* contents must be zero */
+
+/**
+ * Take 2^@order frames, aligned to their size. Each has refs 1, owner FRAME_NONE, FRAME_USED.
+ *
+ * Without BUDDY_ZERO the contents are what their last user left: only for memory that is
+ * overwritten whole before anyone else can see it.
+ * Return: the first frame, or INVALID_MFN. Context: any; takes the buddy lock.
+ */
+mfn_t must_check buddy_alloc(unsigned int order, unsigned int flags);
+
+/** Free 2^@order frames at @mfn, whatever their references. Context: as buddy_alloc(). */
+void buddy_free(mfn_t mfn, unsigned int order);
+
+/**
+ * Take exactly the frames @mfn .. @mfn+@nr-1, which must all be free; state as buddy_alloc(), contents
+ * undefined. Return: 0, or -EBUSY with nothing changed.
+ */
+int must_check buddy_claim(mfn_t mfn, uint64_t nr);
+
+/** Whether @mfn is RAM inside a free block. */
+bool buddy_is_free(mfn_t mfn);
+
+/** Give the frames @start .. @start+@nr-1 to the allocator, dirty: at boot, or modules done with. */
+void buddy_add(mfn_t start, uint64_t nr);
+
+/** Frames that are free, and frames the allocator has ever been given. Context: any, no lock. */
+uint64_t buddy_free_pages(void);
+uint64_t buddy_total_pages(void);
+
+/** Zero one free block of at most 2 MiB. Return: whether there may be more. Context: idle. */
+bool buddy_scrub_some(void);
+
+/** Prepare the lists. Context: boot, once. */
+void buddy_init(void);
+
+#endif

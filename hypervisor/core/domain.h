@@ -121,12 +121,26 @@ void domain_uncharge_pages(struct domain *d, uint64_t nr);
  */
 int must_check domain_alloc_frames(struct domain *d, unsigned int order, mfn_t *mfn);
 
+/** As domain_alloc_frames(), but exactly the frames at @mfn, contents as they are (domain 0's 1:1 RAM).
+ * Return: 0, -ENOMEM, -EBUSY when one of them is not free. */
+int must_check domain_claim_frames(struct domain *d, mfn_t mfn, unsigned int order);
+
 /**
  * A zeroed page that the hypervisor shares with @d (shared info, grant tables): owned by @d for
  * references, not charged. Free with domain_free_special(), which drops the creator's reference.
  */
 void *domain_alloc_special(struct domain *d);
 void domain_free_special(void *page);
+
+/** The frame table's release hook: un-accounts a guest frame whose last reference has gone. */
+void domain_frame_released(uint16_t owner, mfn_t mfn);
+
+/** Who is told that a domain stopped or is gone (raises VIRQ_DOM_EXC); set once at boot. */
+void domain_set_dom_exc_hook(void (*fn)(void));
+/** Before the first domain, on the boot CPU. */
+void domain_init(void);
+/** vcpu_create()'s call of every part's vcpu_init; undoes them when one fails. */
+int must_check domain_vcpu_parts_init(struct vcpu *v);
 
 /** Domain 0, once it exists. */
 extern struct domain *hwdom;

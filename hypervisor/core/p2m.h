@@ -37,6 +37,15 @@ void p2m_fini(struct domain *d);
  */
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
 
+/** As p2m_lookup(), for a caller that holds d->p2m.lock. */
+mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order);
+
+/** Whether frames of @type are RAM that the direct map has (so not device memory, not absent). */
+static inline bool p2m_is_memory(enum p2m_type type)
+{
+	return type != P2M_NONE && type != P2M_MMIO;
+}
+
 /**
  * Look up @gfn and take a reference of the frame behind it. @write refuses read-only types.
  * Return: 0 and *@mfn (drop with frame_put()), -EINVAL when nothing usable is there.

@@ -7,14 +7,34 @@
 struct domain;
 struct vcpu;
 
+#define SCHED_DEFAULT_WEIGHT 256
+#define SCHED_MAX_WEIGHT 65535
+
 /** Before any vCPU exists, on the boot CPU. */
 void sched_init(void);
 /** This CPU's endless loop: run what is runnable, else halt. Context: interrupts off. */
 void sched_start(void) __attribute__((noreturn));
-/** Ask the CPU @v runs on to choose again. */
-void sched_set_affinity(struct vcpu *v, uint64_t hard);
-/** Weight (1-65535) and cap (percent of a CPU, 0 none). Return: 0, -EINVAL. */
-int must_check sched_set_params(struct domain *d, uint32_t weight, uint32_t cap);
+
+/* What vcpu.c and domain.c ask for. All take the run queue's lock; any CPU. */
+/** @v wants to run; queued unless held. No effect unless it was blocked (or down, with @from_down). */
+void sched_wake(struct vcpu *v, bool from_down);
+/** @v, current, stops wanting to run until sched_wake(): @state is VCPU_BLOCKED or VCPU_DOWN. */
+void sched_sleep(struct vcpu *v, unsigned int state);
+/** @v may not run now (a pause was counted): take it off the queue, wait until off its CPU. */
+void sched_hold(struct vcpu *v);
+/** As sched_hold() without waiting: it leaves at its next exit, forced now. */
+void sched_nudge(struct vcpu *v);
+/** A pause ended: queue @v again if nothing else holds it. */
+void sched_release(struct vcpu *v);
+/** True if @v is entered on some CPU at this moment. */
+bool sched_on_cpu(const struct vcpu *v);
+/** This CPU has been asked to choose again. */
+bool sched_resched_due(void);
+
+/** Bits of CPUs @v may run on. Return: 0, -EINVAL when no online CPU is among them. */
+int must_check sched_set_affinity(struct vcpu *v, uint64_t hard);
+/** Weight of @d's vCPUs (1-65535). Return: 0, -EINVAL. */
+int must_check sched_set_weight(struct domain *d, uint32_t weight);
 /** ns CPU @cpu has been idle since boot. */
 uint64_t sched_idle_time(uint32_t cpu);
 

@@ -70,6 +70,17 @@ struct vcpu {
 /** Make vCPU @id of @d, down. Return: 0, -EEXIST, -EINVAL, -ENOMEM. */
 int must_check vcpu_create(struct domain *d, unsigned int id, struct vcpu **out);
 
+/** Free @v, whose parts are gone; it never runs again. */
+void vcpu_destroy(struct vcpu *v);
+/** Drop the references every vCPU of a dying @d holds of its own frames (vcpu_info). */
+void vcpus_release_info(struct domain *d);
+
+/**
+ * Move @v's vcpu_info into the frame at @gfn, @offset (VCPUOP_register_vcpu_info, once a vCPU).
+ * Return: 0, -EINVAL (again, unaligned, crosses the page, no such frame).
+ */
+int must_check vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+
 /** The vCPU running on this CPU (never NULL in hypercall and exit handlers). */
 struct vcpu *vcpu_current(void);
 

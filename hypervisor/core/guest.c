@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Copying between the hypervisor and guest memory. A frame cannot leave a domain while its p2m lock is
+ * held, so each piece of at most a page is copied under that lock, through the direct map. */
+#include "core/guest.h"
+
+#include "arch/x86/mm/map.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+enum direction { FROM_GUEST, TO_GUEST, CLEAR_GUEST };
+
+static int copy_piece(struct domain *d, void *buf, uint64_t gpa, size_t len, enum direction dir)
+{
+	struct p2m *p2m = &d->p2m;
+	enum p2m_type type;
+	int rc = 0;
+	mfn_t mfn;
+	char *at;
+
+	spin_lock(&p2m->lock);
+	mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
+	if (!p2m_is_memory(type) || (dir != FROM_GUEST && type == P2M_GRANT_RO)) {
+		rc = -EFAULT;
+	} else {
+		at = (char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1));
+		if (dir == FROM_GUEST)
+			memcpy(buf, at, len);
+		else if (dir == TO_GUEST)
+			memcpy(at, buf, len);
+		else
+			memset(at, 0, len);
+	}
+	spin_unlock(&p2m->lock);
+	return rc;
+}
+
+static int copy_virt(void *buf, uint64_t gva, size_t len, enum direction dir)
+{
+	enum guest_access access = dir == FROM_GUEST ? GUEST_READ : GUEST_WRITE;
+	struct vcpu *v = vcpu_current();
+	struct guest_paging paging;
+	struct guest_fault fault;
+
+	if (!len)
+		return 0;
+	v->domain->ops->get_paging(v, &paging);
+	paging.cpl = 0;
+	paging.ac = true; /* privcmd passes user buffers: SMAP must not stop the copy */
+	while (len) {
+		size_t piece = min(len, PAGE_SIZE - (gva & (PAGE_SIZE - 1)));
+		uint64_t gpa;
+		int rc = guest_walk(v, &paging, gva, access, &gpa, &fault);
+
+		if (!rc)
+			rc = copy_piece(v->domain, buf, gpa, piece, dir);
+		if (rc)
+			return rc;
+		gva += piece;
+		len -= piece;
+		if (buf)
+			buf = (char *)buf + piece;
+	}
+	return 0;
+}
+
+int guest_read(void *dst, uint64_t gva, size_t len)
+{
+	return copy_virt(dst, gva, len, FROM_GUEST);
+}
+
+int guest_write(uint64_t gva, const void *src, size_t len)
+{
+	return copy_virt((void *)(uintptr_t)src, gva, len, TO_GUEST);
+}
+
+int guest_clear(uint64_t gva, size_t len)
+{
+	return copy_virt(NULL, gva, len, CLEAR_GUEST);
+}
+
+static int copy_phys(struct domain *d, char *buf, uint64_t gpa, size_t len, enum direction dir)
+{
+	while (len) {
+		size_t piece = min(len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
+		int rc = copy_piece(d, buf, gpa, piece, dir);
+
+		if (rc)
+			return rc;
+		gpa += piece;
+		buf += piece;
+		len -= piece;
+	}
+	return 0;
+}
+
+int guest_read_phys(struct domain *d, void *dst, uint64_t gpa, size_t len)
+{
+	return copy_phys(d, dst, gpa, len, FROM_GUEST);
+}
+
+int guest_write_phys(struct domain *d, uint64_t gpa, const void *src, size_t len)
+{
+	return copy_phys(d, (char *)(uintptr_t)src, gpa, len, TO_GUEST);
+}

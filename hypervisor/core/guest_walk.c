@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The walk of a guest's own page tables, for hypercall arguments and emulated instructions (APM
+ * vol. 2, ch. 5: four forms of paging; 5.6: protection; 5.6.6: SMAP). One loop serves all forms; a row
+ * per form says how many levels there are and how wide its entries.
+ */
+#include "arch/x86/mm/map.h"
+#include "core/domain.h"
+#include "core/guest.h"
+#include "core/vcpu.h"
+#include "lib/errno.h"
+
+#define CR0_WP (1ULL << 16)
+#define CR0_PG (1ULL << 31)
+#define CR4_PSE (1ULL << 4)
+#define CR4_PAE (1ULL << 5)
+#define CR4_SMEP (1ULL << 20)
+#define CR4_SMAP (1ULL << 21)
+#define EFER_LMA (1ULL << 10)
+#define EFER_NX (1ULL << 11)
+
+#define PTE_P (1ULL << 0)
+#define PTE_W (1ULL << 1)
+#define PTE_U (1ULL << 2)
+#define PTE_A (1ULL << 5)
+#define PTE_D (1ULL << 6)
+#define PTE_PS (1ULL << 7)
+#define PTE_NX (1ULL << 63)
+#define PTE_FRAME 0x000ffffffffff000ULL
+
+/* Page fault error code, APM vol. 2, 8.4.2. */
+#define PF_P 1u
+#define PF_W 2u
+#define PF_U 4u
+#define PF_I 16u
+
+struct form {
+	unsigned int levels;
+	unsigned int index_bits;
+	unsigned int entry_size;
+	unsigned int max_leaf_level;	/* highest level where PTE_PS makes a page, 1 = 4 KiB */
+};
+
+static const struct form form_legacy = { 2, 10, 4, 2 };
+static const struct form form_pae = { 3, 9, 8, 2 };
+static const struct form form_long = { 4, 9, 8, 3 };
+
+struct walk {
+	struct vcpu *v;
+	const struct guest_paging *paging;
+	const struct form *form;
+	enum guest_access access;
+	bool writable, user, no_execute;	/* rights of all levels so far */
+};
+
+static const struct form *form_of(const struct guest_paging *p)
+{
+	if (p->efer & EFER_LMA)
+		return &form_long;
+	return p->cr4 & CR4_PAE ? &form_pae : &form_legacy;
+}
+
+/* The entry's place in the direct map; the p2m lock must stay held while it is used. */
+static void *entry_at(struct domain *d, uint64_t gpa)
+{
+	enum p2m_type type;
+	mfn_t mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
+
+	if (type != P2M_RAM)
+		return NULL;
+	return (char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1));
+}
+
+/* Read an entry, marking it accessed (and dirty): the CPU's walk would, APM vol. 2, 5.4.2. */
+static bool read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
+{
+	struct domain *d = w->v->domain;
+	void *at;
+
+	spin_lock(&d->p2m.lock);
+	at = entry_at(d, gpa);
+	if (at)
+		*entry = w->form->entry_size == 8 ? __atomic_load_n((uint64_t *)at, __ATOMIC_RELAXED) :
+						    __atomic_load_n((uint32_t *)at, __ATOMIC_RELAXED);
+	spin_unlock(&d->p2m.lock);
+	return at != NULL;
+}
+
+static void mark_entry(struct walk *w, uint64_t gpa, uint64_t bits)
+{
+	struct domain *d = w->v->domain;
+	void *at;
+
+	spin_lock(&d->p2m.lock);
+	at = entry_at(d, gpa);
+	if (at)
+		__atomic_fetch_or((uint8_t *)at, (uint8_t)bits, __ATOMIC_RELAXED);
+	spin_unlock(&d->p2m.lock);
+}
+
+static bool allowed(const struct walk *w)
+{
+	const struct guest_paging *p = w->paging;
+	bool user_mode = p->cpl == 3;
+
+	if (user_mode && !w->user)
+		return false;
+	if (w->access == GUEST_WRITE && !w->writable && (user_mode || (p->cr0 & CR0_WP)))
+		return false;
+	if (w->access == GUEST_EXEC) {
+		if (w->no_execute && (p->efer & EFER_NX))
+			return false;
+		return user_mode || !w->user || !(p->cr4 & CR4_SMEP);
+	}
+	return user_mode || !w->user || !(p->cr4 & CR4_SMAP) || p->ac;
+}
+
+static int fail(const struct walk *w, uint64_t gva, bool present, struct guest_fault *fault)
+{
+	fault->gva = gva;
+	fault->non_canonical = false;
+	fault->error_code = (present ? PF_P : 0) | (w->access == GUEST_WRITE ? PF_W : 0) |
+			    (w->paging->cpl == 3 ? PF_U : 0);
+	if (w->access == GUEST_EXEC &&
+	    ((w->paging->efer & EFER_NX) || (w->paging->cr4 & CR4_SMEP)))
+		fault->error_code |= PF_I;
+	return -EFAULT;
+}
+
+static uint64_t root_of(const struct guest_paging *p, const struct form *form)
+{
+	if (form == &form_long)
+		return p->cr3 & PTE_FRAME;
+	return form == &form_pae ? p->cr3 & 0xffffffe0ULL : p->cr3 & 0xfffff000ULL;
+}
+
+/* Bits of an address below a leaf at @level. */
+static unsigned int leaf_shift(const struct form *form, unsigned int level)
+{
+	return PAGE_SHIFT + (level - 1) * form->index_bits;
+}
+
+static bool is_leaf(const struct walk *w, unsigned int level, uint64_t entry)
+{
+	if (level == 1)
+		return true;
+	if (level > w->form->max_leaf_level || !(entry & PTE_PS))
+		return false;
+	return w->form != &form_legacy || (w->paging->cr4 & CR4_PSE);
+}
+
+static uint64_t leaf_address(const struct walk *w, unsigned int level, uint64_t entry, uint64_t gva)
+{
+	uint64_t mask = (1ULL << leaf_shift(w->form, level)) - 1;
+	uint64_t base = entry & PTE_FRAME & ~mask;
+
+	if (w->form == &form_legacy && level == 2) /* PSE-36, APM vol. 2, 5.2.2 */
+		base = (entry & 0xffc00000ULL) | ((entry >> 13 & 0xff) << 32);
+	return base | (gva & mask);
+}
+
+static int walk_levels(struct walk *w, uint64_t gva, uint64_t *gpa, struct guest_fault *fault)
+{
+	const struct form *form = w->form;
+	uint64_t table = root_of(w->paging, form);
+
+	for (unsigned int level = form->levels;; level--) {
+		uint64_t index = gva >> leaf_shift(form, level) & ((1ULL << form->index_bits) - 1);
+		uint64_t at, entry, want = PTE_A;
+		bool pdpte = form == &form_pae && level == 3; /* has no rights and no A bit */
+
+		if (pdpte)
+			index &= 3;
+		at = table + index * form->entry_size;
+		if (!read_entry(w, at, &entry) || !(entry & PTE_P))
+			return fail(w, gva, false, fault);
+		if (!pdpte) {
+			w->writable &= !!(entry & PTE_W);
+			w->user &= !!(entry & PTE_U);
+			w->no_execute |= form->entry_size == 8 && (entry & PTE_NX);
+		}
+		if (is_leaf(w, level, entry)) {
+			if (!allowed(w))
+				return fail(w, gva, true, fault);
+			if (w->access == GUEST_WRITE)
+				want |= PTE_D;
+			if ((entry & want) != want)
+				mark_entry(w, at, want);
+			*gpa = leaf_address(w, level, entry, gva);
+			return 0;
+		}
+		if (!pdpte && !(entry & PTE_A))
+			mark_entry(w, at, PTE_A);
+		table = entry & PTE_FRAME;
+	}
+}
+
+int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+	       enum guest_access access, uint64_t *gpa, struct guest_fault *fault)
+{
+	struct walk w = {
+		.v = v,
+		.paging = paging,
+		.form = form_of(paging),
+		.access = access,
+		.writable = true,
+		.user = true,
+	};
+
+	if (!(paging->cr0 & CR0_PG)) {
+		*gpa = gva & 0xffffffffULL;
+		return 0;
+	}
+	if (w.form == &form_long) {
+		if ((uint64_t)((int64_t)(gva << 16) >> 16) != gva) {
+			fault->gva = gva;
+			fault->error_code = 0;
+			fault->non_canonical = true;
+			return -EFAULT;
+		}
+	} else {
+		gva &= 0xffffffffULL;
+	}
+	return walk_levels(&w, gva, gpa, fault);
+}

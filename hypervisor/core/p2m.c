@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Guest-physical to machine frames: a nested page table whose leaves say, in their software bits, what
+ * kind of frame they map and so whose reference they hold.
+ *
+ * A frame that loses its mapping is put back only after every CPU has forgotten the translation:
+ * change the leaf, bump tlb_gen, wait for CPUs that run the domain to leave guest mode, drop.
+ */
+#include "core/p2m.h"
+
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/idle.h"
+#include "core/domain.h"
+#include "core/vcpu.h"
+#include "lib/errno.h"
+#include "mm/buddy.h"
+#include "mm/frames.h"
+
+static mfn_t table_alloc(void *ctx)
+{
+	(void)ctx;
+	return buddy_alloc(0, BUDDY_ZERO);
+}
+
+static void table_free(void *ctx, mfn_t mfn)
+{
+	(void)ctx;
+	buddy_free(mfn, 0);
+}
+
+static uint64_t attr_of(enum p2m_type type)
+{
+	uint64_t attr = PT_R | PT_X | PT_TYPE(type);
+
+	if (type != P2M_GRANT_RO)
+		attr |= PT_W;
+	if (type == P2M_MMIO)
+		attr |= PT_UC;
+	return attr;
+}
+
+/* Whether a leaf of @type keeps a frame reference that goes with it (maptrack keeps a grant's). */
+static bool holds_reference(enum p2m_type type)
+{
+	return type == P2M_RAM || type == P2M_FOREIGN || type == P2M_SPECIAL;
+}
+
+int p2m_init(struct domain *d)
+{
+	spin_init(&d->p2m.lock);
+	d->p2m.tlb_gen = 1;
+	return ptab_init(&d->p2m.table, &ptab_npt, true, table_alloc, table_free, NULL);
+}
+
+void p2m_fini(struct domain *d)
+{
+	ptab_destroy(&d->p2m.table);
+}
+
+mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
+{
+	struct ptab_leaf leaf;
+
+	if (gfn.n >= GFN_LIMIT || ptab_lookup(&d->p2m.table, gfn.n, &leaf)) {
+		*type = P2M_NONE;
+		return INVALID_MFN;
+	}
+	*type = (enum p2m_type)PT_TYPE_OF(leaf.attr);
+	if (order)
+		*order = leaf.order;
+	return ptab_leaf_mfn(&leaf, gfn.n);
+}
+
+mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
+{
+	mfn_t mfn;
+
+	spin_lock(&d->p2m.lock);
+	mfn = p2m_lookup_locked(d, gfn, type, order);
+	spin_unlock(&d->p2m.lock);
+	return mfn;
+}
+
+int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
+{
+	enum p2m_type type;
+	int rc = 0;
+	mfn_t mfn;
+
+	spin_lock(&d->p2m.lock);
+	mfn = p2m_lookup_locked(d, gfn, &type, NULL);
+	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO))
+		rc = -EINVAL;
+	else
+		frame_get_held(mfn);
+	spin_unlock(&d->p2m.lock);
+	if (!rc)
+		*out = mfn;
+	return rc;
+}
+
+/* ---- forgetting ---- */
+
+static bool runs_guest(const struct cpu *c, const struct domain *d)
+{
+	const struct vcpu *v = READ_ONCE(c->current);
+
+	return c->in_guest && v && v->domain == d;
+}
+
+void p2m_flush(struct domain *d)
+{
+	uint64_t kicked = 0;
+	uint32_t i;
+
+	/* The generation is up already: whoever enters from now on flushes first. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for_each_cpu(i) {
+		if (i != cpu_id() && runs_guest(cpu_by_id(i), d)) {
+			apic_send_kick(cpu_by_id(i));
+			kicked |= 1ULL << i;
+		}
+	}
+	/* in_guest falls at the exit itself, whatever that CPU does next, so this cannot deadlock. */
+	for_each_cpu(i) {
+		while ((kicked >> i & 1) && runs_guest(cpu_by_id(i), d))
+			cpu_relax();
+	}
+}
+
+/* ---- changing ---- */
+
+/* The references of what lay at a range before, dropped once nobody can use them. */
+struct dropped {
+	mfn_t mfn;
+	uint64_t nr;
+};
+
+static void drop(struct domain *d, const struct dropped *old)
+{
+	if (!old->nr)
+		return;
+	p2m_flush(d);
+	for (uint64_t i = 0; i < old->nr; i++)
+		frame_put(mfn_add(old->mfn, i));
+}
+
+/* What must be dropped when @leaf's part that [@frame, + 2^@order) covers goes. */
+static void note_dropped(const struct ptab_leaf *leaf, uint64_t frame, unsigned int order,
+			 struct dropped *old)
+{
+	unsigned int part = min(order, leaf->order);
+
+	if (!holds_reference((enum p2m_type)PT_TYPE_OF(leaf->attr)))
+		return;
+	old->mfn = ptab_leaf_mfn(leaf, frame);
+	old->nr = 1ULL << part;
+}
+
+/*
+ * Replacing by a superpage is for empty ranges only (populate, domain 0's start), so what may lie there
+ * is one leaf at the most: -EEXIST otherwise.
+ */
+static int range_leaf(struct ptab *pt, uint64_t frame, unsigned int order, struct ptab_leaf *leaf,
+		      bool *present)
+{
+	*present = !ptab_lookup(pt, frame, leaf);
+	if (*present && leaf->order < order)
+		return -EEXIST;
+	for (uint64_t i = 1; !*present && i < 1ULL << order; i++) {
+		struct ptab_leaf other;
+
+		if (!ptab_lookup(pt, frame + i, &other))
+			return -EEXIST;
+	}
+	return 0;
+}
+
+int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+	struct dropped old = { .nr = 0 };
+	struct ptab_leaf leaf;
+	bool present;
+	int rc;
+
+	if (gfn.n >= GFN_LIMIT)
+		return -EINVAL;
+	spin_lock(&d->p2m.lock);
+	rc = range_leaf(&d->p2m.table, gfn.n, order, &leaf, &present);
+	if (!rc)
+		rc = ptab_map(&d->p2m.table, gfn.n, mfn, order, attr_of(type));
+	if (!rc && present) {
+		note_dropped(&leaf, gfn.n, order, &old);
+		d->p2m.tlb_gen++;
+	}
+	spin_unlock(&d->p2m.lock);
+	if (!rc && present && !old.nr)
+		p2m_flush(d);
+	drop(d, &old);
+	return rc;
+}
+
+int p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type want)
+{
+	struct dropped old = { .nr = 0 };
+	enum p2m_type type;
+	struct ptab_leaf leaf;
+	int rc;
+
+	if (gfn.n >= GFN_LIMIT)
+		return -EINVAL;
+	spin_lock(&d->p2m.lock);
+	rc = ptab_lookup(&d->p2m.table, gfn.n, &leaf);
+	if (!rc) {
+		type = (enum p2m_type)PT_TYPE_OF(leaf.attr);
+		if ((!mfn_eq(mfn, INVALID_MFN) && !mfn_eq(mfn, ptab_leaf_mfn(&leaf, gfn.n))) ||
+		    (want != P2M_NONE && want != type))
+			rc = -EINVAL;
+	}
+	if (!rc)
+		rc = ptab_unmap(&d->p2m.table, gfn.n, ORDER_4K);
+	if (!rc) {
+		note_dropped(&leaf, gfn.n, ORDER_4K, &old);
+		d->p2m.tlb_gen++;
+	}
+	spin_unlock(&d->p2m.lock);
+	if (!rc && !old.nr)
+		p2m_flush(d);
+	drop(d, &old);
+	return rc;
+}
+
+/* ---- the end ---- */
+
+#define TEARDOWN_BATCH 8192 /* frames between looks at the clock */
+
+struct teardown {
+	struct domain *d;
+	uint64_t frames;
+};
+
+static bool teardown_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *leaf)
+{
+	struct teardown *t = ctx;
+	struct dropped old = { .nr = 0 };
+
+	note_dropped(leaf, frame, leaf->order, &old);
+	BUG_ON(ptab_unmap(&t->d->p2m.table, frame, leaf->order));
+	for (uint64_t i = 0; i < old.nr; i++)
+		frame_put(mfn_add(old.mfn, i));
+	t->frames += old.nr + 1;
+	return t->frames < TEARDOWN_BATCH;
+}
+
+int p2m_teardown(struct domain *d)
+{
+	struct teardown t = { .d = d };
+	uint64_t pos = 0;
+	bool end;
+
+	/* No vCPU of a dying domain runs again, so there is no translation left to forget. */
+	spin_lock(&d->p2m.lock);
+	end = ptab_walk(&d->p2m.table, &pos, teardown_leaf, &t);
+	spin_unlock(&d->p2m.lock);
+	return end ? 0 : -ERESTART;
+}

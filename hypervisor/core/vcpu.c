@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+/* vCPUs: creation, blocking and waking, and the records they share with the guest. */
+#include "core/vcpu.h"
+
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/mm/map.h"
+#include "core/guest.h"
+#include "core/sched.h"
+#include "core/softirq.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+
+/* Where events of vCPUs go that have no room in shared_info and registered no page of their own. */
+static struct vcpu_info dummy_info;
+
+struct vcpu *vcpu_current(void)
+{
+	return this_cpu()->current;
+}
+
+static void init_sched_fields(struct vcpu *v)
+{
+	list_init(&v->run_link);
+	v->state = VCPU_DOWN;
+	v->cpu = v->id % nr_cpus;
+	v->affinity_hard = VCPU_ALL_CPUS;
+	v->affinity_soft = VCPU_ALL_CPUS;
+	v->runstate.state = RUNSTATE_offline;
+	v->runstate.state_entry_time = now_ns();
+}
+
+int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
+{
+	struct vcpu *v;
+	int rc;
+
+	if (id >= d->max_vcpus)
+		return -EINVAL;
+	if (d->vcpus[id])
+		return -EEXIST;
+	v = xzalloc(sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->domain = d;
+	v->id = id;
+	spin_init(&v->lock);
+	init_sched_fields(v);
+	v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
+	v->vcpu_info_mfn = INVALID_MFN;
+	rc = domain_vcpu_parts_init(v);
+	if (rc) {
+		xfree(v);
+		return rc;
+	}
+	vcpu_update_time(v);
+	__atomic_store_n(&d->vcpus[id], v, __ATOMIC_RELEASE);
+	*out = v;
+	return 0;
+}
+
+void vcpu_destroy(struct vcpu *v)
+{
+	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN))
+		frame_put(v->vcpu_info_mfn);
+	xfree(v);
+}
+
+/* ---- blocking and waking ---- */
+
+void vcpu_up(struct vcpu *v)
+{
+	sched_wake(v, true);
+}
+
+void vcpu_down(struct vcpu *v)
+{
+	sched_sleep(v, VCPU_DOWN);
+	domain_check_all_down(v->domain);
+}
+
+void vcpu_block(struct vcpu *v)
+{
+	sched_sleep(v, VCPU_BLOCKED);
+	if (v->domain->ops->wakeup_pending(v))
+		sched_wake(v, false);
+}
+
+void vcpu_yield(struct vcpu *v)
+{
+	(void)v;
+	softirq_raise(cpu_id(), SOFTIRQ_SCHED);
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+	sched_wake(v, false);
+}
+
+void vcpu_pause(struct vcpu *v)
+{
+	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
+	sched_hold(v);
+}
+
+void vcpu_unpause(struct vcpu *v)
+{
+	if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))
+		sched_release(v);
+}
+
+bool vcpu_must_leave(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+
+	return v->state != VCPU_RUNNING || v->pause_count || d->pause_count ||
+	       d->controller_paused || d->shutting_down || sched_resched_due();
+}
+
+/* ---- shared records ---- */
+
+void vcpu_update_time(struct vcpu *v)
+{
+	struct vcpu_time_info *t = &v->vcpu_info->time;
+	const struct clock_scale *scale = &clock_scale;
+
+	/* xen.h, vcpu_time_info: an odd version marks an update in progress. */
+	t->version = (t->version + 1) | 1;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	t->tsc_timestamp = scale->tsc_base;
+	t->system_time = 0;
+	t->tsc_to_system_mul = scale->mul_frac;
+	t->tsc_shift = scale->shift;
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	t->version++;
+}
+
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
+{
+	struct vcpu_info *old = v->vcpu_info, *new;
+	mfn_t mfn;
+	int rc;
+
+	if (offset > PAGE_SIZE - sizeof(*new) || offset % sizeof(uint64_t) ||
+	    !mfn_eq(v->vcpu_info_mfn, INVALID_MFN))
+		return -EINVAL;
+	rc = p2m_get_frame(v->domain, gfn, true, &mfn);
+	if (rc)
+		return rc;
+	new = (struct vcpu_info *)((char *)mfn_to_virt(mfn) + offset);
+	if (old == &dummy_info)
+		memset(new, 0, sizeof(*new));
+	else
+		memcpy(new, old, sizeof(*new));
+	v->vcpu_info_mfn = mfn;
+	__atomic_store_n(&v->vcpu_info, new, __ATOMIC_RELEASE);
+	vcpu_update_time(v);
+	return 0;
+}
+
+void vcpus_release_info(struct domain *d)
+{
+	struct vcpu *v;
+
+	for_each_vcpu(d, v) {
+		mfn_t mfn = v->vcpu_info_mfn;
+
+		v->vcpu_info = &dummy_info;
+		v->vcpu_info_mfn = INVALID_MFN;
+		if (!mfn_eq(mfn, INVALID_MFN))
+			frame_put(mfn);
+	}
+}
+
+void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
+{
+	uint64_t now = now_ns();
+
+	*info = v->runstate;
+	if (now > info->state_entry_time)
+		info->time[info->state] += now - info->state_entry_time;
+}
+
+void vcpu_update_runstate(struct vcpu *v)
+{
+	struct vcpu_runstate_info info = v->runstate;
+	uint64_t gva = v->runstate_gva;
+
+	if (!gva)
+		return;
+	/* vcpu.h, XEN_RUNSTATE_UPDATE: a reader retries while bit 63 of the entry time is set. */
+	if (v->runstate_flag) {
+		uint64_t entry = info.state_entry_time | XEN_RUNSTATE_UPDATE;
+
+		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time),
+				&entry, sizeof(entry)))
+			return;
+		info.state_entry_time |= XEN_RUNSTATE_UPDATE;
+	}
+	if (guest_write(gva, &info, sizeof(info)))
+		return;
+	if (v->runstate_flag) {
+		info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time),
+				&info.state_entry_time, sizeof(info.state_entry_time)))
+			return;
+	}
+}

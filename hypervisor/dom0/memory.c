@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Domain 0's memory: host RAM from the bottom up, each frame at its own number, so that devices reach
+ * it with no IOMMU. Its map is the host's, with RAM it did not get marked unusable: nothing, neither a
+ * BAR nor hot-plugged memory, may ever land there.
+ */
+#include "dom0/dom0.h"
+
+#include "core/console.h"
+#include "core/panic.h"
+#include "lib/errno.h"
+#include "mm/buddy.h"
+#include "mm/frames.h"
+
+static void add_range(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type)
+{
+	struct e820_range *last = l->nr_e820 ? &l->e820[l->nr_e820 - 1] : NULL;
+
+	if (!size)
+		return;
+	if (last && last->type == type && last->addr + last->size == addr) {
+		last->size += size;
+		return;
+	}
+	if (l->nr_e820 == BOOT_MAX_E820)
+		panic("domain 0's memory map has more than %u ranges", BOOT_MAX_E820);
+	l->e820[l->nr_e820++] = (struct e820_range){ addr, size, type };
+}
+
+/* Claim and map one block; false when a frame of it is not free. */
+static bool take(struct domain *d, uint64_t frame, unsigned int order)
+{
+	int rc;
+
+	if (domain_claim_frames(d, mfn_of(frame), order))
+		return false;
+	rc = p2m_map(d, gfn_of(frame), mfn_of(frame), order, P2M_RAM);
+	if (rc)
+		panic("no memory for domain 0's page tables");
+	return true;
+}
+
+/* One range of host RAM: as much of it as is free and still wanted becomes domain 0's. */
+static void take_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint64_t *wanted)
+{
+	while (start < end) {
+		unsigned int order = ORDER_4K;
+		bool mine = false;
+
+		if (!(start & ((1ULL << ORDER_2M) - 1)) && end - start >= 1ULL << ORDER_2M &&
+		    *wanted >= 1ULL << ORDER_2M) {
+			mine = take(l->d, start, ORDER_2M);
+			if (mine)
+				order = ORDER_2M;
+		}
+		if (!mine && *wanted)
+			mine = take(l->d, start, ORDER_4K);
+		if (!mine && !*wanted) {
+			add_range(l, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, E820_BAD);
+			return;
+		}
+		add_range(l, start << PAGE_SHIFT, PAGE_SIZE << order, mine ? E820_RAM : E820_BAD);
+		if (mine)
+			*wanted -= 1ULL << order;
+		start += 1ULL << order;
+	}
+}
+
+/* The largest run of RAM below 4 GiB is where modules and tables of domain 0 go, from its top down. */
+static void choose_reserve(struct dom0_layout *l)
+{
+	for (unsigned int i = 0; i < l->nr_e820; i++) {
+		const struct e820_range *r = &l->e820[i];
+
+		if (r->type == E820_RAM && r->addr + r->size <= GIB(4) &&
+		    r->size > l->free_end - l->free_start) {
+			l->free_start = r->addr;
+			l->free_end = r->addr + r->size;
+		}
+	}
+}
+
+void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t bytes)
+{
+	uint64_t wanted = bytes >> PAGE_SHIFT;
+
+	l->d->max_pages = wanted;
+	for (uint32_t i = 0; i < info->nr_e820; i++) {
+		const struct boot_e820 *r = &info->e820[i];
+
+		if (r->type == E820_RAM)
+			take_range(l, r->addr >> PAGE_SHIFT, (r->addr + r->size) >> PAGE_SHIFT, &wanted);
+		else
+			add_range(l, r->addr, r->size, r->type);
+	}
+	choose_reserve(l);
+}
+
+uint64_t dom0_reserve(struct dom0_layout *l, uint64_t size)
+{
+	size = ALIGN_UP(size, PAGE_SIZE);
+	if (size > l->free_end - l->free_start)
+		return 0;
+	l->free_end -= size;
+	return l->free_end;
+}
+
+void dom0_set_type(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type)
+{
+	struct e820_range old[BOOT_MAX_E820];
+	unsigned int nr = l->nr_e820;
+
+	for (unsigned int i = 0; i < nr; i++)
+		old[i] = l->e820[i];
+	l->nr_e820 = 0;
+	for (unsigned int i = 0; i < nr; i++) {
+		uint64_t start = old[i].addr, end = start + old[i].size;
+
+		if (addr < start || addr + size > end) {
+			add_range(l, start, end - start, old[i].type);
+			continue;
+		}
+		add_range(l, start, addr - start, old[i].type);
+		add_range(l, addr, size, type);
+		add_range(l, addr + size, end - addr - size, old[i].type);
+	}
+}

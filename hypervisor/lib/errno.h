@@ -98,7 +98,7 @@
 #define EBADMSG	      XEN_EBADMSG
 #define EOVERFLOW     XEN_EOVERFLOW
 #define EILSEQ	      XEN_EILSEQ
-#define ERESTART      XEN_ERESTART
+#define ERESTART      85 /* internal to Xen's header: not defined for tools */
 #define ENOTSOCK      XEN_ENOTSOCK
 #define EMSGSIZE      XEN_EMSGSIZE
 #define EOPNOTSUPP    XEN_EOPNOTSUPP

@@ -24,9 +24,9 @@
 struct domain *hwdom;
 
 static struct spinlock list_lock = SPINLOCK_INIT;
-static struct list domains = LIST_INIT(domains);	/* [list_lock] ascending by id */
-static struct list reapable = LIST_INIT(reapable);	/* [list_lock] no references left */
-static domid_t last_id;					/* [list_lock] ids are not reused at once */
+static struct list domains = LIST_INIT(domains);   /* [list_lock] ascending by id */
+static struct list reapable = LIST_INIT(reapable); /* [list_lock] no references left */
+static domid_t last_id;                            /* [list_lock] ids are not reused at once */
 
 #define MAX_PARTS 8
 static const struct domain_part *parts[MAX_PARTS];
@@ -466,8 +466,8 @@ void domain_check_all_down(struct domain *d)
 /* ---- memory accounting ---- */
 
 /* What a frame owned by a domain counts as; kept in its frame's `order`. */
-#define FRAME_TAG_GUEST 1	/* charged to the owner */
-#define FRAME_TAG_SPECIAL 2	/* the hypervisor's, shared with the owner */
+#define FRAME_TAG_GUEST   1 /* charged to the owner */
+#define FRAME_TAG_SPECIAL 2 /* the hypervisor's, shared with the owner */
 
 static void frames_give(mfn_t mfn, unsigned int order, domid_t owner, uint8_t tag)
 {

@@ -10,11 +10,11 @@
 #include "lib/types.h"
 
 #define DOMAIN_MAX_VCPUS 128
-#define DOMID_NONE 0xffff
+#define DOMID_NONE       0xffff
 
-struct evtchn_domain;	/* ipc/evtchn */
-struct gnttab;		/* ipc/gnttab */
-struct hvm_domain;	/* hvm/ */
+struct evtchn_domain; /* ipc/evtchn */
+struct gnttab;        /* ipc/gnttab */
+struct hvm_domain;    /* hvm/ */
 struct e820_range {
 	uint64_t addr;
 	uint64_t size;
@@ -26,44 +26,44 @@ struct e820_range {
  * [c] constant once created.
  */
 struct domain {
-	domid_t id;			/* [c] */
-	bool is_hwdom;			/* [c] domain 0: owns the hardware, may control others */
-	bool dying;			/* [d] destruction has begun; no new resources */
-	bool dead;			/* [d] torn down; only references keep the structure */
-	bool shutting_down;		/* [d] */
-	bool shut_down;			/* [d] every vCPU has stopped */
-	uint8_t shutdown_code;		/* [d] SHUTDOWN_* */
-	uint8_t handle[16];		/* [d] the toolstack's UUID */
-	uint32_t refs;			/* [a] see domain_get() */
-	struct list link;		/* [L] by ascending id */
+	domid_t id;            /* [c] */
+	bool is_hwdom;         /* [c] domain 0: owns the hardware, may control others */
+	bool dying;            /* [d] destruction has begun; no new resources */
+	bool dead;             /* [d] torn down; only references keep the structure */
+	bool shutting_down;    /* [d] */
+	bool shut_down;        /* [d] every vCPU has stopped */
+	uint8_t shutdown_code; /* [d] SHUTDOWN_* */
+	uint8_t handle[16];    /* [d] the toolstack's UUID */
+	uint32_t refs;         /* [a] see domain_get() */
+	struct list link;      /* [L] by ascending id */
 	struct spinlock lock;
 
-	const struct guest_ops *ops;	/* [c] */
-	unsigned int max_vcpus;		/* [c] */
-	struct vcpu **vcpus;		/* [c] array of max_vcpus; entries appear under [d] */
-	uint32_t pause_count;		/* [a] hypervisor's own pauses */
-	bool controller_paused;		/* [d] domctl pausedomain */
-	bool launched;			/* [d] has been unpaused once */
+	const struct guest_ops *ops; /* [c] */
+	unsigned int max_vcpus;      /* [c] */
+	struct vcpu **vcpus;         /* [c] array of max_vcpus; entries appear under [d] */
+	uint32_t pause_count;        /* [a] hypervisor's own pauses */
+	bool controller_paused;      /* [d] domctl pausedomain */
+	bool launched;               /* [d] has been unpaused once */
 
-	uint64_t tot_pages;		/* [a] frames owned, each holding no reference of @refs */
-	uint64_t max_pages;		/* [d] */
-	uint64_t claimed_pages;		/* [d] */
+	uint64_t tot_pages;     /* [a] frames owned, each holding no reference of @refs */
+	uint64_t max_pages;     /* [d] */
+	uint64_t claimed_pages; /* [d] */
 	struct p2m p2m;
-	struct e820_range *e820;	/* [d] XENMEM_set_memory_map, or the hardware domain's map */
-	unsigned int nr_e820;		/* [d] */
+	struct e820_range *e820; /* [d] XENMEM_set_memory_map, or the hardware domain's map */
+	unsigned int nr_e820;    /* [d] */
 
-	struct shared_info *shared_info;	/* [c] a page owned by the domain, FRAME kind special */
-	uint64_t hvm_params[HVM_NR_PARAMS];	/* [d] */
+	struct shared_info *shared_info;    /* [c] a page owned by the domain, FRAME kind special */
+	uint64_t hvm_params[HVM_NR_PARAMS]; /* [d] */
 
 	struct evtchn_domain *evtchn;
 	struct gnttab *gnttab;
 	struct hvm_domain *hvm;
 
-	uint32_t weight;		/* [d] scheduler; 256 is the default */
-	uint32_t cap;			/* [d] percent of one CPU, 0 = none */
-	int64_t time_offset_s;		/* [d] */
-	uint64_t created_ns;		/* [c] */
-	char crash_reason[96];		/* [d] words, when shutdown_code is crash */
+	uint32_t weight;       /* [d] scheduler; 256 is the default */
+	uint32_t cap;          /* [d] percent of one CPU, 0 = none */
+	int64_t time_offset_s; /* [d] */
+	uint64_t created_ns;   /* [c] */
+	char crash_reason[96]; /* [d] words, when shutdown_code is crash */
 };
 
 /** Give domain_create() the rooms that hang state on domains, in init order. Once, at boot. */
@@ -148,8 +148,8 @@ extern struct domain *hwdom;
 /** Walk all domains under the list lock; @fn must not block. */
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
-#define for_each_vcpu(d, v)                                                                        \
-	for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++)                              \
+#define for_each_vcpu(d, v)                                           \
+	for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++) \
 		if (((v) = __atomic_load_n(&(d)->vcpus[i_##v], __ATOMIC_ACQUIRE)) != NULL)
 
 #endif

@@ -14,7 +14,7 @@ enum guest_access { GUEST_READ, GUEST_WRITE, GUEST_EXEC };
 struct guest_fault {
 	uint64_t gva;
 	uint32_t error_code;
-	bool non_canonical;	/* raise #GP instead */
+	bool non_canonical; /* raise #GP instead */
 };
 
 /**
@@ -34,10 +34,10 @@ int must_check guest_write(uint64_t gva, const void *src, size_t len);
 int must_check guest_clear(uint64_t gva, size_t len);
 
 /* Typed forms for hypercall handles and pointers. */
-#define guest_read_ptr(dst, gva) guest_read((dst), (gva), sizeof(*(dst)))
+#define guest_read_ptr(dst, gva)  guest_read((dst), (gva), sizeof(*(dst)))
 #define guest_write_ptr(gva, src) guest_write((gva), (src), sizeof(*(src)))
 /** Virtual address held in a XEN_GUEST_HANDLE (pointer form) or XEN_GUEST_HANDLE_64. */
-#define handle_gva(h) ((uint64_t)(uintptr_t)(h).p)
+#define handle_gva(h)             ((uint64_t)(uintptr_t)(h).p)
 
 /** Copy to or from guest-physical memory of any domain. Return: 0 or -EFAULT. */
 int must_check guest_read_phys(struct domain *d, void *dst, uint64_t gpa, size_t len);

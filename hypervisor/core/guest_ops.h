@@ -15,7 +15,7 @@ struct guest_paging {
 	uint64_t cr4;
 	uint64_t efer;
 	uint8_t cpl;
-	bool ac;	/* RFLAGS.AC: suspends SMAP */
+	bool ac; /* RFLAGS.AC: suspends SMAP */
 };
 
 /**

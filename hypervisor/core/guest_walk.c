@@ -10,22 +10,22 @@
 #include "core/vcpu.h"
 #include "lib/errno.h"
 
-#define CR0_WP (1ULL << 16)
-#define CR0_PG (1ULL << 31)
-#define CR4_PSE (1ULL << 4)
-#define CR4_PAE (1ULL << 5)
+#define CR0_WP   (1ULL << 16)
+#define CR0_PG   (1ULL << 31)
+#define CR4_PSE  (1ULL << 4)
+#define CR4_PAE  (1ULL << 5)
 #define CR4_SMEP (1ULL << 20)
 #define CR4_SMAP (1ULL << 21)
 #define EFER_LMA (1ULL << 10)
-#define EFER_NX (1ULL << 11)
+#define EFER_NX  (1ULL << 11)
 
-#define PTE_P (1ULL << 0)
-#define PTE_W (1ULL << 1)
-#define PTE_U (1ULL << 2)
-#define PTE_A (1ULL << 5)
-#define PTE_D (1ULL << 6)
-#define PTE_PS (1ULL << 7)
-#define PTE_NX (1ULL << 63)
+#define PTE_P     (1ULL << 0)
+#define PTE_W     (1ULL << 1)
+#define PTE_U     (1ULL << 2)
+#define PTE_A     (1ULL << 5)
+#define PTE_D     (1ULL << 6)
+#define PTE_PS    (1ULL << 7)
+#define PTE_NX    (1ULL << 63)
 #define PTE_FRAME 0x000ffffffffff000ULL
 
 /* Page fault error code, APM vol. 2, 8.4.2. */
@@ -38,19 +38,19 @@ struct form {
 	unsigned int levels;
 	unsigned int index_bits;
 	unsigned int entry_size;
-	unsigned int max_leaf_level;	/* highest level where PTE_PS makes a page, 1 = 4 KiB */
+	unsigned int max_leaf_level; /* highest level where PTE_PS makes a page, 1 = 4 KiB */
 };
 
-static const struct form form_legacy = { 2, 10, 4, 2 };
-static const struct form form_pae = { 3, 9, 8, 2 };
-static const struct form form_long = { 4, 9, 8, 3 };
+static const struct form form_legacy = {2, 10, 4, 2};
+static const struct form form_pae = {3, 9, 8, 2};
+static const struct form form_long = {4, 9, 8, 3};
 
 struct walk {
 	struct vcpu *v;
 	const struct guest_paging *paging;
 	const struct form *form;
 	enum guest_access access;
-	bool writable, user, no_execute;	/* rights of all levels so far */
+	bool writable, user, no_execute; /* rights of all levels so far */
 };
 
 static const struct form *form_of(const struct guest_paging *p)
@@ -80,8 +80,9 @@ static bool read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
 	spin_lock(&d->p2m.lock);
 	at = entry_at(d, gpa);
 	if (at)
-		*entry = w->form->entry_size == 8 ? __atomic_load_n((uint64_t *)at, __ATOMIC_RELAXED) :
-						    __atomic_load_n((uint32_t *)at, __ATOMIC_RELAXED);
+		*entry = w->form->entry_size == 8 ?
+				 __atomic_load_n((uint64_t *)at, __ATOMIC_RELAXED) :
+				 __atomic_load_n((uint32_t *)at, __ATOMIC_RELAXED);
 	spin_unlock(&d->p2m.lock);
 	return at != NULL;
 }
@@ -121,8 +122,7 @@ static int fail(const struct walk *w, uint64_t gva, bool present, struct guest_f
 	fault->non_canonical = false;
 	fault->error_code = (present ? PF_P : 0) | (w->access == GUEST_WRITE ? PF_W : 0) |
 			    (w->paging->cpl == 3 ? PF_U : 0);
-	if (w->access == GUEST_EXEC &&
-	    ((w->paging->efer & EFER_NX) || (w->paging->cr4 & CR4_SMEP)))
+	if (w->access == GUEST_EXEC && ((w->paging->efer & EFER_NX) || (w->paging->cr4 & CR4_SMEP)))
 		fault->error_code |= PF_I;
 	return -EFAULT;
 }

@@ -9,7 +9,7 @@ struct vcpu;
 /* One hypercall in flight. A handler that is preempted edits @arg and returns -ERESTART: the guest
  * then issues the same call again with them. */
 struct hypercall {
-	struct vcpu *v;		/* the caller, current */
+	struct vcpu *v; /* the caller, current */
 	uint64_t nr;
 	uint64_t arg[6];
 	bool in_multicall;

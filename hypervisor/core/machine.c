@@ -18,7 +18,6 @@ void machine_shutdown_by_hwdom(uint8_t code)
 		printk("Domain 0 rebooted: restarting the machine\n");
 		smp_stop_others();
 		machine_reboot();
-	default:
-		panic("Domain 0 crashed (shutdown code %u)", code);
+	default: panic("Domain 0 crashed (shutdown code %u)", code);
 	}
 }

@@ -179,7 +179,7 @@ static int range_leaf(struct ptab *pt, uint64_t frame, unsigned int order, struc
 
 int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
-	struct dropped old = { .nr = 0 };
+	struct dropped old = {.nr = 0};
 	struct ptab_leaf leaf;
 	bool present;
 	int rc;
@@ -203,7 +203,7 @@ int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 
 int p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type want)
 {
-	struct dropped old = { .nr = 0 };
+	struct dropped old = {.nr = 0};
 	enum p2m_type type;
 	struct ptab_leaf leaf;
 	int rc;
@@ -243,7 +243,7 @@ struct teardown {
 static bool teardown_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *leaf)
 {
 	struct teardown *t = ctx;
-	struct dropped old = { .nr = 0 };
+	struct dropped old = {.nr = 0};
 
 	note_dropped(leaf, frame, leaf->order, &old);
 	BUG_ON(ptab_unmap(&t->d->p2m.table, frame, leaf->order));
@@ -255,7 +255,7 @@ static bool teardown_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *lea
 
 int p2m_teardown(struct domain *d)
 {
-	struct teardown t = { .d = d };
+	struct teardown t = {.d = d};
 	uint64_t pos = 0;
 	bool end;
 

@@ -11,20 +11,20 @@ struct domain;
 /* What a guest frame is backed by; kept in the software bits of the leaf. */
 enum p2m_type {
 	P2M_NONE = 0,
-	P2M_RAM,	/* the domain's own RAM: the leaf holds the frame's owner reference */
-	P2M_MMIO,	/* identity-mapped device memory (domain 0 only): no reference */
-	P2M_FOREIGN,	/* another domain's frame: holds a reference */
-	P2M_GRANT_RW,	/* granted frame: the reference is maptrack's */
+	P2M_RAM,      /* the domain's own RAM: the leaf holds the frame's owner reference */
+	P2M_MMIO,     /* identity-mapped device memory (domain 0 only): no reference */
+	P2M_FOREIGN,  /* another domain's frame: holds a reference */
+	P2M_GRANT_RW, /* granted frame: the reference is maptrack's */
 	P2M_GRANT_RO,
-	P2M_SPECIAL,	/* page of the hypervisor (shared info, grant table): holds a reference */
+	P2M_SPECIAL, /* page of the hypervisor (shared info, grant table): holds a reference */
 };
 
-#define GFN_LIMIT (1ULL << (48 - 12))	/* guest physical addresses of 48 bits */
+#define GFN_LIMIT (1ULL << (48 - 12)) /* guest physical addresses of 48 bits */
 
 struct p2m {
 	struct spinlock lock;
-	struct ptab table;	/* [p2m] */
-	uint64_t tlb_gen;	/* [p2m] for writes; bumped whenever a leaf loses rights */
+	struct ptab table; /* [p2m] */
+	uint64_t tlb_gen;  /* [p2m] for writes; bumped whenever a leaf loses rights */
 };
 
 int must_check p2m_init(struct domain *d);

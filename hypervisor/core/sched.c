@@ -17,20 +17,20 @@
 #include "core/vcpu.h"
 #include "lib/errno.h"
 
-#define SLICE_NS 5000000ULL		/* longest run while others wait */
-#define WAKE_GRANULARITY_NS 1000000ULL	/* a waker preempts only past this lead */
-#define SLEEP_CREDIT_NS 3000000ULL	/* most virtual time a sleeper may lag behind */
+#define SLICE_NS            5000000ULL /* longest run while others wait */
+#define WAKE_GRANULARITY_NS 1000000ULL /* a waker preempts only past this lead */
+#define SLEEP_CREDIT_NS     3000000ULL /* most virtual time a sleeper may lag behind */
 
 struct runq {
 	struct spinlock lock;
-	struct list queue;	/* [lock] runnable vCPUs, ascending vruntime */
-	unsigned int waiting;	/* [lock] their number */
-	struct vcpu *running;	/* [lock] */
-	uint64_t min_vruntime;	/* [lock] never goes back */
+	struct list queue;     /* [lock] runnable vCPUs, ascending vruntime */
+	unsigned int waiting;  /* [lock] their number */
+	struct vcpu *running;  /* [lock] */
+	uint64_t min_vruntime; /* [lock] never goes back */
 	struct timer slice;
-	bool resched;		/* this CPU only */
-	uint64_t idle_ns;	/* this CPU only */
-	uint64_t idle_since;	/* 0 = not idle; this CPU writes */
+	bool resched;        /* this CPU only */
+	uint64_t idle_ns;    /* this CPU only */
+	uint64_t idle_since; /* 0 = not idle; this CPU writes */
 };
 
 static struct runq runqs[MAX_CPUS];
@@ -329,7 +329,8 @@ static struct vcpu *steal(uint32_t self)
 	}
 	if (found) {
 		uint64_t lead = found->vruntime > busiest->min_vruntime ?
-					found->vruntime - busiest->min_vruntime : 0;
+					found->vruntime - busiest->min_vruntime :
+					0;
 
 		dequeue(busiest, found);
 		found->cpu = self;

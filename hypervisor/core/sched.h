@@ -8,7 +8,7 @@ struct domain;
 struct vcpu;
 
 #define SCHED_DEFAULT_WEIGHT 256
-#define SCHED_MAX_WEIGHT 65535
+#define SCHED_MAX_WEIGHT     65535
 
 /** Before any vCPU exists, on the boot CPU. */
 void sched_init(void);

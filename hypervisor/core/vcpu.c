@@ -194,8 +194,8 @@ void vcpu_update_runstate(struct vcpu *v)
 	if (v->runstate_flag) {
 		uint64_t entry = info.state_entry_time | XEN_RUNSTATE_UPDATE;
 
-		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time),
-				&entry, sizeof(entry)))
+		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time), &entry,
+				sizeof(entry)))
 			return;
 		info.state_entry_time |= XEN_RUNSTATE_UPDATE;
 	}

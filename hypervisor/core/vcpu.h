@@ -8,20 +8,20 @@
 #include "lib/list.h"
 #include "lib/types.h"
 
-struct hvm_vcpu;	/* hvm/ */
-struct vlapic;		/* vdev/ */
+struct hvm_vcpu; /* hvm/ */
+struct vlapic;   /* vdev/ */
 
 /* A guest's general registers, in the order entry code stores them. */
 struct guest_regs {
 	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
 	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rsp, rflags;	/* cached from and to the control block by hvm/ */
+	uint64_t rip, rsp, rflags; /* cached from and to the control block by hvm/ */
 };
 
 enum vcpu_state {
-	VCPU_DOWN,	/* offline: not started, or halted with interrupts off */
-	VCPU_BLOCKED,	/* waits for an event */
-	VCPU_RUNNABLE,	/* in a run queue */
+	VCPU_DOWN,     /* offline: not started, or halted with interrupts off */
+	VCPU_BLOCKED,  /* waits for an event */
+	VCPU_RUNNABLE, /* in a run queue */
 	VCPU_RUNNING,
 };
 
@@ -29,42 +29,42 @@ enum vcpu_state {
 
 /* [r] the lock of run queue @cpu, [v] v->lock, others as in struct domain. */
 struct vcpu {
-	struct domain *domain;		/* [c] */
-	unsigned int id;		/* [c] */
+	struct domain *domain; /* [c] */
+	unsigned int id;       /* [c] */
 	struct spinlock lock;
 
-	enum vcpu_state state;		/* [r] */
-	uint32_t cpu;			/* [r] where it runs or last ran */
-	uint32_t pause_count;		/* [a] */
-	bool wake_pending;		/* [a] a wake came while it was about to block */
-	struct list run_link;		/* [r] */
-	uint64_t vruntime;		/* [r] weighted ns */
-	uint64_t run_since;		/* [r] ns when it was put on the CPU */
-	uint64_t cpu_time;		/* [r] ns it has run in all */
-	uint64_t affinity_hard;		/* [r] bit per CPU */
-	uint64_t affinity_soft;		/* [r] */
+	enum vcpu_state state;  /* [r] */
+	uint32_t cpu;           /* [r] where it runs or last ran */
+	uint32_t pause_count;   /* [a] */
+	bool wake_pending;      /* [a] a wake came while it was about to block */
+	struct list run_link;   /* [r] */
+	uint64_t vruntime;      /* [r] weighted ns */
+	uint64_t run_since;     /* [r] ns when it was put on the CPU */
+	uint64_t cpu_time;      /* [r] ns it has run in all */
+	uint64_t affinity_hard; /* [r] bit per CPU */
+	uint64_t affinity_soft; /* [r] */
 
-	struct guest_regs regs;		/* owner: the CPU it runs on, or whoever has it paused */
-	struct hvm_vcpu *hvm;		/* [c] */
-	struct vlapic *vlapic;		/* [c] */
+	struct guest_regs regs; /* owner: the CPU it runs on, or whoever has it paused */
+	struct hvm_vcpu *hvm;   /* [c] */
+	struct vlapic *vlapic;  /* [c] */
 
 	/* Event channel upcall state. The page is a reference held in @vcpu_info_mfn. */
-	struct vcpu_info *vcpu_info;	/* [d] never NULL: a private dummy until registered */
-	mfn_t vcpu_info_mfn;		/* [d] INVALID_MFN while in shared_info or the dummy */
-	uint8_t upcall_vector;		/* [v] 0 = none */
-	uint32_t virq_port[NR_VIRQS];	/* [evtchn] */
-	uint32_t poll_port;		/* [a] SCHEDOP_poll: 0 none, else a port, ~0 several */
+	struct vcpu_info *vcpu_info;  /* [d] never NULL: a private dummy until registered */
+	mfn_t vcpu_info_mfn;          /* [d] INVALID_MFN while in shared_info or the dummy */
+	uint8_t upcall_vector;        /* [v] 0 = none */
+	uint32_t virq_port[NR_VIRQS]; /* [evtchn] */
+	uint32_t poll_port;           /* [a] SCHEDOP_poll: 0 none, else a port, ~0 several */
 
-	struct timer singleshot;	/* VCPUOP_set_singleshot_timer, SCHEDOP set_timer_op */
+	struct timer singleshot; /* VCPUOP_set_singleshot_timer, SCHEDOP set_timer_op */
 	struct timer periodic;
-	uint64_t period_ns;		/* [v] */
+	uint64_t period_ns; /* [v] */
 	struct timer poll_timer;
 
-	struct vcpu_runstate_info runstate;	/* [r] */
-	uint64_t runstate_gva;			/* [v] 0 = none; guest virtual address */
-	bool runstate_flag;			/* [v] vm_assist: mark updates in progress */
+	struct vcpu_runstate_info runstate; /* [r] */
+	uint64_t runstate_gva;              /* [v] 0 = none; guest virtual address */
+	bool runstate_flag;                 /* [v] vm_assist: mark updates in progress */
 
-	uint64_t exits;			/* statistics: VM exits taken */
+	uint64_t exits; /* statistics: VM exits taken */
 };
 
 /** Make vCPU @id of @d, down. Return: 0, -EEXIST, -EINVAL, -ENOMEM. */
@@ -95,7 +95,7 @@ void vcpu_block(struct vcpu *v);
 void vcpu_yield(struct vcpu *v);
 /** Make @v notice something: wakes it when blocked, forces an exit when running. Any CPU. */
 void vcpu_kick(struct vcpu *v);
-void vcpu_pause(struct vcpu *v);	/* returns when it is off its CPU (not for current) */
+void vcpu_pause(struct vcpu *v); /* returns when it is off its CPU (not for current) */
 void vcpu_unpause(struct vcpu *v);
 /** True when @v may not be entered now: paused, blocked, down, its domain stopped. */
 bool vcpu_must_leave(const struct vcpu *v);

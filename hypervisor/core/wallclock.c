@@ -9,9 +9,9 @@
 #define NS_PER_S 1000000000ULL
 
 static struct spinlock lock = SPINLOCK_INIT;
-static uint64_t base_sec;	/* [lock] UTC at system time 0 */
-static uint32_t base_nsec;	/* [lock] */
-static bool set;		/* [lock] else the CMOS clock's reading counts */
+static uint64_t base_sec;  /* [lock] UTC at system time 0 */
+static uint32_t base_nsec; /* [lock] */
+static bool set;           /* [lock] else the CMOS clock's reading counts */
 
 static void get_base(uint64_t *sec, uint32_t *nsec)
 {

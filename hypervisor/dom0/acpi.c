@@ -55,8 +55,8 @@ static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
 static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
 
 /* Everything else describes what the hypervisor owns, or is nobody's business. */
-static const char *const allowed[] = { "FACP", "PSDT", "SSDT", "SBST", "MCFG", "SLIC",
-				       "MSDM", "WDAT", "FPDT", "S3PT", "TPM2", "SPCR" };
+static const char *const allowed[] = {"FACP", "PSDT", "SSDT", "SBST", "MCFG", "SLIC",
+				      "MSDM", "WDAT", "FPDT", "S3PT", "TPM2", "SPCR"};
 
 static uint8_t checksum(const void *p, size_t len)
 {
@@ -133,12 +133,12 @@ static size_t put_vcpus(struct domain *d, uint8_t *at)
 		uint32_t id = cpu_by_id(i)->apic_id;
 
 		if (id < 255) {
-			struct madt_lapic e = { 0, sizeof(e), (uint8_t)i, (uint8_t)id, 1 };
+			struct madt_lapic e = {0, sizeof(e), (uint8_t)i, (uint8_t)id, 1};
 
 			memcpy(at, &e, sizeof(e));
 			at += sizeof(e);
 		} else {
-			struct madt_x2apic e = { 9, sizeof(e), 0, id, 1, i };
+			struct madt_x2apic e = {9, sizeof(e), 0, id, 1, i};
 
 			memcpy(at, &e, sizeof(e));
 			at += sizeof(e);

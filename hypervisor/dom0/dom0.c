@@ -18,7 +18,7 @@
 #include "vdev/vioapic.h"
 
 #define DOM0_DEFAULT_BYTES GIB(1)
-#define DOM0_MIN_BYTES MIB(128)
+#define DOM0_MIN_BYTES     MIB(128)
 
 struct dom0_image {
 	struct dom0_layout layout;
@@ -111,7 +111,7 @@ static void build_start_info(struct dom0_image *img, const char *cmdline)
 		.memmap_paddr = gpa + memmap,
 		.memmap_entries = l->nr_e820,
 	};
-	struct hvm_modlist_entry module = { .paddr = img->initrd, .size = img->initrd_size };
+	struct hvm_modlist_entry module = {.paddr = img->initrd, .size = img->initrd_size};
 	int rc = 0;
 
 	if (!gpa)
@@ -119,9 +119,8 @@ static void build_start_info(struct dom0_image *img, const char *cmdline)
 	rc |= guest_write_phys(l->d, gpa, &info, sizeof(info));
 	rc |= guest_write_phys(l->d, gpa + modlist, &module, sizeof(module));
 	for (unsigned int i = 0; i < l->nr_e820; i++) {
-		struct hvm_memmap_table_entry e = { .addr = l->e820[i].addr,
-						    .size = l->e820[i].size,
-						    .type = l->e820[i].type };
+		struct hvm_memmap_table_entry e = {
+			.addr = l->e820[i].addr, .size = l->e820[i].size, .type = l->e820[i].type};
 
 		rc |= guest_write_phys(l->d, gpa + memmap + i * sizeof(e), &e, sizeof(e));
 	}

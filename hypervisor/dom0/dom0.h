@@ -20,7 +20,7 @@ struct dom0_layout {
 	struct domain *d;
 	struct e820_range e820[BOOT_MAX_E820];
 	unsigned int nr_e820;
-	uint64_t free_end;	/* top of what is left of the reserve run, see dom0_reserve() */
+	uint64_t free_end; /* top of what is left of the reserve run, see dom0_reserve() */
 	uint64_t free_start;
 };
 

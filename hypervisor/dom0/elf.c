@@ -7,8 +7,8 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define PT_LOAD 1
-#define PT_NOTE 4
+#define PT_LOAD   1
+#define PT_NOTE   4
 #define EM_X86_64 62
 
 struct elf64_header {
@@ -39,7 +39,7 @@ static bool inside(uint64_t start, uint64_t len, uint64_t size)
 
 static bool header_ok(const struct elf64_header *h, uint64_t size)
 {
-	static const uint8_t magic[6] = { 0x7f, 'E', 'L', 'F', 2, 1 };
+	static const uint8_t magic[6] = {0x7f, 'E', 'L', 'F', 2, 1};
 
 	return size >= sizeof(*h) && !memcmp(h->ident, magic, sizeof(magic)) &&
 	       h->machine == EM_X86_64 && h->phentsize == sizeof(struct elf64_segment) &&

@@ -24,7 +24,7 @@ static void add_range(struct dom0_layout *l, uint64_t addr, uint64_t size, uint3
 	}
 	if (l->nr_e820 == BOOT_MAX_E820)
 		panic("domain 0's memory map has more than %u ranges", BOOT_MAX_E820);
-	l->e820[l->nr_e820++] = (struct e820_range){ addr, size, type };
+	l->e820[l->nr_e820++] = (struct e820_range){addr, size, type};
 }
 
 /* Claim and map one block; false when a frame of it is not free. */
@@ -89,7 +89,8 @@ void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t
 		const struct boot_e820 *r = &info->e820[i];
 
 		if (r->type == E820_RAM)
-			take_range(l, r->addr >> PAGE_SHIFT, (r->addr + r->size) >> PAGE_SHIFT, &wanted);
+			take_range(l, r->addr >> PAGE_SHIFT, (r->addr + r->size) >> PAGE_SHIFT,
+				   &wanted);
 		else
 			add_range(l, r->addr, r->size, r->type);
 	}

@@ -24,6 +24,12 @@ bool evtchn_upcall_due(const struct vcpu *v);
 bool evtchn_port_pending(struct domain *d, uint32_t port);
 /** @v got a new vcpu_info page: whatever is pending must be seen again. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
+/** @v begins SCHEDOP_poll for @port (0: for several); from now on an event on it kicks @v. */
+void evtchn_poll_begin(struct vcpu *v, uint32_t port);
+/** @v waits no more. Any CPU. */
+void evtchn_poll_end(struct vcpu *v);
+/** The highest port @d may use (domctl createdomain), before it uses any. */
+void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 /** Ports in use, for accounting. */
 unsigned int evtchn_count(struct domain *d);
 

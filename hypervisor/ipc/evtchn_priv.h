@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef IPC_EVTCHN_PRIV_H
+#define IPC_EVTCHN_PRIV_H
+
+#include "ipc/evtchn.h"
+
+#include "lib/bitmap.h"
+#include "lib/spinlock.h"
+
+/* Port 0 is never used. Both ABIs are held to the 2-level one's number of ports. */
+#define EVTCHN_MAX_PORTS    ((uint32_t)EVTCHN_2L_NR_CHANNELS)
+#define EVTCHN_BUCKET_PORTS 128u
+#define EVTCHN_BUCKETS	    (EVTCHN_MAX_PORTS / EVTCHN_BUCKET_PORTS)
+
+enum evtchn_state {
+	EVTCHN_FREE = 0,
+	EVTCHN_UNBOUND,	    /* waits for @remote to bind it */
+	EVTCHN_INTERDOMAIN, /* joined to @port of @peer */
+	EVTCHN_VIRQ,
+	EVTCHN_IPI,
+};
+
+/* An event channel as its domain sees it. All [evtchn] of that domain, and of the peer too when joined. */
+struct evtchn {
+	uint8_t state;
+	uint8_t priority; /* FIFO ABI */
+	uint16_t vcpu;	  /* who is notified */
+	union {
+		domid_t remote;
+		uint32_t port;
+		uint32_t virq;
+	} u;
+	struct domain *peer;
+};
+
+/*
+ * How pending events are shown to a guest. Context of all: any CPU; the port can't be closed meanwhile
+ * because the caller holds [evtchn] of the domain or of the peer. @v may be NULL: nobody to notify yet.
+ */
+struct evtchn_abi {
+	void (*set_pending)(struct domain *d, struct vcpu *v, uint32_t port);
+	void (*clear_pending)(struct domain *d, uint32_t port);
+	void (*unmask)(struct domain *d, struct vcpu *v, uint32_t port);
+	bool (*is_pending)(const struct domain *d, uint32_t port);
+};
+
+extern const struct evtchn_abi evtchn_abi_2l;
+
+/*
+ * Lock [evtchn]: of two domains, the one at the lower address first. Taken under d->lock or none;
+ * run queue and timer locks come below it.
+ */
+struct evtchn_domain {
+	struct spinlock lock;
+	bool closed;		/* [evtchn] being torn down: no new ports */
+	uint32_t first_free;	/* [evtchn] no lower port is free */
+	uint32_t max_port;	/* [evtchn] highest port the toolstack allows */
+	uint32_t active;	/* [evtchn] ports in use */
+	uint32_t kill_next;	/* where the teardown goes on */
+	const struct evtchn_abi *abi;			/* [evtchn] */
+	struct evtchn *bucket[EVTCHN_BUCKETS];		/* [evtchn] filled from the start, kept to the end */
+	BITMAP(polling, DOMAIN_MAX_VCPUS);		/* [a] vCPUs inside SCHEDOP_poll */
+};
+
+/** The channel of @port if that number can be in use, else NULL. Context: [evtchn] of @d. */
+struct evtchn *evtchn_lookup(struct domain *d, uint32_t port);
+/** Make @port pending in @d. Context: as struct evtchn_abi. */
+void evtchn_raise(struct domain *d, const struct evtchn *ch, uint32_t port);
+/** @v has something new to see: set its pending flag and tell it. */
+void evtchn_mark_upcall(struct vcpu *v);
+/** Wake vCPUs that poll for @port. */
+void evtchn_wake_pollers(struct domain *d, uint32_t port);
+
+int must_check evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port,
+				       uint32_t *port);
+int must_check evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
+int must_check evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
+int must_check evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
+int must_check evtchn_unmask(struct domain *d, uint32_t port);
+int must_check evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status);
+/** Close ports from @*next on, some a call. Return: 0 when all are closed, -ERESTART. */
+int evtchn_close_some(struct domain *d, uint32_t *next, bool notify);
+
+#endif

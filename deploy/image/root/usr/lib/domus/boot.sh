@@ -16,6 +16,11 @@ step() {
 	told domus.trace && say "$(cut -d' ' -f1 /proc/uptime) $1"
 }
 
+# Wait until a file is there.
+wait_for() {
+	until [ -e "$1" ]; do sleep 0.05; done
+}
+
 mount_kernel_fs() {
 	mount -t sysfs sys /sys
 	mkdir -p /dev/pts /dev/shm
@@ -25,13 +30,54 @@ mount_kernel_fs() {
 	hostname "$(cat /etc/hostname)"
 }
 
-# Load what the hypervisor interfaces need, then a driver for each device that is there.
-load_modules() {
-	modprobe -a xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs crc32c_intel crc32c_generic ext4 button evdev 2>/dev/null
-	# shellcheck disable=SC2046
-	modprobe -qab $(cat /sys/bus/pci/devices/*/modalias /sys/bus/acpi/devices/*/modalias \
-		2>/dev/null) 2>/dev/null
-	modprobe -qab sd_mod sr_mod 2>/dev/null
+# The names a driver goes by for the PCI devices whose class matches.
+pci_aliases() {
+	for dev in /sys/bus/pci/devices/*; do
+		read -r class <"$dev/class"
+		# shellcheck disable=SC2254
+		case $class in
+		$1) cat "$dev/modalias" ;;
+		esac
+	done
+}
+
+# Quiet about what is built in or has no driver here.
+load() {
+	[ $# = 0 ] || modprobe -qab "$@" 2>/dev/null
+}
+
+load_hypervisor_modules() {
+	load xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs
+	mount -t xenfs xenfs /proc/xen
+}
+
+# shellcheck disable=SC2046
+start_network() {
+	load $(pci_aliases '0x02*')
+	for dev in /sys/class/net/*; do
+		ip link set "${dev##*/}" up
+	done
+	step network
+}
+
+# shellcheck disable=SC2046
+start_storage() {
+	load crc32c_intel crc32c_generic ext4 &
+	load $(pci_aliases '0x01*') sd_mod
+	wait
+	step storage
+	mount_data
+	: >/run/domus/data.ready
+	step data
+}
+
+# shellcheck disable=SC2046
+start_platform() {
+	load button evdev $(cat /sys/bus/acpi/devices/*/modalias)
+	local_password
+	: >/run/domus/platform.ready
+	load sr_mod $(pci_aliases '0x0[3-9c]*')
+	step platform
 }
 
 run_folders() {

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "guest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "layout.h"
+
+#define BATCH_PAGES	16384	/* 64 MiB: one batch holds any usual kernel */
+
+/* What is put into a window, window by window. */
+struct source {
+	int (*fill)(const struct source *src, uint8_t *to, uint64_t done, size_t len);
+	const uint8_t *data;
+	uint64_t offset;
+	int fd;
+};
+
+static int fill_data(const struct source *src, uint8_t *to, uint64_t done, size_t len)
+{
+	memcpy(to, src->data + done, len);
+	return 0;
+}
+
+static int fill_zero(const struct source *src, uint8_t *to, uint64_t done, size_t len)
+{
+	(void)src;
+	(void)done;
+	memset(to, 0, len);
+	return 0;
+}
+
+/* pread() copies from the page cache without a page fault per page, and survives truncation. */
+static int fill_file(const struct source *src, uint8_t *to, uint64_t done, size_t len)
+{
+	while (len) {
+		ssize_t n = pread(src->fd, to, len, (off_t)(src->offset + done));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return -EIO;
+		to += n;
+		done += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static uint8_t *map_pages(struct toolstack *ts, uint32_t domid, uint64_t gfn, size_t pages)
+{
+	TS_CLEANUP(ts_free) xen_pfn_t *list = malloc(pages * sizeof(*list));
+
+	if (!list) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	for (size_t i = 0; i < pages; i++)
+		list[i] = gfn + i;
+	return xenforeignmemory_map(ts->memory, domid, PROT_READ | PROT_WRITE, pages, list, NULL);
+}
+
+/* Fill [gpa, gpa + len), which lies within BATCH_PAGES pages. */
+static int fill_window(struct toolstack *ts, uint32_t domid, uint64_t gpa, size_t len,
+		       const struct source *src, uint64_t done)
+{
+	uint64_t offset = gpa & (GUEST_PAGE_SIZE - 1);
+	size_t pages = (size_t)((offset + len + GUEST_PAGE_SIZE - 1) >> GUEST_PAGE_SHIFT);
+	uint8_t *window = map_pages(ts, domid, gpa >> GUEST_PAGE_SHIFT, pages);
+	int rc;
+
+	if (!window)
+		return errno ? -errno : -EFAULT;
+	rc = src->fill(src, window + offset, done, len);
+	xenforeignmemory_unmap(ts->memory, window, pages);
+	return rc;
+}
+
+static int fill_range(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len,
+		      const struct source *src)
+{
+	uint64_t done = 0;
+
+	while (done < len) {
+		uint64_t room = BATCH_PAGES * GUEST_PAGE_SIZE -
+				((gpa + done) & (GUEST_PAGE_SIZE - 1));
+		size_t now = (size_t)(len - done < room ? len - done : room);
+		int rc = fill_window(ts, domid, gpa + done, now, src, done);
+
+		if (rc)
+			return rc;
+		done += now;
+	}
+	return 0;
+}
+
+int guest_write(struct toolstack *ts, uint32_t domid, uint64_t gpa, const void *data, size_t len)
+{
+	return fill_range(ts, domid, gpa, len, &(struct source){.fill = fill_data, .data = data});
+}
+
+int guest_write_file(struct toolstack *ts, uint32_t domid, uint64_t gpa, int fd, uint64_t offset,
+		     uint64_t len)
+{
+	return fill_range(ts, domid, gpa, len,
+			  &(struct source){.fill = fill_file, .fd = fd, .offset = offset});
+}
+
+int guest_clear(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len)
+{
+	return fill_range(ts, domid, gpa, len, &(struct source){.fill = fill_zero});
+}
+
+int guest_clear_page(struct toolstack *ts, uint32_t domid, uint64_t gfn, bool *was_zero)
+{
+	uint8_t *page = map_pages(ts, domid, gfn, 1);
+
+	if (!page)
+		return errno ? -errno : -EFAULT;
+	*was_zero = page[0] == 0 && memcmp(page, page + 1, GUEST_PAGE_SIZE - 1) == 0;
+	memset(page, 0, GUEST_PAGE_SIZE);
+	xenforeignmemory_unmap(ts->memory, page, 1);
+	return 0;
+}
+
+int guest_seed_grants(struct toolstack *ts, uint32_t domid, const struct guest_grant *grants,
+		      unsigned int count)
+{
+	xenforeignmemory_resource_handle *res;
+	grant_entry_v1_t *table;
+	void *addr = NULL;
+
+	res = xenforeignmemory_map_resource(ts->memory, (domid_t)domid, XENMEM_resource_grant_table,
+					    XENMEM_resource_grant_table_id_shared, 0, 1, &addr,
+					    PROT_READ | PROT_WRITE, 0);
+	if (!res)
+		return errno ? -errno : -EFAULT;
+	table = addr;
+	for (unsigned int i = 0; i < count; i++)
+		table[grants[i].ref] = (grant_entry_v1_t){.flags = GTF_permit_access,
+							  .domid = DOMID_MANAGEMENT,
+							  .frame = (uint32_t)grants[i].gfn};
+	xenforeignmemory_unmap_resource(ts->memory, res);
+	return 0;
+}

@@ -1,0 +1,164 @@
+/** One way to the REST API: cookies, the CSRF token, and errors that carry words. */
+
+import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
+import type {
+	Host, Image, ImageKind, Page, Session, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate,
+	VmPatch,
+} from './types';
+
+const BASE = '/api/v1';
+const MERGE_PATCH = 'application/merge-patch+json';
+
+let csrfToken = '';
+let onLoggedOut: () => void = () => {};
+
+export function setCsrfToken(token: string): void {
+	csrfToken = token;
+}
+
+/** @p handler runs whenever the appliance says that the session is over. */
+export function setLoggedOutHandler(handler: () => void): void {
+	onLoggedOut = handler;
+}
+
+interface Options {
+	body?: unknown;
+	type?: string;
+	etag?: string;
+	idempotent?: boolean;
+	/** A 401 is an answer here, not the end of the session. */
+	anonymous?: boolean;
+	signal?: AbortSignal;
+}
+
+function buildHeaders(method: string, options: Options): Headers {
+	const headers = new Headers({ Accept: 'application/json, application/problem+json' });
+	if (options.body !== undefined)
+		headers.set('Content-Type', options.type ?? 'application/json');
+	if (method !== 'GET' && csrfToken)
+		headers.set('X-CSRF-Token', csrfToken);
+	if (options.etag)
+		headers.set('If-Match', options.etag);
+	if (options.idempotent)
+		headers.set('Idempotency-Key', crypto.randomUUID());
+	return headers;
+}
+
+function parseJson(text: string): unknown {
+	try {
+		return text ? JSON.parse(text) : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+function refuse(status: number, text: string, retryAfter: string | null, anonymous: boolean): ApiError {
+	if (status === 401 && !anonymous)
+		onLoggedOut();
+	return problemError(status, parseJson(text), parseRetryAfter(retryAfter, Date.now()));
+}
+
+async function send(method: string, path: string, options: Options = {}): Promise<Response> {
+	const init: RequestInit = {
+		method,
+		headers: buildHeaders(method, options),
+		credentials: 'same-origin',
+		cache: 'no-store',
+	};
+	if (options.body !== undefined)
+		init.body = JSON.stringify(options.body);
+	if (options.signal)
+		init.signal = options.signal;
+	let response: Response;
+	try {
+		response = await fetch(BASE + path, init);
+	} catch (error) {
+		if (options.signal?.aborted)
+			throw error;
+		throw networkError();
+	}
+	if (!response.ok)
+		throw refuse(response.status, await response.text().catch(() => ''),
+			response.headers.get('Retry-After'), options.anonymous ?? false);
+	return response;
+}
+
+async function json<T>(method: string, path: string, options?: Options): Promise<T> {
+	const response = await send(method, path, options);
+	return parseJson(await response.text()) as T;
+}
+
+/** @returns every item of a list, page after page. */
+async function all<T>(path: string, limit = 500): Promise<T[]> {
+	const items: T[] = [];
+	let cursor: string | null | undefined;
+	do {
+		const query = `limit=${limit}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`;
+		const page = await json<Page<T>>('GET', `${path}?${query}`);
+		items.push(...page.items);
+		cursor = page.next_cursor;
+	} while (cursor);
+	return items;
+}
+
+export type VmAction = 'start' | 'shutdown' | 'reboot' | 'destroy' | 'pause' | 'resume';
+export type HostAction = 'shutdown' | 'reboot';
+
+export const api = {
+	login: (username: string, password: string) =>
+		json<Session>('POST', '/sessions', { body: { username, password }, anonymous: true }),
+	session: () => json<Session>('GET', '/sessions/current', { anonymous: true }),
+	logout: () => send('DELETE', '/sessions/current', { anonymous: true }),
+
+	host: () => json<Host>('GET', '/host'),
+	hostAction: (action: HostAction) => json<Task>('POST', `/host/actions/${action}`),
+
+	vms: () => all<Vm>('/vms'),
+	vm: (id: string) => json<Vm>('GET', `/vms/${id}`),
+	createVm: (vm: VmCreate) => json<Vm>('POST', '/vms', { body: vm, idempotent: true }),
+	updateVm: (id: string, patch: VmPatch) =>
+		json<Vm>('PATCH', `/vms/${id}`, { body: patch, type: MERGE_PATCH }),
+	deleteVm: (id: string) => send('DELETE', `/vms/${id}`),
+	vmAction: (id: string, action: VmAction) => json<Task>('POST', `/vms/${id}/actions/${action}`),
+	consoleTicket: (id: string) =>
+		json<Ticket>('POST', `/vms/${id}/consoles/serial/tickets`),
+	consoleLog: async (id: string) =>
+		new Uint8Array(await (await send('GET', `/vms/${id}/consoles/serial/log`)).arrayBuffer()),
+
+	images: () => all<Image>('/images'),
+	deleteImage: (id: string) => send('DELETE', `/images/${id}`),
+
+	tasks: async () => (await json<Page<Task>>('GET', '/tasks?limit=200&sort=-created_at')).items,
+	cancelTask: (id: string) => json<Task>('DELETE', `/tasks/${id}`),
+
+	tokens: () => all<Token>('/tokens'),
+	createToken: (token: TokenCreate) => json<TokenCreated>('POST', '/tokens', { body: token }),
+	deleteToken: (id: string) => send('DELETE', `/tokens/${id}`),
+};
+
+export interface Upload {
+	done: Promise<Image>;
+	cancel(): void;
+}
+
+/** Send @p file as a new image; fetch() cannot tell progress upward, XMLHttpRequest can. */
+export function uploadImage(file: File, name: string, kind: ImageKind,
+	progress: (sent: number, total: number) => void): Upload {
+	const xhr = new XMLHttpRequest();
+	const done = new Promise<Image>((resolve, reject) => {
+		xhr.open('POST', `${BASE}/images?name=${encodeURIComponent(name)}&kind=${kind}`);
+		xhr.setRequestHeader('Content-Type', 'application/octet-stream');
+		xhr.setRequestHeader('X-CSRF-Token', csrfToken);
+		xhr.upload.onprogress = (event) => progress(event.loaded, event.total || file.size);
+		xhr.onerror = () => reject(networkError());
+		xhr.onabort = () => reject(new ApiError(0, 'cancelled', 'The upload was cancelled.'));
+		xhr.onload = () => {
+			if (xhr.status >= 200 && xhr.status < 300)
+				resolve(parseJson(xhr.responseText) as Image);
+			else
+				reject(refuse(xhr.status, xhr.responseText, xhr.getResponseHeader('Retry-After'), false));
+		};
+		xhr.send(file);
+	});
+	return { done, cancel: () => xhr.abort() };
+}

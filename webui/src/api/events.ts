@@ -1,0 +1,42 @@
+/** Events: each carries a whole resource, so applying one is putting it in its place. */
+
+import type { Event, Image, Task, Vm } from './types';
+
+export interface World {
+	vms: Map<string, Vm>;
+	images: Map<string, Image>;
+	tasks: Map<string, Task>;
+}
+
+const COLLECTIONS = { vm: 'vms', image: 'images', task: 'tasks' } as const;
+type Kind = keyof typeof COLLECTIONS;
+
+export const EVENT_NAMES: readonly Event['type'][] = [
+	'vm.created', 'vm.updated', 'vm.deleted', 'task.created', 'task.updated', 'image.created', 'image.deleted',
+];
+
+/**
+ * @param name the event's name on the stream, such as `vm.updated`
+ * @param data its JSON body
+ * @returns the world after it; the same object when nothing of it concerns us.
+ */
+export function applyEvent(world: World, name: string, data: string): World {
+	const [kind, what] = name.split('.') as [Kind, string | undefined];
+	const collection = COLLECTIONS[kind];
+	if (!collection)
+		return world;
+	let resource: Partial<Vm | Image | Task> | undefined;
+	try {
+		resource = (JSON.parse(data) as Partial<Event>).resource;
+	} catch {
+		return world;
+	}
+	if (!resource?.id)
+		return world;
+	const items = new Map<string, unknown>(world[collection]);
+	if (what === 'deleted')
+		items.delete(resource.id);
+	else
+		items.set(resource.id, resource);
+	return { ...world, [collection]: items };
+}

@@ -1,0 +1,48 @@
+/** Screens live behind the hash, so the server needs to know one page only. */
+
+export type Route =
+	| { screen: 'host' }
+	| { screen: 'vms' }
+	| { screen: 'vm-new' }
+	| { screen: 'vm'; id: string; tab: 'overview' | 'console' }
+	| { screen: 'images' }
+	| { screen: 'tasks' }
+	| { screen: 'tokens' }
+	| { screen: 'missing'; path: string };
+
+const PLAIN: Record<string, Route> = {
+	'': { screen: 'host' },
+	host: { screen: 'host' },
+	vms: { screen: 'vms' },
+	'vms/new': { screen: 'vm-new' },
+	images: { screen: 'images' },
+	tasks: { screen: 'tasks' },
+	tokens: { screen: 'tokens' },
+};
+
+/** @param hash location.hash; @returns the screen it names. */
+export function parseRoute(hash: string): Route {
+	const path = hash.replace(/^#?\/?/, '').replace(/\/+$/, '');
+	const plain = PLAIN[path];
+	if (plain)
+		return plain;
+	const vm = /^vms\/([0-9a-f-]+)(\/console)?$/i.exec(path);
+	if (vm?.[1])
+		return { screen: 'vm', id: vm[1], tab: vm[2] ? 'console' : 'overview' };
+	return { screen: 'missing', path };
+}
+
+export const href = {
+	host: '#/',
+	vms: '#/vms',
+	newVm: '#/vms/new',
+	vm: (id: string) => `#/vms/${id}`,
+	console: (id: string) => `#/vms/${id}/console`,
+	images: '#/images',
+	tasks: '#/tasks',
+	tokens: '#/tokens',
+};
+
+export function navigate(to: string): void {
+	location.hash = to;
+}

@@ -1,0 +1,130 @@
+/** The form for a machine: what is typed, and what becomes of it. */
+
+import type { Image, Vm, VmCreate, VmPatch } from '../api/types';
+import { formatBytes } from './format';
+
+export const MIB = 1024 * 1024;
+export const DEFAULT_CMDLINE = 'console=hvc0';
+
+export interface VmForm {
+	name: string;
+	vcpus: string;
+	/** MiB */
+	memory: string;
+	kernel: string;
+	/** '' for none */
+	initrd: string;
+	cmdline: string;
+	start: boolean;
+}
+
+export type FormErrors = Record<string, string>;
+
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?$/;
+const MAX_NAME = 63;
+const MIN_MEMORY_MIB = 16;
+const MAX_MEMORY_MIB = 1024 * 1024;
+
+/** @returns a name that no machine has yet: `vm-1`, `vm-2` … */
+export function freeName(taken: Iterable<string>): string {
+	const names = new Set(taken);
+	let n = 1;
+	while (names.has(`vm-${n}`))
+		n++;
+	return `vm-${n}`;
+}
+
+/** @returns the form as it is first shown: a guest of the built-in images, ready to go. */
+export function newForm(images: readonly Image[], names: Iterable<string>): VmForm {
+	const first = (kind: Image['kind']) =>
+		(images.find((i) => i.kind === kind && i.builtin) ?? images.find((i) => i.kind === kind))?.id ?? '';
+	return {
+		name: freeName(names),
+		vcpus: '1',
+		memory: '256',
+		kernel: first('kernel'),
+		initrd: first('initrd'),
+		cmdline: DEFAULT_CMDLINE,
+		start: true,
+	};
+}
+
+export function formOf(vm: Vm): VmForm {
+	return {
+		name: vm.name,
+		vcpus: String(vm.vcpus),
+		memory: String(vm.memory / MIB),
+		kernel: vm.boot.kernel,
+		initrd: vm.boot.initrd ?? '',
+		cmdline: vm.boot.cmdline,
+		start: false,
+	};
+}
+
+function wholeNumber(text: string): number | null {
+	return /^\d+$/.test(text.trim()) ? Number(text) : null;
+}
+
+function checkName(name: string, taken: Iterable<string>): string {
+	if (!name)
+		return 'Give the machine a name.';
+	if (name.length > MAX_NAME)
+		return `At most ${MAX_NAME} characters.`;
+	if (!NAME.test(name))
+		return 'Use letters, digits, spaces, dots, dashes and underscores; begin with a letter or a digit.';
+	return new Set(taken).has(name) ? 'Another machine already has this name.' : '';
+}
+
+/**
+ * Check what can be known without asking: the appliance has the last word.
+ * @param taken names of other machines
+ * @returns errors by the API's field names; empty when all is well.
+ */
+export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: number): FormErrors {
+	const vcpus = wholeNumber(form.vcpus);
+	const memory = wholeNumber(form.memory);
+	const found: FormErrors = {
+		name: checkName(form.name.trim(), taken),
+		vcpus: vcpus === null || vcpus < 1 || vcpus > maxVcpus
+			? `A whole number from 1 to ${maxVcpus}.` : '',
+		memory: memory === null || memory < MIN_MEMORY_MIB || memory > MAX_MEMORY_MIB
+			? `A whole number of MiB, at least ${MIN_MEMORY_MIB} and at most ${formatBytes(MAX_MEMORY_MIB * MIB)}.` : '',
+		'boot.kernel': form.kernel ? '' : 'Choose a kernel.',
+		'boot.cmdline': /^[ -~]*$/.test(form.cmdline) ? '' : 'Plain ASCII characters only.',
+	};
+	return Object.fromEntries(Object.entries(found).filter(([, text]) => text));
+}
+
+/** @returns the request for a form that passed checkForm(). */
+export function createRequest(form: VmForm): VmCreate {
+	return {
+		name: form.name.trim(),
+		mode: 'pvh',
+		vcpus: Number(form.vcpus),
+		memory: Number(form.memory) * MIB,
+		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
+		start: form.start,
+	};
+}
+
+/** @returns the merge patch from @p vm to @p form; empty when nothing is different. */
+export function patchRequest(vm: Vm, form: VmForm): VmPatch {
+	const next = createRequest(form);
+	const patch: VmPatch = {};
+	if (next.name !== vm.name)
+		patch.name = next.name;
+	if (next.vcpus !== vm.vcpus)
+		patch.vcpus = next.vcpus;
+	if (next.memory !== vm.memory)
+		patch.memory = next.memory;
+	const boot: NonNullable<VmPatch['boot']> = {};
+	if (next.boot.kernel !== vm.boot.kernel)
+		boot.kernel = next.boot.kernel;
+	if ((next.boot.initrd ?? null) !== vm.boot.initrd)
+		boot.initrd = next.boot.initrd ?? null;
+	if ((next.boot.cmdline ?? '') !== vm.boot.cmdline)
+		boot.cmdline = next.boot.cmdline ?? '';
+	if (Object.keys(boot).length)
+		patch.boot = boot;
+	return patch;
+}

@@ -1,0 +1,85 @@
+import { useRef, useState } from 'preact/hooks';
+import { api } from '../api/client';
+import { refusalOf } from '../lib/form-errors';
+import { host, learnVm, loadError, world } from '../lib/live';
+import { href, navigate } from '../lib/router';
+import { useStore } from '../lib/store';
+import { checkForm, createRequest, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
+import type { World } from '../api/events';
+import { Button, Empty, LinkButton, Loading, Note, Screen } from '../ui/basics';
+import { CheckField, focusFirstError } from '../ui/field';
+import { VmFields } from '../ui/vm-fields';
+
+const FIELDS = ['name', 'vcpus', 'memory', 'boot.kernel', 'boot.initrd', 'boot.cmdline'];
+
+function NewForm({ all }: { all: World }) {
+	const hostNow = useStore(host);
+	const images = [...all.images.values()].sort((a, b) => Number(b.builtin) - Number(a.builtin) || a.name.localeCompare(b.name));
+	const names = [...all.vms.values()].map((vm) => vm.name);
+	const [form, setForm] = useState<VmForm>(() => newForm(images, names));
+	const [errors, setErrors] = useState<FormErrors>({});
+	const [failure, setFailure] = useState('');
+	const [busy, setBusy] = useState(false);
+	const ref = useRef<HTMLFormElement>(null);
+
+	const show = (fields: FormErrors, rest: string) => {
+		setErrors(fields);
+		setFailure(rest);
+		focusFirstError(ref.current);
+	};
+	const submit = async (event: Event) => {
+		event.preventDefault();
+		if (busy)
+			return;
+		const found = checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128);
+		if (Object.keys(found).length) {
+			show(found, '');
+			return;
+		}
+		setBusy(true);
+		show({}, '');
+		try {
+			const vm = await api.createVm(createRequest(form));
+			learnVm(vm);
+			navigate(form.start ? href.console(vm.id) : href.vm(vm.id));
+		} catch (error) {
+			const refusal = refusalOf(error, FIELDS);
+			setBusy(false);
+			show(refusal.fields, refusal.rest);
+		}
+	};
+	return (
+		<form ref={ref} class="card form" onSubmit={submit} noValidate>
+			{failure && <Note tone="bad" title="The machine was not created">{failure}</Note>}
+			<VmFields form={form} errors={errors} images={images} host={hostNow}
+				change={(patch) => setForm({ ...form, ...patch })} />
+			<CheckField label="Start it now" checked={form.start} hint="and open its console"
+				onChange={(start) => setForm({ ...form, start })} />
+			<footer class="form-foot">
+				<LinkButton to={href.vms}>Cancel</LinkButton>
+				<Button type="submit" tone="primary" busy={busy}>
+					{form.start ? 'Create and start' : 'Create'}
+				</Button>
+			</footer>
+		</form>
+	);
+}
+
+export function VmNewScreen() {
+	const all = useStore(world);
+	const error = useStore(loadError);
+	const kernels = [...(all?.images.values() ?? [])].filter((i) => i.kind === 'kernel');
+	return (
+		<Screen title="New virtual machine" back={{ to: href.vms, text: 'Virtual machines' }}>
+			{error && <Note tone="bad">{error}</Note>}
+			{!all && !error && <Loading />}
+			{all && !kernels.length && (
+				<Empty icon="images" title="No kernel to boot"
+					action={<LinkButton to={href.images} tone="primary" icon="upload">Upload a kernel</LinkButton>}>
+					A machine starts from a Linux kernel. Upload one first.
+				</Empty>
+			)}
+			{all && kernels.length > 0 && <NewForm all={all} />}
+		</Screen>
+	);
+}

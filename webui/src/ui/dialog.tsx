@@ -1,0 +1,78 @@
+/** Dialogs: the browser's own, so that focus stays inside and goes back where it was. */
+
+import type { ComponentChildren } from 'preact';
+import { useEffect, useId, useRef, useState } from 'preact/hooks';
+import { say } from '../api/problem';
+import { Button, Note } from './basics';
+
+export function Dialog({ title, children, onClose, onSubmit, footer }: {
+	title: string;
+	children: ComponentChildren;
+	onClose: () => void;
+	onSubmit?: () => void;
+	footer: ComponentChildren;
+}) {
+	const ref = useRef<HTMLDialogElement>(null);
+	const id = useId();
+	useEffect(() => {
+		const before = document.activeElement as HTMLElement | null;
+		ref.current?.showModal();
+		return () => {
+			if (before?.isConnected)
+				before.focus();
+			else
+				document.querySelector<HTMLElement>('h1')?.focus();
+		};
+	}, []);
+	return (
+		<dialog ref={ref} class="dialog" aria-labelledby={id}
+			onCancel={(event) => {
+				event.preventDefault();
+				onClose();
+			}}>
+			<form method="dialog" noValidate onSubmit={(event) => {
+				event.preventDefault();
+				onSubmit?.();
+			}}>
+				<h2 id={id}>{title}</h2>
+				<div class="dialog-body">{children}</div>
+				<footer>{footer}</footer>
+			</form>
+		</dialog>
+	);
+}
+
+/** Ask before doing @p run; an error is shown inside, and the dialog stays for another try. */
+export function Confirm({ title, text, button, danger = true, run, onClose }: {
+	title: string;
+	text: ComponentChildren;
+	button: string;
+	danger?: boolean;
+	run: () => Promise<void>;
+	onClose: () => void;
+}) {
+	const [busy, setBusy] = useState(false);
+	const [error, setError] = useState('');
+	const go = async () => {
+		if (busy)
+			return;
+		setBusy(true);
+		setError('');
+		try {
+			await run();
+			onClose();
+		} catch (failure) {
+			setError(say(failure));
+			setBusy(false);
+		}
+	};
+	return (
+		<Dialog title={title} onClose={onClose} onSubmit={go} footer={<>
+			<Button onClick={onClose}>Cancel</Button>
+			<Button type="submit" tone={danger ? 'danger' : 'primary'} busy={busy}>{button}</Button>
+		</>}>
+			<p>{text}</p>
+			{error && <Note tone="bad">{error}</Note>}
+		</Dialog>
+	);
+}

@@ -1,0 +1,72 @@
+/** The fields of a machine, for creating and for editing one. */
+
+import type { Host, Image } from '../api/types';
+import { formatBytes } from '../lib/format';
+import type { FormErrors, VmForm } from '../lib/vm-form';
+import { SelectField, TextField } from './field';
+
+const MEMORY_CHOICES = [128, 256, 512, 1024, 2048];
+
+function ImageOptions({ images, kind }: { images: readonly Image[]; kind: Image['kind'] }) {
+	return (
+		<>
+			{images.filter((i) => i.kind === kind).map((i) => (
+				<option key={i.id} value={i.id}>{i.name} ({i.builtin ? 'built in' : formatBytes(i.size)})</option>
+			))}
+		</>
+	);
+}
+
+export function VmFields({ form, errors, images, host, onlyName, change }: {
+	form: VmForm;
+	errors: FormErrors;
+	images: readonly Image[];
+	host: Host | null;
+	onlyName?: boolean;
+	change: (patch: Partial<VmForm>) => void;
+}) {
+	const fits = (mib: number) => !host || mib * 1024 * 1024 < host.memory.free;
+	if (onlyName)
+		return <TextField label="Name" name="name" value={form.name} error={errors['name']}
+			autocomplete="off" spellcheck={false} onInput={(name) => change({ name })} />;
+	return (
+		<>
+			<TextField label="Name" name="name" value={form.name} error={errors['name']}
+				autocomplete="off" spellcheck={false} onInput={(name) => change({ name })} />
+			<div class="pair">
+				<TextField label="vCPUs" name="vcpus" type="number" inputMode="numeric" min={1}
+					max={host?.capabilities.max_vcpus ?? 128} value={form.vcpus} error={errors['vcpus']}
+					hint={host ? `This host has ${host.cpus.online}` : undefined}
+					onInput={(vcpus) => change({ vcpus })} />
+				<div>
+					<TextField label="Memory in MiB" name="memory" type="number" inputMode="numeric" min={16}
+						value={form.memory} error={errors['memory']}
+						hint={host ? `${formatBytes(host.memory.free)} free on this host` : undefined}
+						onInput={(memory) => change({ memory })} />
+					<div class="presets" role="group" aria-label="Usual sizes">
+						{MEMORY_CHOICES.filter(fits).map((mib) => (
+							<button key={mib} type="button" aria-pressed={form.memory === String(mib)}
+								onClick={() => change({ memory: String(mib) })}>
+								{formatBytes(mib * 1024 * 1024)}
+							</button>
+						))}
+					</div>
+				</div>
+			</div>
+			<SelectField label="Kernel" value={form.kernel} error={errors['boot.kernel']}
+				onChange={(kernel) => change({ kernel })}>
+				{!form.kernel && <option value="">Choose…</option>}
+				<ImageOptions images={images} kind="kernel" />
+			</SelectField>
+			<SelectField label="Initial RAM disk" value={form.initrd} error={errors['boot.initrd']}
+				onChange={(initrd) => change({ initrd })}>
+				<option value="">None</option>
+				<ImageOptions images={images} kind="initrd" />
+			</SelectField>
+			<TextField label="Kernel command line" name="cmdline" class="mono" value={form.cmdline}
+				error={errors['boot.cmdline']} autocomplete="off" spellcheck={false} autocapitalize="none"
+				hint={<>Keep <code>console=hvc0</code> to see the guest on its console.</>}
+				onInput={(cmdline) => change({ cmdline })} />
+		</>
+	);
+}

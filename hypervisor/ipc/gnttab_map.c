@@ -76,15 +76,6 @@ static int map_decode(const struct gnttab_map_grant_ref *op)
 	return GNTST_okay;
 }
 
-/* Device memory and the like must not be hidden behind a grant. */
-static bool may_cover(struct domain *d, gfn_t gfn)
-{
-	enum p2m_type type;
-
-	(void)p2m_lookup(d, gfn, &type, NULL);
-	return type != P2M_MMIO;
-}
-
 static int map_frame(struct domain *d, gfn_t gfn, struct domain *rd, uint32_t ref, bool write,
 		     mfn_t *mfn)
 {
@@ -113,8 +104,6 @@ int gnttab_map(struct domain *d, struct gnttab_map_grant_ref *op)
 	rc = map_decode(op);
 	if (rc)
 		return rc;
-	if (!may_cover(d, gfn))
-		return GNTST_bad_virt_addr;
 	rd = domain_get(op->dom == DOMID_SELF ? d->id : op->dom);
 	if (!rd)
 		return GNTST_bad_domain;

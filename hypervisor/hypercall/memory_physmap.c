@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memory_op: what appears where in a domain's physical address space. */
+#include "arch/x86/mm/map.h"
+#include "core/guest.h"
+#include "hypercall/memory_op.h"
+#include "ipc/gnttab.h"
+#include "mm/frames.h"
+
+/* Map a frame we hold a reference on; the reference goes to the mapping, or is dropped. */
+static int map_held(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
+{
+	int rc = p2m_map(d, gfn, mfn, ORDER_4K, type);
+
+	if (rc)
+		frame_put(mfn);
+	return rc;
+}
+
+static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	mfn_t mfn = virt_to_mfn(d->shared_info);
+
+	if (idx)
+		return -EINVAL;
+	frame_get_held(mfn);
+	return map_held(d, gfn, mfn, P2M_SPECIAL);
+}
+
+static int add_grant_frame(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	bool status = idx & XENMAPIDX_grant_table_status;
+	uint64_t frame = idx & ~(uint64_t)XENMAPIDX_grant_table_status;
+	mfn_t mfn;
+	int rc;
+
+	if (frame > UINT32_MAX)
+		return -EINVAL;
+	rc = gnttab_get_frame(d, status, (uint32_t)frame, &mfn);
+	return rc ? rc : map_held(d, gfn, mfn, P2M_SPECIAL);
+}
+
+/* Move a page of the domain's own RAM from @idx to @gfn. */
+static int add_own_frame(struct domain *d, uint64_t idx, gfn_t gfn)
+{
+	const gfn_t from = gfn_of(idx);
+	enum p2m_type type;
+	mfn_t mfn;
+	int rc;
+
+	rc = p2m_get_frame(d, from, true, &mfn);
+	if (rc)
+		return rc;
+	if (gfn_eq(from, gfn) || !mfn_eq(p2m_lookup(d, from, &type, NULL), mfn) ||
+	    type != P2M_RAM) {
+		frame_put(mfn);
+		return gfn_eq(from, gfn) ? 0 : -EINVAL;
+	}
+	rc = map_held(d, gfn, mfn, P2M_RAM);
+	if (rc)
+		return rc;
+	rc = p2m_unmap(d, from, mfn, P2M_RAM);
+	if (rc && p2m_unmap(d, gfn, mfn, P2M_RAM))
+		rc = -EBUSY; /* both places changed under us: the guest's own race */
+	return rc;
+}
+
+typedef int add_fn(struct domain *d, uint64_t idx, gfn_t gfn);
+
+static add_fn *const spaces[] = {
+	[XENMAPSPACE_shared_info] = add_shared_info,
+	[XENMAPSPACE_grant_table] = add_grant_frame,
+	[XENMAPSPACE_gmfn] = add_own_frame,
+	[XENMAPSPACE_gmfn_range] = add_own_frame,
+};
+
+static int add_one(struct domain *d, unsigned int space, uint64_t idx, uint64_t gfn)
+{
+	if (space >= ARRAY_SIZE(spaces))
+		return -ENOSYS;
+	if (gfn >= GFN_LIMIT || READ_ONCE(d->dying))
+		return -EINVAL;
+	return spaces[space](d, idx, gfn_of(gfn));
+}
+
+static long add_range(const struct memory_call *c, struct domain *d,
+		      const struct xen_add_to_physmap *op)
+{
+	uint64_t nr = op->space == XENMAPSPACE_gmfn_range ? op->size : 1;
+
+	for (uint64_t i = c->start; i < nr; i++) {
+		int rc;
+
+		if (op->gpfn >= GFN_LIMIT || op->idx > UINT64_MAX - nr)
+			return -EINVAL;
+		rc = add_one(d, op->space, op->idx + i, op->gpfn + i);
+		if (rc)
+			return rc;
+		if (i + 1 < nr && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
+			return memory_restart(c, i + 1);
+	}
+	return 0;
+}
+
+long memory_add_to_physmap(struct memory_call *c)
+{
+	struct xen_add_to_physmap op;
+	struct domain *d;
+	long rc;
+
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	rc = domain_resolve(c->caller, op.domid, &d);
+	if (rc)
+		return rc;
+	rc = add_range(c, d, &op);
+	domain_put(d);
+	return rc;
+}
+
+/* ---- batches ---- */
+
+/* Show frame @idx of @owner at @gfn of @d. The caller may control @owner. */
+static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, uint64_t gfn)
+{
+	enum p2m_type type;
+	mfn_t mfn;
+	int rc;
+
+	if (gfn >= GFN_LIMIT || idx >= GFN_LIMIT || READ_ONCE(d->dying) || READ_ONCE(owner->dying))
+		return -EINVAL;
+	(void)p2m_lookup(owner, gfn_of(idx), &type, NULL);
+	if (type != P2M_RAM && type != P2M_SPECIAL)
+		return -EINVAL;
+	rc = p2m_get_frame(owner, gfn_of(idx), true, &mfn);
+	if (rc)
+		return rc;
+	if (frame_owner(mfn) != owner->id) {
+		frame_put(mfn);
+		return -EINVAL;
+	}
+	return map_held(d, gfn_of(gfn), mfn, P2M_FOREIGN);
+}
+
+struct batch {
+	struct domain *d;
+	struct domain *owner; /* of foreign frames, else NULL */
+	uint64_t idxs, gfns, errs;
+};
+
+/* Each item has its own result. Return: 0, or -EFAULT when it can't be read or told. */
+static int batch_item(const struct xen_add_to_physmap_batch *op, const struct batch *b, uint64_t i)
+{
+	xen_ulong_t idx;
+	xen_pfn_t gfn;
+	int rc;
+
+	if (guest_read_ptr(&idx, b->idxs + i * sizeof(idx)) ||
+	    guest_read_ptr(&gfn, b->gfns + i * sizeof(gfn)))
+		return -EFAULT;
+	rc = b->owner ? add_foreign(b->d, b->owner, idx, gfn) :
+			add_one(b->d, op->space, idx, gfn);
+	return guest_write_ptr(b->errs + i * sizeof(rc), &rc) ? -EFAULT : 0;
+}
+
+static long batch_run(const struct memory_call *c, const struct xen_add_to_physmap_batch *op,
+		      const struct batch *b)
+{
+	for (uint64_t i = c->start; i < op->size; i++) {
+		int rc = batch_item(op, b, i);
+
+		if (rc)
+			return rc;
+		if (i + 1 < op->size && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
+			return memory_restart(c, i + 1);
+	}
+	return 0;
+}
+
+long memory_add_to_physmap_batch(struct memory_call *c)
+{
+	struct xen_add_to_physmap_batch op;
+	struct batch b = {.owner = NULL};
+	long rc;
+
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	if (op.space == XENMAPSPACE_gmfn_range || (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0))
+		return -EINVAL;
+	rc = domain_resolve(c->caller, op.domid, &b.d);
+	if (rc)
+		return rc;
+	if (op.space == XENMAPSPACE_gmfn_foreign) {
+		rc = domain_resolve(c->caller, op.u.foreign_domid, &b.owner);
+		if (!rc && b.owner == b.d)
+			rc = -EINVAL;
+	}
+	b.idxs = handle_gva(op.idxs);
+	b.gfns = handle_gva(op.gpfns);
+	b.errs = handle_gva(op.errs);
+	if (!rc)
+		rc = batch_run(c, &op, &b);
+	if (b.owner)
+		domain_put(b.owner);
+	domain_put(b.d);
+	return rc;
+}
+
+long memory_remove_from_physmap(struct memory_call *c)
+{
+	struct xen_remove_from_physmap op;
+	struct domain *d;
+	int rc;
+
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	rc = domain_resolve(c->caller, op.domid, &d);
+	if (rc)
+		return rc;
+	rc = op.gpfn < GFN_LIMIT ? p2m_unmap(d, gfn_of(op.gpfn), INVALID_MFN, P2M_NONE) : -EINVAL;
+	domain_put(d);
+	return rc;
+}
+
+/* ---- resources ---- */
+
+/* How many frames a resource can have; 0 when there is no such thing. */
+static uint32_t resource_frames(struct domain *d, const struct xen_mem_acquire_resource *op)
+{
+	/* The status frames belong to version 2 tables. */
+	if (op->type == XENMEM_resource_grant_table &&
+	    op->id == XENMEM_resource_grant_table_id_shared)
+		return gnttab_max_frames(d);
+	return 0;
+}
+
+static int acquire_one(const struct memory_call *c, struct domain *d,
+		       const struct xen_mem_acquire_resource *op, uint64_t i)
+{
+	xen_pfn_t gfn;
+	mfn_t mfn;
+	int rc;
+
+	if (guest_read_ptr(&gfn, handle_gva(op->frame_list) + i * sizeof(gfn)))
+		return -EFAULT;
+	if (gfn >= GFN_LIMIT)
+		return -EINVAL;
+	rc = gnttab_get_frame(d, false, (uint32_t)(op->frame + i), &mfn);
+	return rc ? rc : map_held(c->caller, gfn_of(gfn), mfn, P2M_FOREIGN);
+}
+
+static long acquire(const struct memory_call *c, struct domain *d,
+		    struct xen_mem_acquire_resource *op)
+{
+	const uint64_t max_frames = resource_frames(d, op);
+
+	if (!max_frames)
+		return -EINVAL;
+	if (!handle_gva(op->frame_list)) {
+		if (op->nr_frames)
+			return -EINVAL;
+		op->nr_frames = (uint32_t)max_frames;
+		return guest_write_ptr(c->gva, op) ? -EFAULT : 0;
+	}
+	if (op->nr_frames > max_frames || op->frame > max_frames - op->nr_frames)
+		return -EINVAL;
+	for (uint64_t i = c->start; i < op->nr_frames; i++) {
+		int rc = acquire_one(c, d, op, i);
+
+		if (rc)
+			return i ? -EIO : rc; /* the caller unmaps what is there */
+		if (i + 1 < op->nr_frames && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
+			return memory_restart(c, i + 1);
+	}
+	return 0;
+}
+
+long memory_acquire_resource(struct memory_call *c)
+{
+	struct xen_mem_acquire_resource op;
+	struct domain *d;
+	long rc;
+
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	if (op.pad)
+		return -EINVAL;
+	rc = domain_resolve(c->caller, op.domid, &d);
+	if (rc)
+		return rc;
+	rc = d == c->caller ? -EPERM : acquire(c, d, &op);
+	domain_put(d);
+	return rc;
+}

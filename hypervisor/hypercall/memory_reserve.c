@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/* memory_op: how much memory a domain has. Populating and giving back count what they did. */
+#include "core/guest.h"
+#include "hypercall/memory_op.h"
+#include "mm/buddy.h"
+#include "mm/frames.h"
+
+/* ---- reservations ---- */
+
+struct reservation {
+	struct domain *d; /* with a reference */
+	uint64_t list;	  /* address of the array of frames */
+	uint64_t nr;
+	unsigned int order;
+	unsigned int flags;
+};
+
+/*
+ * Return: 0 and *@r; -EFAULT, -ESRCH, -EPERM. Where the operation has nothing to do, as where the size
+ * of extents is not ours, @r->nr is what is done already.
+ */
+static int reservation_decode(const struct memory_call *c, struct reservation *r)
+{
+	struct xen_memory_reservation op;
+	int rc;
+
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	rc = domain_resolve(c->caller, op.domid, &r->d);
+	if (rc)
+		return rc;
+	r->list = handle_gva(op.extent_start);
+	r->nr = op.nr_extents;
+	r->order = op.extent_order;
+	r->flags = op.mem_flags;
+	if (op.nr_extents > MEMORY_OP_MAX_START || op.extent_order > ORDER_2M)
+		r->nr = c->start;
+	return 0;
+}
+
+/* Read the @i-th frame of the list; false when it or what follows is out of range. */
+static bool read_extent(const struct reservation *r, uint64_t i, gfn_t *gfn)
+{
+	const uint64_t span = 1ULL << r->order;
+	xen_pfn_t frame;
+
+	if (guest_read_ptr(&frame, r->list + i * sizeof(frame)))
+		return false;
+	*gfn = gfn_of(frame);
+	return span <= GFN_LIMIT && frame <= GFN_LIMIT - span;
+}
+
+typedef bool extent_fn(struct domain *d, gfn_t gfn, unsigned int order);
+
+/* Do @fn for each extent until one fails. Return: how many are done in all, or -ERESTART. */
+static long for_extents(const struct memory_call *c, const struct reservation *r, extent_fn *fn)
+{
+	const uint64_t every = r->order ? 1 : MEMORY_PREEMPT_EVERY;
+	uint64_t i = c->start;
+
+	while (i < r->nr) {
+		gfn_t gfn;
+
+		if (!read_extent(r, i, &gfn) || !fn(r->d, gfn, r->order))
+			break;
+		i++;
+		if (i < r->nr && i % every == 0 && preempt_check())
+			return memory_restart(c, i);
+	}
+	return (long)i;
+}
+
+/* ---- populating ---- */
+
+static bool populate_page(struct domain *d, gfn_t gfn)
+{
+	mfn_t mfn;
+
+	if (domain_alloc_frames(d, ORDER_4K, &mfn))
+		return false;
+	if (!p2m_map(d, gfn, mfn, ORDER_4K, P2M_RAM))
+		return true;
+	frame_put(mfn);
+	return false;
+}
+
+static bool populate_superpage(struct domain *d, gfn_t gfn)
+{
+	mfn_t mfn;
+
+	if (domain_alloc_frames(d, ORDER_2M, &mfn))
+		return false;
+	if (!p2m_map(d, gfn, mfn, ORDER_2M, P2M_RAM))
+		return true;
+	for (uint64_t i = 0; i < 1ULL << ORDER_2M; i++)
+		frame_put(mfn_add(mfn, i));
+	return false;
+}
+
+/* An extent is populated whole or not at all. */
+static bool populate_extent(struct domain *d, gfn_t gfn, unsigned int order)
+{
+	const uint64_t nr = 1ULL << order;
+	uint64_t i;
+
+	if (order == ORDER_2M && gfn.n % nr == 0 && populate_superpage(d, gfn))
+		return true;
+	if (order == ORDER_2M && d->max_pages - min(d->tot_pages, d->max_pages) < nr)
+		return false;
+	for (i = 0; i < nr && populate_page(d, gfn_add(gfn, i)); i++)
+		;
+	if (i == nr)
+		return true;
+	while (i--)
+		if (p2m_unmap(d, gfn_add(gfn, i), INVALID_MFN, P2M_RAM))
+			break; /* somebody else changed it meanwhile: theirs */
+	return false;
+}
+
+long memory_populate_physmap(struct memory_call *c)
+{
+	struct reservation r;
+	long rc;
+
+	rc = reservation_decode(c, &r);
+	if (rc)
+		return rc;
+	/* Populate on demand is not offered: nothing is done, and the caller sees so. */
+	if (r.flags & XENMEMF_populate_on_demand)
+		r.nr = c->start;
+	rc = for_extents(c, &r, populate_extent);
+	domain_put(r.d);
+	return rc;
+}
+
+/* ---- giving back ---- */
+
+static bool release_extent(struct domain *d, gfn_t gfn, unsigned int order)
+{
+	for (uint64_t i = 0; i < 1ULL << order; i++)
+		if (p2m_unmap(d, gfn_add(gfn, i), INVALID_MFN, P2M_RAM))
+			return false;
+	return true;
+}
+
+long memory_decrease_reservation(struct memory_call *c)
+{
+	struct reservation r;
+	long rc;
+
+	rc = reservation_decode(c, &r);
+	if (rc)
+		return rc;
+	rc = for_extents(c, &r, release_extent);
+	domain_put(r.d);
+	return rc;
+}
+
+/* ---- claims ---- */
+
+/*
+ * A claim is a size the domain is to reach: what is missing to it is set aside from other claims, and
+ * it shrinks by itself as memory is populated.
+ */
+uint64_t memory_outstanding_of(const struct domain *d)
+{
+	uint64_t have = __atomic_load_n(&d->tot_pages, __ATOMIC_RELAXED);
+	uint64_t want = READ_ONCE(d->claimed_pages);
+
+	return want > have && !READ_ONCE(d->dying) ? want - have : 0;
+}
+
+static void add_outstanding(struct domain *d, void *sum)
+{
+	*(uint64_t *)sum += memory_outstanding_of(d);
+}
+
+uint64_t memory_outstanding(void)
+{
+	uint64_t sum = 0;
+
+	domain_for_each(add_outstanding, &sum);
+	return sum;
+}
+
+static int claim(struct domain *d, uint64_t nr)
+{
+	static struct spinlock claim_lock = SPINLOCK_INIT; /* so that two claims see each other */
+	uint64_t have, promised;
+	int rc = 0;
+
+	spin_lock(&claim_lock);
+	have = __atomic_load_n(&d->tot_pages, __ATOMIC_RELAXED);
+	promised = memory_outstanding();
+	if (!nr)
+		WRITE_ONCE(d->claimed_pages, 0);
+	else if (memory_outstanding_of(d) || nr <= have || nr > READ_ONCE(d->max_pages))
+		rc = -EINVAL;
+	else if (promised > buddy_free_pages() || nr - have > buddy_free_pages() - promised)
+		rc = -ENOMEM;
+	else
+		WRITE_ONCE(d->claimed_pages, nr);
+	spin_unlock(&claim_lock);
+	return rc;
+}
+
+long memory_claim_pages(struct memory_call *c)
+{
+	struct xen_memory_reservation op;
+	struct domain *d;
+	int rc;
+
+	if (!c->caller->is_hwdom)
+		return -EPERM;
+	if (guest_read_ptr(&op, c->gva))
+		return -EFAULT;
+	if (handle_gva(op.extent_start) || op.extent_order || op.mem_flags)
+		return -EINVAL;
+	rc = domain_resolve(c->caller, op.domid, &d);
+	if (rc)
+		return rc;
+	rc = claim(d, op.nr_extents);
+	domain_put(d);
+	return rc;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The table of hypercalls: one row per call, and who may make it. */
+#include "hypercall/hypercall.h"
+
+#include "core/console.h"
+#include "ipc/evtchn.h"
+#include "ipc/gnttab.h"
+#include "lib/errno.h"
+
+enum caller { ANYONE, HWDOM };
+
+struct row {
+	const char *name;
+	long (*fn)(struct hypercall *hc);
+	enum caller who;
+};
+
+#define ROW(call, handler, who) [__HYPERVISOR_##call] = {#call, handler, who}
+
+/* Calls that are not here (page tables of PV guests, kexec, XSM and so on) are -ENOSYS. */
+static const struct row rows[HYPERCALL_NR] = {
+	ROW(platform_op, hypercall_platform_op, HWDOM),
+	ROW(memory_op, hypercall_memory_op, ANYONE),
+	ROW(multicall, hypercall_multicall, ANYONE),
+	ROW(set_timer_op, hypercall_set_timer_op, ANYONE),
+	ROW(xen_version, hypercall_xen_version, ANYONE),
+	ROW(console_io, hypercall_console_io, ANYONE),
+	ROW(grant_table_op, gnttab_hypercall, ANYONE),
+	ROW(vm_assist, hypercall_vm_assist, ANYONE),
+	ROW(vcpu_op, hypercall_vcpu_op, ANYONE),
+	ROW(sched_op, hypercall_sched_op, ANYONE),
+	ROW(event_channel_op, evtchn_hypercall, ANYONE),
+	ROW(physdev_op, hypercall_physdev_op, HWDOM),
+	ROW(hvm_op, hypercall_hvm_op, ANYONE),
+	ROW(sysctl, hypercall_sysctl, HWDOM),
+	ROW(domctl, hypercall_domctl, HWDOM),
+	ROW(dm_op, hypercall_dm_op, HWDOM),
+};
+
+static struct hypercall_count counts[HYPERCALL_NR];
+
+static void count(uint64_t *n)
+{
+	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
+}
+
+static long dispatch(struct hypercall *hc)
+{
+	const struct row *row;
+	long rc;
+
+	if (hc->nr >= HYPERCALL_NR)
+		return -ENOSYS;
+	row = &rows[hc->nr];
+	count(&counts[hc->nr].calls);
+	if (!row->fn)
+		rc = -ENOSYS;
+	else if (row->who == HWDOM && !hc->v->domain->is_hwdom)
+		rc = -EPERM;
+	else
+		rc = row->fn(hc);
+	if (unlikely(rc == -ENOSYS))
+		count(&counts[hc->nr].absent);
+	return rc;
+}
+
+struct hypercall_count hypercall_counts(unsigned int nr)
+{
+	return (struct hypercall_count){
+		__atomic_load_n(&counts[nr].calls, __ATOMIC_RELAXED),
+		__atomic_load_n(&counts[nr].absent, __ATOMIC_RELAXED),
+	};
+}
+
+const char *hypercall_name(unsigned int nr)
+{
+	return nr < HYPERCALL_NR ? rows[nr].name : NULL;
+}
+
+static void raise_dom_exc(void)
+{
+	evtchn_global_virq(VIRQ_DOM_EXC);
+}
+
+static void raise_console(void)
+{
+	evtchn_global_virq(VIRQ_CONSOLE);
+}
+
+static void print_counts(void)
+{
+	for (unsigned int i = 0; i < HYPERCALL_NR; i++) {
+		struct hypercall_count c = hypercall_counts(i);
+
+		if (c.calls)
+			printk("hypercall %2u %-16s %llu calls, %llu absent\n", i,
+			       rows[i].name ? rows[i].name : "-", (unsigned long long)c.calls,
+			       (unsigned long long)c.absent);
+	}
+}
+
+void hypercall_init(const char *cmdline)
+{
+	version_set_commandline(cmdline);
+	domain_set_dom_exc_hook(raise_dom_exc);
+	console_set_input_hook(raise_console);
+	console_register_key('c', "hypercall counters", print_counts);
+	hypercall_dispatch = dispatch;
+}

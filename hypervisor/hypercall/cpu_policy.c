@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/* CPUID and MSR policies in the serialised form of domctl and sysctl. */
+#include "hypercall/cpu_policy.h"
+
+#include "arch/x86/cpu/cpuid.h"
+#include "core/guest.h"
+#include "hvm/hvm.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+
+#define LEAF_CACHE  4u
+#define LEAF_FEAT   7u
+#define LEAF_TOPO   0xbu
+#define LEAF_XSTATE 0xdu
+#define LEAF_XEN    0x40000000u
+#define LEAF_HV2    0x40000100u
+#define LEAF_EXT    0x80000000u
+
+#define MAX_BASIC    0xdu
+#define MAX_EXT	     0x80000021u
+#define NR_CACHE     6u
+#define NR_FEAT	     3u
+#define NR_TOPO	     2u
+#define NR_XSTATE    63u
+
+#define MSR_PLATFORM_INFO     0xceu
+#define MSR_ARCH_CAPABILITIES 0x10au
+
+static struct cpuid query(enum cpu_policy_kind kind, uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t out[4];
+
+	if (kind == POLICY_HOST)
+		return cpuid_raw(leaf, subleaf);
+	hvm_cpuid(vcpu_current(), leaf, subleaf, out);
+	/* Which vCPU asked is no part of a policy. */
+	if (leaf == 1)
+		out[1] &= 0x00ffffff;
+	if (leaf == LEAF_TOPO)
+		out[3] = 0;
+	return (struct cpuid){out[0], out[1], out[2], out[3]};
+}
+
+/* ---- feature sets ---- */
+
+enum reg { EAX, EBX, ECX, EDX };
+
+static uint32_t reg_of(const struct cpuid *c, enum reg r)
+{
+	const uint32_t regs[] = {c->eax, c->ebx, c->ecx, c->edx};
+
+	return regs[r];
+}
+
+/* Where each word comes from; words 16 and 17 are MSRs, which no guest of ours has. */
+static const struct {
+	uint32_t leaf, subleaf;
+	enum reg reg;
+} feature_words[CPU_FEATURE_WORDS] = {
+	{1, 0, EDX},	      {1, 0, ECX},	    {LEAF_EXT + 1, 0, EDX},
+	{LEAF_EXT + 1, 0, ECX}, {LEAF_XSTATE, 1, EAX},  {LEAF_FEAT, 0, EBX},
+	{LEAF_FEAT, 0, ECX},  {LEAF_EXT + 7, 0, EDX}, {LEAF_EXT + 8, 0, EBX},
+	{LEAF_FEAT, 0, EDX},  {LEAF_FEAT, 1, EAX},  {LEAF_EXT + 0x21, 0, EAX},
+	{LEAF_FEAT, 1, EBX},  {LEAF_FEAT, 2, EDX},  {LEAF_FEAT, 1, ECX},
+	{LEAF_FEAT, 1, EDX},  {0, 0, EAX},	    {0, 0, EAX},
+	{LEAF_EXT + 0x21, 0, ECX},
+};
+
+/* A CPU answers a leaf beyond its last with some other leaf (APM vol. 3, E.2). */
+static bool leaf_exists(enum cpu_policy_kind kind, uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t last = query(kind, leaf & LEAF_EXT, 0).eax;
+
+	if (leaf == LEAF_FEAT && subleaf > query(kind, LEAF_FEAT, 0).eax)
+		return false;
+	return leaf && leaf <= last && (last & LEAF_EXT) == (leaf & LEAF_EXT);
+}
+
+void cpu_featureset(enum cpu_policy_kind kind, uint32_t words[CPU_FEATURE_WORDS])
+{
+	for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++) {
+		uint32_t leaf = feature_words[i].leaf, sub = feature_words[i].subleaf;
+		struct cpuid c = {0};
+
+		if (leaf_exists(kind, leaf, sub))
+			c = query(kind, leaf, sub);
+		words[i] = reg_of(&c, feature_words[i].reg);
+	}
+}
+
+/* ---- serialising ---- */
+
+struct sink {
+	enum cpu_policy_kind kind;
+	uint64_t gva;
+	uint32_t nr, room;
+	int rc;
+};
+
+static void put_leaf(struct sink *s, uint32_t leaf, uint32_t subleaf, struct cpuid c)
+{
+	struct xen_cpuid_leaf out = {leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx};
+
+	if (s->rc)
+		return;
+	if (s->nr == s->room)
+		s->rc = -ENOBUFS;
+	else if (guest_write_ptr(s->gva + s->nr * sizeof(out), &out))
+		s->rc = -EFAULT;
+	else
+		s->nr++;
+}
+
+static void put_subleaves(struct sink *s, uint32_t leaf, uint32_t nr)
+{
+	uint64_t xstates = ~0ULL;
+
+	if (leaf == LEAF_XSTATE) {
+		struct cpuid x = query(s->kind, leaf, 0);
+
+		xstates = 3 | x.eax | (uint64_t)x.edx << 32;
+	}
+	if (leaf == LEAF_FEAT)
+		nr = min(nr, query(s->kind, leaf, 0).eax + 1);
+	for (uint32_t i = 0; i < nr; i++)
+		if (xstates >> i & 1)
+			put_leaf(s, leaf, i, query(s->kind, leaf, i));
+}
+
+static void put_basic(struct sink *s)
+{
+	static const uint8_t subleaves[MAX_BASIC + 1] = {
+		[LEAF_CACHE] = NR_CACHE,
+		[LEAF_FEAT] = NR_FEAT,
+		[LEAF_TOPO] = NR_TOPO,
+		[LEAF_XSTATE] = NR_XSTATE,
+	};
+	uint32_t last = min(query(s->kind, 0, 0).eax, MAX_BASIC);
+
+	for (uint32_t leaf = 0; leaf <= last; leaf++) {
+		if (subleaves[leaf])
+			put_subleaves(s, leaf, subleaves[leaf]);
+		else
+			put_leaf(s, leaf, XEN_CPUID_NO_SUBLEAF, query(s->kind, leaf, 0));
+	}
+}
+
+static void put_extended(struct sink *s)
+{
+	uint32_t last = query(s->kind, LEAF_EXT, 0).eax;
+
+	if (!(last & LEAF_EXT))
+		return;
+	for (uint32_t leaf = LEAF_EXT; leaf <= min(last, MAX_EXT); leaf++)
+		put_leaf(s, leaf, XEN_CPUID_NO_SUBLEAF, query(s->kind, leaf, 0));
+}
+
+static int put_msrs(uint64_t gva, uint32_t *nr)
+{
+	static const struct xen_msr_entry msrs[CPU_POLICY_MAX_MSRS] = {
+		{.idx = MSR_PLATFORM_INFO},
+		{.idx = MSR_ARCH_CAPABILITIES},
+	};
+
+	if (*nr < CPU_POLICY_MAX_MSRS)
+		return -ENOBUFS;
+	*nr = CPU_POLICY_MAX_MSRS;
+	return guest_write(gva, msrs, sizeof(msrs)) ? -EFAULT : 0;
+}
+
+int cpu_policy_put(enum cpu_policy_kind kind, uint64_t leaves, uint32_t *nr_leaves, uint64_t msrs,
+		   uint32_t *nr_msrs)
+{
+	struct sink s = {.kind = kind, .gva = leaves, .room = *nr_leaves};
+	const struct cpuid none = {0};
+
+	if (!leaves) {
+		*nr_leaves = CPU_POLICY_MAX_LEAVES;
+	} else {
+		put_basic(&s);
+		put_leaf(&s, LEAF_XEN, XEN_CPUID_NO_SUBLEAF, none);
+		put_leaf(&s, LEAF_HV2, XEN_CPUID_NO_SUBLEAF, none);
+		put_extended(&s);
+		*nr_leaves = s.nr;
+	}
+	if (s.rc)
+		return s.rc;
+	if (msrs)
+		return put_msrs(msrs, nr_msrs);
+	*nr_msrs = CPU_POLICY_MAX_MSRS;
+	return 0;
+}
+
+/* ---- checking ---- */
+
+static bool leaf_is_known(const struct xen_cpuid_leaf *l)
+{
+	switch (l->leaf) {
+	case LEAF_CACHE: return l->subleaf < NR_CACHE;
+	case LEAF_FEAT: return l->subleaf < NR_FEAT;
+	case LEAF_TOPO: return l->subleaf < NR_TOPO;
+	case LEAF_XSTATE: return l->subleaf < NR_XSTATE;
+	default: break;
+	}
+	if (l->subleaf != XEN_CPUID_NO_SUBLEAF)
+		return false;
+	return l->leaf <= MAX_BASIC || (l->leaf >= LEAF_XEN && l->leaf < LEAF_XEN + 0x200) ||
+	       (l->leaf >= LEAF_EXT && l->leaf <= MAX_EXT);
+}
+
+static int check_leaves(struct xen_domctl_cpu_policy *op)
+{
+	struct xen_cpuid_leaf l;
+
+	for (uint32_t i = 0; i < op->nr_leaves; i++) {
+		if (guest_read_ptr(&l, handle_gva(op->leaves) + i * sizeof(l)))
+			return -EFAULT;
+		if (leaf_is_known(&l))
+			continue;
+		op->err_leaf = l.leaf;
+		op->err_subleaf = l.subleaf;
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int check_msrs(struct xen_domctl_cpu_policy *op)
+{
+	struct xen_msr_entry m;
+
+	for (uint32_t i = 0; i < op->nr_msrs; i++) {
+		if (guest_read_ptr(&m, handle_gva(op->msrs) + i * sizeof(m)))
+			return -EFAULT;
+		if (!m.flags && (m.idx == MSR_PLATFORM_INFO || m.idx == MSR_ARCH_CAPABILITIES))
+			continue;
+		op->err_msr = m.idx;
+		return m.flags ? -EINVAL : -ERANGE;
+	}
+	return 0;
+}
+
+int cpu_policy_check(struct xen_domctl_cpu_policy *op)
+{
+	int rc;
+
+	op->err_leaf = op->err_subleaf = op->err_msr = ~0U;
+	if (op->nr_leaves > CPU_POLICY_MAX_LEAVES || op->nr_msrs > CPU_POLICY_MAX_MSRS)
+		return -E2BIG;
+	rc = check_leaves(op);
+	return rc ? rc : check_msrs(op);
+}

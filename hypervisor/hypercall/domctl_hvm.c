@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+/* domctl: the state of HVM vCPUs as save records, and CPU policies. */
+#include "core/guest.h"
+#include "hvm/hvm.h"
+#include "hypercall/cpu_policy.h"
+#include "hypercall/domctl.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+
+/* More than all records of the largest domain. */
+#define MAX_CONTEXT MIB(1)
+
+static int save_to_guest(struct domain *d, uint64_t gva, size_t size, uint32_t *filled)
+{
+	size_t written = 0;
+	void *buf;
+	int rc;
+
+	buf = xzalloc(size);
+	if (!buf)
+		return -ENOMEM;
+	domain_pause(d);
+	rc = hvm_save(d, buf, size, &written);
+	domain_unpause(d);
+	if (!rc && guest_write(gva, buf, written))
+		rc = -EFAULT;
+	if (!rc)
+		*filled = (uint32_t)written;
+	xfree(buf);
+	return rc;
+}
+
+long domctl_gethvmcontext(struct domctl_call *c)
+{
+	struct xen_domctl_hvmcontext *op = &c->op->u.hvmcontext;
+	size_t size = hvm_save_size(c->d);
+
+	if (!handle_gva(op->buffer)) {
+		op->size = (uint32_t)size;
+		return 0;
+	}
+	if (op->size < size)
+		return -ENOSPC;
+	return save_to_guest(c->d, handle_gva(op->buffer), size, &op->size);
+}
+
+long domctl_sethvmcontext(struct domctl_call *c)
+{
+	const struct xen_domctl_hvmcontext *op = &c->op->u.hvmcontext;
+	void *buf;
+	int rc;
+
+	if (!op->size || op->size > MAX_CONTEXT)
+		return -EINVAL;
+	buf = xmalloc(op->size);
+	if (!buf)
+		return -ENOMEM;
+	rc = -EFAULT;
+	if (!guest_read(buf, handle_gva(op->buffer), op->size)) {
+		domain_pause(c->d);
+		rc = hvm_load(c->d, buf, op->size);
+		domain_unpause(c->d);
+	}
+	xfree(buf);
+	return rc;
+}
+
+/* One record without its descriptor, into a buffer the caller frees. */
+static int save_one(struct domain *d, uint32_t type, uint32_t instance, void **out, size_t *size)
+{
+	const size_t room = PAGE_SIZE;
+	void *buf;
+	int rc;
+
+	if (type > UINT16_MAX || instance > UINT16_MAX)
+		return -EINVAL;
+	buf = xzalloc(room);
+	if (!buf)
+		return -ENOMEM;
+	domain_pause(d);
+	rc = hvm_save_one(d, (uint16_t)type, (uint16_t)instance, buf, room, size);
+	domain_unpause(d);
+	if (rc)
+		xfree(buf);
+	else
+		*out = buf;
+	return rc;
+}
+
+long domctl_gethvmcontext_partial(struct domctl_call *c)
+{
+	struct xen_domctl_hvmcontext_partial *op = &c->op->u.hvmcontext_partial;
+	size_t size;
+	void *buf;
+	int rc;
+
+	rc = save_one(c->d, op->type, op->instance, &buf, &size);
+	if (rc)
+		return rc;
+	if (!handle_gva(op->buffer))
+		op->bufsz = size;
+	else if (op->bufsz < size)
+		rc = -ENOSPC;
+	else if (guest_write(handle_gva(op->buffer), buf, size))
+		rc = -EFAULT;
+	else
+		op->bufsz = size;
+	xfree(buf);
+	return rc;
+}
+
+/* ---- the registers as a PV tool wants them ---- */
+
+static void fill_user_regs(struct cpu_user_regs *r, const struct hvm_hw_cpu *h)
+{
+	r->rax = h->rax;
+	r->rbx = h->rbx;
+	r->rcx = h->rcx;
+	r->rdx = h->rdx;
+	r->rbp = h->rbp;
+	r->rsi = h->rsi;
+	r->rdi = h->rdi;
+	r->rsp = h->rsp;
+	r->r8 = h->r8;
+	r->r9 = h->r9;
+	r->r10 = h->r10;
+	r->r11 = h->r11;
+	r->r12 = h->r12;
+	r->r13 = h->r13;
+	r->r14 = h->r14;
+	r->r15 = h->r15;
+	r->rip = h->rip;
+	r->rflags = h->rflags;
+	r->cs = (uint16_t)h->cs_sel;
+	r->ss = (uint16_t)h->ss_sel;
+	r->ds = (uint16_t)h->ds_sel;
+	r->es = (uint16_t)h->es_sel;
+	r->fs = (uint16_t)h->fs_sel;
+	r->gs = (uint16_t)h->gs_sel;
+}
+
+static void fill_context(struct vcpu_guest_context *g, const struct hvm_hw_cpu *h, bool online)
+{
+	fill_user_regs(&g->user_regs, h);
+	g->flags = online ? VGCF_online : 0;
+	g->ctrlreg[0] = h->cr0;
+	g->ctrlreg[2] = h->cr2;
+	g->ctrlreg[3] = h->cr3;
+	g->ctrlreg[4] = h->cr4;
+	g->debugreg[0] = h->dr0;
+	g->debugreg[1] = h->dr1;
+	g->debugreg[2] = h->dr2;
+	g->debugreg[3] = h->dr3;
+	g->debugreg[6] = h->dr6;
+	g->debugreg[7] = h->dr7;
+	g->fs_base = h->fs_base;
+	g->gs_base_user = h->gs_base;
+	g->gs_base_kernel = h->shadow_gs;
+}
+
+long domctl_getvcpucontext(struct domctl_call *c)
+{
+	const struct xen_domctl_vcpucontext *op = &c->op->u.vcpucontext;
+	struct vcpu_guest_context *g;
+	size_t size;
+	struct vcpu *v;
+	void *record;
+	int rc;
+
+	v = op->vcpu < c->d->max_vcpus ? c->d->vcpus[op->vcpu] : NULL;
+	if (!v)
+		return -ESRCH;
+	rc = save_one(c->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
+	if (rc)
+		return rc;
+	g = xzalloc(sizeof(*g));
+	if (!g) {
+		rc = -ENOMEM;
+	} else {
+		fill_context(g, record, READ_ONCE(v->state) != VCPU_DOWN);
+		rc = guest_write_ptr(handle_gva(op->ctxt), g) ? -EFAULT : 0;
+	}
+	xfree(g);
+	xfree(record);
+	return rc;
+}
+
+/* ---- policies ---- */
+
+long domctl_get_cpu_policy(struct domctl_call *c)
+{
+	struct xen_domctl_cpu_policy *op = &c->op->u.cpu_policy;
+
+	return cpu_policy_put(POLICY_HVM, handle_gva(op->leaves), &op->nr_leaves,
+			      handle_gva(op->msrs), &op->nr_msrs);
+}
+
+/* Every domain has the same policy; the toolstack's is checked and otherwise not used. */
+long domctl_set_cpu_policy(struct domctl_call *c)
+{
+	return cpu_policy_check(&c->op->u.cpu_policy);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+/* domctl: single vCPUs and their scheduling. */
+#include "arch/x86/cpu/cpu.h"
+#include "core/sched.h"
+#include "hypercall/domctl.h"
+#include "hypercall/xenctl_bitmap.h"
+#include "lib/errno.h"
+#include "vdev/vlapic.h"
+
+#define APIC_MODE_NMI 4
+#define MAX_CAP	      ((uint32_t)MAX_CPUS * 100)
+
+static int find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
+{
+	if (id >= d->max_vcpus)
+		return -EINVAL;
+	*v = __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE);
+	return *v ? 0 : -ESRCH;
+}
+
+static uint64_t online_cpus(void)
+{
+	return nr_cpus >= 64 ? ~0ULL : (1ULL << nr_cpus) - 1;
+}
+
+long domctl_getvcpuinfo(struct domctl_call *c)
+{
+	struct xen_domctl_getvcpuinfo *info = &c->op->u.getvcpuinfo;
+	struct vcpu_runstate_info run;
+	enum vcpu_state state;
+	struct vcpu *v;
+	int rc;
+
+	rc = find_vcpu(c->d, info->vcpu, &v);
+	if (rc)
+		return rc;
+	vcpu_get_runstate(v, &run);
+	state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
+	info->online = state != VCPU_DOWN;
+	info->blocked = state == VCPU_BLOCKED;
+	info->running = state == VCPU_RUNNING;
+	info->cpu_time = run.time[RUNSTATE_running];
+	info->cpu = READ_ONCE(v->cpu);
+	return 0;
+}
+
+/* ---- affinity ---- */
+
+static int affinity_decode(const struct xen_domctl_vcpuaffinity *op, uint64_t *hard, uint64_t *soft)
+{
+	const uint32_t known = XEN_VCPUAFFINITY_HARD | XEN_VCPUAFFINITY_SOFT;
+	int rc = 0;
+
+	if (!(op->flags & known) || (op->flags & ~(known | XEN_VCPUAFFINITY_FORCE)))
+		return -EINVAL;
+	if (op->flags & XEN_VCPUAFFINITY_HARD) {
+		rc = xenctl_bitmap_read(&op->cpumap_hard, hard);
+		if (!rc && !(*hard & online_cpus()))
+			rc = -EINVAL;
+	}
+	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT)) {
+		rc = xenctl_bitmap_read(&op->cpumap_soft, soft);
+		if (!rc && !(*soft & online_cpus()))
+			rc = -EINVAL;
+	}
+	return rc;
+}
+
+static int affinity_report(const struct xen_domctl_vcpuaffinity *op, uint64_t hard, uint64_t soft)
+{
+	int rc = 0;
+
+	if (op->flags & XEN_VCPUAFFINITY_HARD)
+		rc = xenctl_bitmap_write(&op->cpumap_hard, hard);
+	if (!rc && (op->flags & XEN_VCPUAFFINITY_SOFT))
+		rc = xenctl_bitmap_write(&op->cpumap_soft, soft);
+	return rc;
+}
+
+long domctl_setvcpuaffinity(struct domctl_call *c)
+{
+	struct xen_domctl_vcpuaffinity *op = &c->op->u.vcpuaffinity;
+	uint64_t hard = 0, soft = 0;
+	struct vcpu *v;
+	int rc;
+
+	rc = find_vcpu(c->d, op->vcpu, &v);
+	if (!rc)
+		rc = affinity_decode(op, &hard, &soft);
+	if (!rc && (op->flags & XEN_VCPUAFFINITY_HARD))
+		rc = sched_set_affinity(v, hard);
+	if (rc)
+		return rc;
+	if (op->flags & XEN_VCPUAFFINITY_SOFT)
+		WRITE_ONCE(v->affinity_soft, soft);
+	/* Answer with what is in effect. */
+	hard = READ_ONCE(v->affinity_hard) & online_cpus();
+	return affinity_report(op, hard, READ_ONCE(v->affinity_soft) & hard);
+}
+
+long domctl_getvcpuaffinity(struct domctl_call *c)
+{
+	const struct xen_domctl_vcpuaffinity *op = &c->op->u.vcpuaffinity;
+	struct vcpu *v;
+	int rc;
+
+	rc = find_vcpu(c->d, op->vcpu, &v);
+	if (rc)
+		return rc;
+	return affinity_report(op, READ_ONCE(v->affinity_hard), READ_ONCE(v->affinity_soft));
+}
+
+/* One memory node: number 0. */
+
+long domctl_setnodeaffinity(struct domctl_call *c)
+{
+	uint64_t nodes;
+	int rc;
+
+	rc = xenctl_bitmap_read(&c->op->u.nodeaffinity.nodemap, &nodes);
+	if (rc)
+		return rc;
+	return nodes & 1 ? 0 : -EINVAL;
+}
+
+long domctl_getnodeaffinity(struct domctl_call *c)
+{
+	return xenctl_bitmap_write(&c->op->u.nodeaffinity.nodemap, 1);
+}
+
+/* ---- scheduler ---- */
+
+/* Weight and cap as credit2 has them; the scheduler's number is what the tools know ours by. */
+static int put_params(struct domain *d, const struct xen_domctl_sched_credit2 *p)
+{
+	int rc;
+
+	if (p->cap > MAX_CAP)
+		return -EINVAL;
+	rc = sched_set_weight(d, p->weight);
+	if (!rc)
+		WRITE_ONCE(d->cap, p->cap);
+	return rc;
+}
+
+long domctl_scheduler_op(struct domctl_call *c)
+{
+	struct xen_domctl_scheduler_op *op = &c->op->u.scheduler_op;
+
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	switch (op->cmd) {
+	case XEN_DOMCTL_SCHEDOP_putinfo: return put_params(c->d, &op->u.credit2);
+	case XEN_DOMCTL_SCHEDOP_getinfo:
+		op->u.credit2.weight = (uint16_t)READ_ONCE(c->d->weight);
+		op->u.credit2.cap = (uint16_t)READ_ONCE(c->d->cap);
+		return 0;
+	default: return -EINVAL;
+	}
+}
+
+long domctl_sendtrigger(struct domctl_call *c)
+{
+	struct vcpu *v;
+	int rc;
+
+	if (c->op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+		return -ENOSYS;
+	rc = find_vcpu(c->d, c->op->u.sendtrigger.vcpu, &v);
+	if (rc)
+		return rc;
+	vlapic_deliver(c->d, vlapic_id(v), false, APIC_MODE_NMI, 0, false);
+	return 0;
+}

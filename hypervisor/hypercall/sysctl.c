@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+/* HYPERVISOR_sysctl, interface version 0x15: the host as a whole (public sysctl.h). */
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
+#include "core/console.h"
+#include "core/guest.h"
+#include "core/sched.h"
+#include "hypercall/cpu_policy.h"
+#include "hypercall/domctl.h"
+#include "hypercall/memory_op.h"
+#include "hypercall/xenctl_bitmap.h"
+#include "lib/string.h"
+#include "mm/buddy.h"
+#include "mm/frames.h"
+
+static_assert(XEN_SYSCTL_INTERFACE_VERSION == 0x15, "the version of Xen 4.17");
+static_assert(sizeof(((struct xen_sysctl *)0)->u) == 128, "copied whole");
+
+/* ---- console ---- */
+
+static long op_readconsole(struct xen_sysctl *s)
+{
+	struct xen_sysctl_readconsole *op = &s->u.readconsole;
+	uint32_t index = op->index, left = min(op->count, CONSOLE_RING_SIZE), done = 0;
+	bool incremental = op->incremental;
+	char buf[256];
+
+	while (done < left) {
+		uint32_t n = console_read_ring(buf, min(left - done, (uint32_t)sizeof(buf)),
+					       incremental, &index);
+
+		if (!n)
+			break;
+		if (guest_write(handle_gva(op->buffer) + done, buf, n))
+			return -EFAULT;
+		done += n;
+		incremental = true; /* on from where the first piece ended */
+	}
+	op->index = index;
+	op->count = done;
+	if (op->clear)
+		console_clear_ring();
+	return 0;
+}
+
+#define MAX_KEYS 64u
+
+static long op_debug_keys(struct xen_sysctl *s)
+{
+	char keys[MAX_KEYS];
+	uint32_t nr = min(s->u.debug_keys.nr_keys, MAX_KEYS);
+
+	if (guest_read(keys, handle_gva(s->u.debug_keys.keys), nr))
+		return -EFAULT;
+	for (uint32_t i = 0; i < nr; i++)
+		console_handle_key(keys[i]);
+	return 0;
+}
+
+/* ---- host ---- */
+
+static uint64_t ram_pages(void)
+{
+	const struct frame_range *r;
+	uint32_t nr = frames_ranges(&r);
+	uint64_t pages = 0;
+
+	for (uint32_t i = 0; i < nr; i++)
+		pages += r[i].end - r[i].start;
+	return pages;
+}
+
+static long op_physinfo(struct xen_sysctl *s)
+{
+	struct xen_sysctl_physinfo *p = &s->u.physinfo;
+	uint32_t words[CPU_FEATURE_WORDS];
+
+	memset(p, 0, sizeof(*p));
+	p->threads_per_core = 1;
+	p->cores_per_socket = nr_cpus;
+	p->nr_cpus = nr_cpus;
+	p->max_cpu_id = nr_cpus - 1;
+	p->nr_nodes = 1;
+	p->max_node_id = 0;
+	p->cpu_khz = (uint32_t)clock_tsc_khz;
+	p->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
+			  XEN_SYSCTL_PHYSCAP_gnttab_v1;
+	p->total_pages = ram_pages();
+	p->free_pages = buddy_free_pages();
+	p->outstanding_pages = memory_outstanding();
+	p->max_mfn = frames_end() - 1;
+	cpu_featureset(POLICY_HOST, words);
+	memcpy(p->hw_cap, words, sizeof(p->hw_cap));
+	return 0;
+}
+
+static long op_availheap(struct xen_sysctl *s)
+{
+	s->u.availheap.avail_bytes = buddy_free_pages() << PAGE_SHIFT;
+	return 0;
+}
+
+static long op_getcpuinfo(struct xen_sysctl *s)
+{
+	struct xen_sysctl_getcpuinfo *op = &s->u.getcpuinfo;
+	uint32_t nr = min(op->max_cpus, nr_cpus);
+
+	for (uint32_t i = 0; i < nr; i++) {
+		struct xen_sysctl_cpuinfo info = {.idletime = sched_idle_time(i)};
+
+		if (guest_write_ptr(handle_gva(op->info) + i * sizeof(info), &info))
+			return -EFAULT;
+	}
+	op->nr_cpus = nr;
+	return 0;
+}
+
+/* One socket of single-threaded cores, one memory node. */
+static long op_cputopoinfo(struct xen_sysctl *s)
+{
+	struct xen_sysctl_cputopoinfo *op = &s->u.cputopoinfo;
+	uint64_t gva = handle_gva(op->cputopo);
+
+	for (uint32_t i = 0; gva && i < min(op->num_cpus, nr_cpus); i++) {
+		struct xen_sysctl_cputopo topo = {.core = i};
+
+		if (guest_write_ptr(gva + i * sizeof(topo), &topo))
+			return -EFAULT;
+	}
+	op->num_cpus = nr_cpus;
+	return 0;
+}
+
+#define LOCAL_DISTANCE 10u
+
+static long op_numainfo(struct xen_sysctl *s)
+{
+	struct xen_sysctl_numainfo *op = &s->u.numainfo;
+	struct xen_sysctl_meminfo mem = {
+		.memsize = ram_pages() << PAGE_SHIFT,
+		.memfree = buddy_free_pages() << PAGE_SHIFT,
+	};
+	const uint32_t distance = LOCAL_DISTANCE;
+	uint64_t mem_gva = handle_gva(op->meminfo), dist_gva = handle_gva(op->distance);
+
+	if (op->num_nodes && ((mem_gva && guest_write_ptr(mem_gva, &mem)) ||
+			      (dist_gva && guest_write_ptr(dist_gva, &distance))))
+		return -EFAULT;
+	op->num_nodes = 1;
+	return 0;
+}
+
+/* ---- domains ---- */
+
+static long op_getdomaininfolist(struct xen_sysctl *s)
+{
+	struct xen_sysctl_getdomaininfolist *op = &s->u.getdomaininfolist;
+	uint32_t id = op->first_domain, nr = 0;
+
+	while (nr < op->max_domains && id < DOMID_FIRST_RESERVED) {
+		struct xen_domctl_getdomaininfo info;
+		struct domain *d = domain_get_next((domid_t)id);
+
+		if (!d)
+			break;
+		domctl_describe(d, &info);
+		id = d->id + 1u;
+		domain_put(d);
+		if (guest_write_ptr(handle_gva(op->buffer) + nr * sizeof(info), &info))
+			return -EFAULT;
+		nr++;
+	}
+	op->num_domains = nr;
+	return 0;
+}
+
+/* ---- scheduling ---- */
+
+static long op_sched_id(struct xen_sysctl *s)
+{
+	s->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+	return 0;
+}
+
+static void count_domain(struct domain *d, void *n)
+{
+	(void)d;
+	++*(uint32_t *)n;
+}
+
+/* Pool 0 has every CPU and every domain; there is no other. */
+static long op_cpupool(struct xen_sysctl *s)
+{
+	struct xen_sysctl_cpupool_op *op = &s->u.cpupool_op;
+
+	switch (op->op) {
+	case XEN_SYSCTL_CPUPOOL_OP_INFO:
+		if (op->cpupool_id)
+			return -ENOENT;
+		op->sched_id = XEN_SCHEDULER_CREDIT2;
+		op->n_dom = 0;
+		domain_for_each(count_domain, &op->n_dom);
+		return xenctl_bitmap_write(&op->cpumap,
+					   nr_cpus >= 64 ? ~0ULL : (1ULL << nr_cpus) - 1);
+	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return xenctl_bitmap_write(&op->cpumap, 0);
+	default: return -EOPNOTSUPP;
+	}
+}
+
+static long op_scheduler(struct xen_sysctl *s)
+{
+	struct xen_sysctl_scheduler_op *op = &s->u.scheduler_op;
+
+	if (op->cpupool_id)
+		return -ESRCH;
+	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
+		return -EINVAL;
+	if (op->cmd == XEN_SYSCTL_SCHEDOP_putinfo)
+		return -EOPNOTSUPP;
+	if (op->cmd != XEN_SYSCTL_SCHEDOP_getinfo)
+		return -EINVAL;
+	op->u.sched_credit2.ratelimit_us = 0;
+	return 0;
+}
+
+/* ---- CPU features ---- */
+
+static const uint8_t featureset_kinds[] = {
+	[XEN_SYSCTL_cpu_featureset_raw] = POLICY_HOST,
+	[XEN_SYSCTL_cpu_featureset_host] = POLICY_HOST,
+	[XEN_SYSCTL_cpu_featureset_hvm] = POLICY_HVM,
+	[XEN_SYSCTL_cpu_featureset_hvm_max] = POLICY_HVM,
+};
+
+static bool featureset_is_pv(uint32_t index)
+{
+	return index == XEN_SYSCTL_cpu_featureset_pv || index == XEN_SYSCTL_cpu_featureset_pv_max;
+}
+
+static long op_get_cpu_featureset(struct xen_sysctl *s)
+{
+	struct xen_sysctl_cpu_featureset *op = &s->u.cpu_featureset;
+	uint32_t words[CPU_FEATURE_WORDS], nr;
+
+	if (!handle_gva(op->features)) {
+		op->nr_features = CPU_FEATURE_WORDS;
+		return 0;
+	}
+	if (op->index >= ARRAY_SIZE(featureset_kinds))
+		return -EINVAL;
+	if (featureset_is_pv(op->index))
+		return -EOPNOTSUPP;
+	cpu_featureset((enum cpu_policy_kind)featureset_kinds[op->index], words);
+	nr = min(op->nr_features, CPU_FEATURE_WORDS);
+	if (guest_write(handle_gva(op->features), words, nr * sizeof(words[0])))
+		return -EFAULT;
+	op->nr_features = nr;
+	return nr < CPU_FEATURE_WORDS ? -ENOBUFS : 0;
+}
+
+static long op_get_cpu_levelling(struct xen_sysctl *s)
+{
+	s->u.cpu_levelling_caps.caps = 0;
+	return 0;
+}
+
+static long op_get_cpu_policy(struct xen_sysctl *s)
+{
+	struct xen_sysctl_cpu_policy *op = &s->u.cpu_policy;
+	enum cpu_policy_kind kind = POLICY_HOST;
+
+	if (op->_rsvd || op->index > XEN_SYSCTL_cpu_policy_hvm_default)
+		return -EINVAL;
+	/* Sizes are the same for all; only the contents may be missing. */
+	if (handle_gva(op->leaves) && (op->index == XEN_SYSCTL_cpu_policy_pv_max ||
+				       op->index == XEN_SYSCTL_cpu_policy_pv_default))
+		return -EOPNOTSUPP;
+	if (op->index >= XEN_SYSCTL_cpu_policy_pv_max)
+		kind = POLICY_HVM;
+	return cpu_policy_put(kind, handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
+			      &op->nr_msrs);
+}
+
+/* What is not here (trace buffers, profiling, power states, live patches, PSR) is -ENOSYS. */
+static const struct {
+	long (*fn)(struct xen_sysctl *op);
+	bool copy_back;
+} rows[] = {
+	[XEN_SYSCTL_readconsole] = {op_readconsole, true},
+	[XEN_SYSCTL_physinfo] = {op_physinfo, true},
+	[XEN_SYSCTL_sched_id] = {op_sched_id, true},
+	[XEN_SYSCTL_getdomaininfolist] = {op_getdomaininfolist, true},
+	[XEN_SYSCTL_debug_keys] = {op_debug_keys, false},
+	[XEN_SYSCTL_getcpuinfo] = {op_getcpuinfo, true},
+	[XEN_SYSCTL_availheap] = {op_availheap, true},
+	[XEN_SYSCTL_cputopoinfo] = {op_cputopoinfo, true},
+	[XEN_SYSCTL_numainfo] = {op_numainfo, true},
+	[XEN_SYSCTL_cpupool_op] = {op_cpupool, true},
+	[XEN_SYSCTL_scheduler_op] = {op_scheduler, true},
+	[XEN_SYSCTL_get_cpu_levelling_caps] = {op_get_cpu_levelling, true},
+	[XEN_SYSCTL_get_cpu_featureset] = {op_get_cpu_featureset, true},
+	[XEN_SYSCTL_get_cpu_policy] = {op_get_cpu_policy, true},
+};
+
+long hypercall_sysctl(struct hypercall *hc)
+{
+	struct xen_sysctl op;
+	long rc;
+
+	if (guest_read_ptr(&op, hc->arg[0]))
+		return -EFAULT;
+	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
+		return -EACCES;
+	if (op.cmd >= ARRAY_SIZE(rows) || !rows[op.cmd].fn)
+		return -ENOSYS;
+	rc = rows[op.cmd].fn(&op);
+	if ((!rc || rc == -ENOBUFS) && rows[op.cmd].copy_back && guest_write_ptr(hc->arg[0], &op))
+		rc = -EFAULT;
+	return rc;
+}

@@ -41,9 +41,20 @@ int cert_is_ours(const struct cert *c)
 	       !strcmp(organization, CERT_ORGANIZATION);
 }
 
+/* How long before its end @c is to be renewed: one of a short life in its last third. */
+static long cert_renew_seconds(const struct cert *c)
+{
+	int days = 0, seconds = 0;
+
+	if (!ASN1_TIME_diff(&days, &seconds, X509_get0_notBefore(c->x509),
+			    X509_get0_notAfter(c->x509)))
+		return 0;
+	return days / 3 < CERT_RENEW_DAYS ? days * DAY_SECONDS / 3 : CERT_RENEW_DAYS * DAY_SECONDS;
+}
+
 static enum cert_verdict cert_judge(const struct cert *c)
 {
-	time_t soon = time(NULL) + CERT_RENEW_DAYS * DAY_SECONDS;
+	time_t soon;
 
 	if (!c->key || !c->x509 || X509_check_private_key(c->x509, c->key) != 1)
 		return CERT_BROKEN;
@@ -51,6 +62,7 @@ static enum cert_verdict cert_judge(const struct cert *c)
 		return X509_cmp_current_time(X509_get0_notAfter(c->x509)) < 0 ? CERT_FOREIGN_EXPIRED
 									     : CERT_GOOD;
 	}
+	soon = time(NULL) + cert_renew_seconds(c);
 	if (X509_cmp_time(X509_get0_notAfter(c->x509), &soon) <= 0 ||
 	    X509_cmp_current_time(X509_get0_notBefore(c->x509)) > 0)
 		return CERT_ENDING;

@@ -12,7 +12,7 @@
 
 #include "names.h"
 
-/* Days before its end at which a certificate of ours is renewed. */
+/* Days before its end at which a certificate of ours is renewed, unless its life is short. */
 #define CERT_RENEW_DAYS 30
 
 struct cert {

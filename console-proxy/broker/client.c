@@ -181,8 +181,11 @@ static void (*const client_verbs[])(struct client *, const struct session_reques
 
 static void client_refuse(struct client *c, const char *why)
 {
-	char reply[sizeof(c->note)];
+	char reply[sizeof(c->note)], rest[1024];
 
+	/* Unread bytes would turn the close into a reset, and the reply be lost with it. */
+	for (int i = 0; i < 16 && recv(c->source.fd, rest, sizeof(rest), 0) > 0; i++)
+		;
 	snprintf(reply, sizeof(reply), "error %s\n", why);
 	client_finish(c, reply);
 }

@@ -40,7 +40,7 @@ static void gate_destroy(struct gate *g)
 
 static void gate_refuse(struct gate *g, enum refusal why)
 {
-	char response[1024], rest[256];
+	char response[1024], rest[1024];
 	size_t len = refusal_format(why, response, sizeof(response));
 
 	util_log("refused user=%s vm=%s code=%s", *g->grant.user ? g->grant.user : "-",
@@ -50,7 +50,7 @@ static void gate_refuse(struct gate *g, enum refusal why)
 		util_log("refusal not delivered: %s", strerror(errno));
 	/* Unread bytes would turn the close into a reset, and the response be lost with it. */
 	shutdown(g->client.fd, SHUT_WR);
-	while (recv(g->client.fd, rest, sizeof(rest), 0) > 0)
+	for (int i = 0; i < 64 && recv(g->client.fd, rest, sizeof(rest), 0) > 0; i++)
 		;
 	gate_destroy(g);
 }

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { defineConfig, type Plugin } from 'vite';
 
@@ -37,18 +39,13 @@ function xtermUnderCsp(): Plugin {
 function gzipSiblings(): Plugin {
 	return {
 		name: 'gzip-siblings',
-		enforce: 'post',
 		apply: 'build',
-		generateBundle(_options, bundle) {
-			for (const [name, item] of Object.entries(bundle)) {
-				if (!/\.(js|css|html|svg|json|webmanifest)$/.test(name))
-					continue;
-				const source = item.type === 'chunk' ? item.code : item.source;
-				this.emitFile({
-					type: 'asset',
-					fileName: `${name}.gz`,
-					source: gzipSync(source, { level: 9 }),
-				});
+		/* Only what lies on disk is final: Vite itself still edits chunks in generateBundle. */
+		writeBundle(options, bundle) {
+			for (const name of Object.keys(bundle)) {
+				const path = join(options.dir ?? '.', name);
+				if (/\.(js|css|html|svg|json|webmanifest)$/.test(name))
+					writeFileSync(`${path}.gz`, gzipSync(readFileSync(path), { level: 9 }));
 			}
 		},
 	};

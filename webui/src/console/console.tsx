@@ -139,11 +139,11 @@ export function Console({ vm }: { vm: Vm }) {
 		screen.term.options.screenReaderMode = spoken;
 	}, [screen, live, readOnly, spoken]);
 
-	/* A machine that is up is opened to be typed into; the heading keeps the focus otherwise. */
+	/* A console is opened to be typed into: it takes the focus from what led here, and from nothing else. */
 	const open = state?.status === 'open';
 	useEffect(() => {
-		const nobody = document.activeElement === document.body || document.activeElement?.tagName === 'H1';
-		if (open && nobody)
+		const active = document.activeElement;
+		if (open && (active === document.body || active?.matches('h1, .tabs a')))
 			screen?.term.focus();
 	}, [screen, open]);
 

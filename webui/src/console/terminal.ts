@@ -33,6 +33,19 @@ const MATCHES = {
 	activeMatchColorOverviewRuler: '#f0a583',
 };
 
+/** WebGL drawn by the processor is slower than the DOM, and loses glyphs. */
+const SOFTWARE_GL = /swiftshader|llvmpipe|softpipe|software|basic render/i;
+
+function hasGpu(): boolean {
+	const gl = document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true });
+	if (!gl)
+		return false;
+	const info = gl.getExtension('WEBGL_debug_renderer_info');
+	const renderer = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+	gl.getExtension('WEBGL_lose_context')?.loseContext();
+	return !SOFTWARE_GL.test(renderer);
+}
+
 export interface TerminalHandlers {
 	input(data: string): void;
 	binary(data: Uint8Array<ArrayBuffer>): void;
@@ -83,11 +96,11 @@ export class Screen {
 		this.observer.observe(parent);
 	}
 
-	/** Draw with WebGL where there is any; the DOM renderer does it otherwise. */
+	/** Draw with WebGL where a graphics processor does it; the DOM renderer does it otherwise. */
 	private async accelerate(): Promise<void> {
+		if (!hasGpu())
+			return;
 		try {
-			if (!document.createElement('canvas').getContext('webgl2', { failIfMajorPerformanceCaveat: true }))
-				return;
 			const { WebglAddon } = await import('@xterm/addon-webgl');
 			const addon = new WebglAddon();
 			addon.onContextLoss(() => addon.dispose());

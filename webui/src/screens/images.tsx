@@ -104,6 +104,15 @@ function usersOf(image: Image, all: World): string[] {
 		.map((vm) => vm.name);
 }
 
+const SHOWN_USERS = 2;
+
+function Users({ names }: { names: string[] }) {
+	if (!names.length)
+		return <span class="muted">no machine</span>;
+	const more = names.length - SHOWN_USERS;
+	return <span title={names.join(', ')}>{names.slice(0, SHOWN_USERS).join(', ')}{more > 0 && ` and ${more} more`}</span>;
+}
+
 function ImageRow({ image, all, onDelete }: { image: Image; all: World; onDelete: () => void }) {
 	const users = usersOf(image, all);
 	return (
@@ -117,7 +126,7 @@ function ImageRow({ image, all, onDelete }: { image: Image; all: World; onDelete
 						<CopyButton text={image.sha256} label={`Copy SHA-256 of ${image.name}`} /></span>
 					: <span class="muted">not yet known</span>}
 			</td>
-			<td data-name="Used by">{users.length ? users.join(', ') : <span class="muted">no machine</span>}</td>
+			<td data-name="Used by" class="cell-users"><Users names={users} /></td>
 			<td data-name="Added">{image.builtin ? <span class="muted">with Domus</span> : formatTime(image.created_at)}</td>
 			<td class="cell-actions">
 				{!image.builtin && may('image.write') &&

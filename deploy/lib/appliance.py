@@ -1,5 +1,6 @@
 """Boots the appliance in QEMU and shuts it down again."""
 
+import base64
 import json
 import os
 import re
@@ -186,7 +187,10 @@ class Appliance:
         with open(os.path.join(self.o.log, "qemu.log"), "wb") as log:
             # Its own session: Ctrl-C is for us, who then shut the appliance down in order.
             self.process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                self.command(),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
                 start_new_session=True,
             )
 
@@ -300,7 +304,8 @@ class Appliance:
         finally:
             client.close()
 
-    def _gone(self, seconds):
+    def gone(self, seconds):
+        """Whether QEMU has ended, waiting that long for it."""
         try:
             self.process.wait(seconds)
             return True
@@ -315,10 +320,10 @@ class Appliance:
         clean = not self.running()
         if not clean:
             self.monitor("system_powerdown")
-            clean = self._gone(limit / 3)
+            clean = self.gone(limit / 3)
         if not clean:
             self.ask_shutdown()
-            clean = self._gone(max(0.1, end - time.monotonic() - 2))
+            clean = self.gone(max(0.1, end - time.monotonic() - 2))
         self.kill()
         return clean
 
@@ -326,7 +331,7 @@ class Appliance:
         """End QEMU, whatever the appliance does, and tidy up."""
         if self.running():
             self.monitor("quit", 1)
-            if not self._gone(1):
+            if not self.gone(1):
                 self.process.send_signal(signal.SIGKILL)
                 self.process.wait()
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -338,25 +343,32 @@ class LocalConsole:
     def __init__(self, appliance):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.connect(appliance.console_path)
+        self.seen = ""
         self.count = 0
+        # No prompt, no line editor, no echo: what comes back is what commands print.
+        self.sock.sendall(b"\nstty -echo; exec sh 2>/dev/null\n")
+        self.run("true")
+
+    def _wait(self, pattern, timeout):
+        deadline = time.monotonic() + timeout
+        while not (found := re.search(pattern, self.seen, re.S)):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"the local console does not answer: {self.seen[-400:]!r}")
+            if select.select([self.sock], [], [], left)[0]:
+                self.seen += self.sock.recv(65536).decode(errors="replace").replace("\r", "")
+        self.seen = self.seen[found.end() :]
+        return found
 
     def run(self, command, timeout=60):
         """Run a shell command in the management domain; return its output, raise if it failed."""
         self.count += 1
-        mark = f"end-{self.count}-{os.getpid()}"
-        # The marker is spelt in two halves, so that the echo of the command is not taken for it.
-        self.sock.sendall(f"{command}; echo '{mark[:4]}''{mark[4:]}' $?\n".encode())
-        deadline, seen = time.monotonic() + timeout, ""
-        while True:
-            found = re.search(re.escape(mark) + r" (\d+)", seen)
-            if found:
-                break
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError(f"no answer to {command!r}: {seen[-400:]!r}")
-            if select.select([self.sock], [], [], left)[0]:
-                seen += self.sock.recv(65536).decode(errors="replace").replace("\r", "")
-        output = seen[: found.start()].partition("\n")[2]
+        mark = f"{os.getpid()}-{self.count}"
+        report = f'echo "[{mark}:$?:$(base64 -w0 /tmp/.out)]"'
+        self.sock.sendall(f"{{ {command}; }} >/tmp/.out 2>&1 </dev/null; {report}\n".encode())
+        # Service messages may come between; base64 has none of their characters but letters.
+        found = self._wait(rf"\[{mark}:(\d+):([A-Za-z0-9+/=\n]*)\]", timeout)
+        output = base64.b64decode(found.group(2)).decode(errors="replace")
         if found.group(1) != "0":
             raise RuntimeError(f"{command!r} failed ({found.group(1)}): {output[-400:]}")
         return output

@@ -5,25 +5,48 @@ import subprocess
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+# What goes into the image; unit tests and tools are built only for tests.
+SHIPPED = (
+    "hypervisor/domus.elf",
+    "hypervisor/domus.elf32",
+    "certs/domus-certs",
+    "console-proxy/console-broker",
+    "console-proxy/console-proxy",
+    "mgmtd/mgmtd",
+    "webui/webui.stamp",
+)
+
 
 class BuildError(Exception):
     """A build step failed; its output has been shown already."""
 
 
-def _step(*argv, env=None):
-    if subprocess.run(argv, cwd=TOP, env=env, check=False).returncode:
+def environment():
+    """The environment of build tools: Debian's own first, so that Meson meets Debian's Python."""
+    return {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")}
+
+
+def _step(*argv):
+    if subprocess.run(argv, cwd=TOP, env=environment(), check=False).returncode:
         raise BuildError(f"failed: {' '.join(argv)}")
 
 
-def compile_all(build):
-    """Compile hypervisor, daemons and UI with Meson."""
-    # Debian's Python first: Meson must not meet another one's modules.
-    env = {**os.environ, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")}
+def _ninja(build, targets):
     if not os.path.exists(os.path.join(build, "build.ninja")):
         print("configuring", flush=True)
-        _step("meson", "setup", "--buildtype=release", build, env=env)
+        _step("meson", "setup", build)
     print("compiling", flush=True)
-    _step("ninja", "-C", build, env=env)
+    _step("ninja", "-C", build, *targets)
+
+
+def compile_shipped(build):
+    """Compile hypervisor, daemons and UI."""
+    _ninja(build, SHIPPED)
+
+
+def compile_everything(build):
+    """Compile all there is, unit tests included."""
+    _ninja(build, ())
 
 
 def make_image(build):
@@ -38,7 +61,7 @@ def make_iso(build, hypervisor, hypervisor_args, dom0_args):
 
 def build_all(options, appliance):
     """All that a boot with these options needs."""
-    compile_all(options.build)
+    compile_shipped(options.build)
     make_image(options.build)
     if options.boot != "direct":
         hypervisor = options.hypervisor or os.path.join(options.build, "hypervisor/domus.elf")

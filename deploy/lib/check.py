@@ -53,7 +53,9 @@ def guest_spec(client, name, **more):
 def talk(console, timeout):
     """See the guest's boot, ask it who it is, check the answer."""
     boot = console.read_until(b"demo guest ready", timeout)
-    command = "echo type=$(cat /sys/hypervisor/type) mode=$(cat /sys/hypervisor/guest_type) $((6*7))"
+    command = (
+        "echo type=$(cat /sys/hypervisor/type) mode=$(cat /sys/hypervisor/guest_type) $((6*7))"
+    )
     console.send(command.encode() + b"\n")
     console.read_until(b"type=xen mode=PVH 42", timeout)
     return boot
@@ -66,7 +68,15 @@ def check(appliance, say):
         _check(client, appliance.password, say)
     except CheckError:
         raise
-    except (ApiError, HandshakeError, OSError, EOFError, RuntimeError, KeyError, TypeError) as error:
+    except (
+        ApiError,
+        HandshakeError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        KeyError,
+        TypeError,
+    ) as error:
         raise CheckError(f"{type(error).__name__}: {error}") from error
     finally:
         client.close()
@@ -88,11 +98,15 @@ def _check(client, password, say):
     say(f"check: guest booted and answered on its console after {time.monotonic() - began:.1f} s")
     while_up = client.get("/host")["memory"]["free"]
     if free - while_up < vm["memory"]:
-        raise CheckError(f"the guest has {vm['memory']} bytes, but only {free - while_up} were taken")
+        raise CheckError(
+            f"the guest has {vm['memory']} bytes, but only {free - while_up} were taken"
+        )
 
     client.action(vm["id"], "destroy")
     client.delete(f"/vms/{vm['id']}")
     after = _settled_free(client, free)
     if after != free:
-        raise CheckError(f"free memory was {free} bytes and is {after}: {free - after} did not come back")
+        raise CheckError(
+            f"free memory was {free} bytes and is {after}: {free - after} did not come back"
+        )
     say(f"check: guest destroyed, free memory back to {after} bytes")

@@ -2,27 +2,31 @@
 
 # need LIST...: install what the list files name and is not there yet.
 need() {
-	local missing
-	missing=$(sed 's/#.*//' "$@" | awk 'NF { print $1 }' | sort -u | while read -r name; do
-		dpkg-query -W -f '${Status}\n' "$name" 2>/dev/null | grep -q 'ok installed' || echo "$name"
-	done)
-	[ -n "$missing" ] || return 0
+	local missing=() name command
+	while read -r name command; do
+		[ -n "$command" ] && [ -n "$(command -v "$command")" ] && continue
+		dpkg-query -W -f '${Status}\n' "$name" 2>/dev/null | grep -q 'ok installed' || missing+=("$name")
+	done < <(sed 's/#.*//' "$@" | awk 'NF' | sort -u)
+	[ ${#missing[@]} -gt 0 ] || return 0
 	if [ "$(id -u)" != 0 ]; then
-		echo "missing packages, and only root can install them:" $missing >&2
+		echo "these packages are missing, and only root can install them: ${missing[*]}" >&2
 		return 1
 	fi
-	echo "installing:" $missing
-	export DEBIAN_FRONTEND=noninteractive
-	if ! apt_install $missing; then
-		apt-get -q update && apt_install $missing
-	fi
+	echo "installing: ${missing[*]}"
+	apt_install "${missing[@]}" 2>/dev/null && return
+	# The lists may be missing, or old.
+	DEBIAN_FRONTEND=noninteractive apt-get -q update >/dev/null && apt_install "${missing[@]}"
 }
 
 apt_install() {
-	apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends "$@" >/tmp/domus-apt.$$ 2>&1 || {
-		tail -20 /tmp/domus-apt.$$ >&2
-		rm -f /tmp/domus-apt.$$
-		return 1
-	}
-	rm -f /tmp/domus-apt.$$
+	local log
+	log=$(mktemp)
+	if DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 install \
+		--no-install-recommends "$@" >"$log" 2>&1; then
+		rm -f "$log"
+		return 0
+	fi
+	tail -20 "$log" >&2
+	rm -f "$log"
+	return 1
 }

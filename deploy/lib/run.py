@@ -13,7 +13,9 @@ from check import CheckError, check
 
 def parse(argv):
     """Turn the command line into Options (and whether to check)."""
-    p = argparse.ArgumentParser(prog="deploy/run", description="Build and boot the appliance in QEMU.")
+    p = argparse.ArgumentParser(
+        prog="deploy/run", description="Build and boot the appliance in QEMU."
+    )
     d = Options()
     p.add_argument("--port", type=int, default=d.port, help="HTTPS port on 127.0.0.1")
     p.add_argument("--cpus", type=int, default=d.cpus)
@@ -61,7 +63,9 @@ def serve(appliance, checking):
     say("booting")
     began = time.monotonic()
     appliance.start()
-    took = appliance.wait_ready(progress=lambda line: say(f"  {time.monotonic() - began:5.1f} s  {line}"))
+    took = appliance.wait_ready(
+        progress=lambda line: say(f"  {time.monotonic() - began:5.1f} s  {line}")
+    )
     say(f"  {took:5.1f} s  REST answers")
     say(f"ready https://127.0.0.1:{appliance.o.port}/ user=admin password={appliance.password}")
     if checking:

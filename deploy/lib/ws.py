@@ -98,7 +98,9 @@ class WebSocket:
             first, data = self._frame()
             opcode = first & 0x0F
             if opcode == CLOSE:
-                raise EOFError(f"websocket closed: {data[:2].hex()} {data[2:].decode(errors='replace')}")
+                raise EOFError(
+                    f"websocket closed: {data[:2].hex()} {data[2:].decode(errors='replace')}"
+                )
             if opcode == PING:
                 self.send(data, PONG)
                 continue

@@ -81,7 +81,7 @@ start_platform() {
 }
 
 run_folders() {
-	mkdir -p /run/log /run/supervise /run/xenstored /run/xenstored.db
+	mkdir -p /run/log /run/supervise /run/xenstored /run/xenstored.db /run/haproxy
 	touch /run/resolv.conf
 	# Services: root makes sockets here, console-proxy too; who may connect is each socket's mode.
 	mkdir -p /run/domus

@@ -1,0 +1,117 @@
+"""The appliance that tests share: booted once, with a root shell on its local console."""
+
+import atexit
+import os
+import subprocess
+import tempfile
+
+from appliance import Appliance, LocalConsole, Options
+from check import guest_spec, steady_free
+from report import BUILD, TOP
+
+PORT = 18446
+MIB = 1 << 20
+# The peer to try the tests themselves on, or to tell whose bug it is.
+HYPERVISOR = os.environ.get("DOMUS_HYPERVISOR")
+
+_running = {}
+
+
+def boot(name, **options):
+    """Boot an appliance of its own, without data disk unless one is named."""
+    options.setdefault("data", "none")
+    options.setdefault("port", PORT)
+    log = os.path.join(BUILD, "log", name)
+    machine = Appliance(Options(log=log, hypervisor=HYPERVISOR, **options))
+    try:
+        machine.start()
+        machine.wait_ready(300)
+    except BaseException:
+        machine.kill()
+        raise
+    return machine
+
+
+class Bed:
+    """One booted appliance, a client logged in, and its local console."""
+
+    def __init__(self, name, **options):
+        self.machine = boot(name, dom0_extra="domus.console=shell", **options)
+        self.client = self.login()
+        self.console = LocalConsole(self.machine)
+
+    def login(self):
+        """Another session of the administrator."""
+        client = self.machine.client()
+        client.login("admin", self.machine.password)
+        return client
+
+    def spec(self, name, **more):
+        """The demo guest, by default small and not started."""
+        return guest_spec(self.client, name, **{"memory": 64 * MIB, **more})
+
+    def free(self):
+        return steady_free(self.client)
+
+    def pids(self, program):
+        """Process ids of one of our daemons in the management domain."""
+        return self.console.run(f"pidof {program} || true").split()
+
+    def descriptors(self):
+        """Open descriptors of the daemons that may not leak any."""
+        count = "for p in $(pidof mgmtd console-broker console-proxy xenstored haproxy); do "
+        count += "echo $(cat /proc/$p/comm):$(ls /proc/$p/fd | wc -l); done"
+        return dict(line.split(":") for line in self.console.run(count).split())
+
+    def channels(self):
+        """Event channels that the management domain has bound."""
+        return int(self.console.run("grep -c -i -E 'xen|evtchn' /proc/interrupts || true"))
+
+    def remove_all(self):
+        """Destroy and delete every VM."""
+        for vm in self.client.get("/vms?limit=1000")["items"]:
+            remove(self.client, vm["id"])
+
+    def stop(self):
+        self.console.close()
+        self.client.close()
+        return self.machine.stop()
+
+
+def remove(client, vm):
+    """Destroy a VM if it runs, and delete it."""
+    state = client.get(f"/vms/{vm}")["state"]
+    if state not in ("stopped", "crashed"):
+        client.action(vm, "destroy")
+    elif state == "crashed":
+        # A crashed domain may still be there for its owner to look at.
+        answer = client.raw("POST", f"/api/v1/vms/{vm}/actions/destroy")
+        if answer.status == 202:
+            client.wait_task(answer.headers["Location"].rsplit("/", 1)[-1])
+    client.delete(f"/vms/{vm}")
+
+
+def bed():
+    """The shared appliance; booted on first use, stopped when the tests end."""
+    if "bed" not in _running or not _running["bed"].machine.running():
+        _running["bed"] = Bed("system")
+        atexit.register(_running["bed"].machine.kill)
+    return _running["bed"]
+
+
+def close_bed():
+    """Stop the shared appliance; True if that went in order."""
+    return "bed" not in _running or _running.pop("bed").stop()
+
+
+def hostile(name):
+    """The bytes of one of the small guests of tests/guest."""
+    folder = os.path.join(BUILD, "guests")
+    subprocess.run([os.path.join(TOP, "tests/guest/build"), folder], check=True)
+    with open(os.path.join(folder, name), "rb") as f:
+        return f.read()
+
+
+def scratch(name):
+    """A place for a file of this run."""
+    return os.path.join(tempfile.mkdtemp(prefix="domus-test-"), name)

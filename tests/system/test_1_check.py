@@ -1,0 +1,37 @@
+"""deploy/run --check, as a user runs it."""
+
+import os
+import subprocess
+import unittest
+
+from bed import HYPERVISOR, scratch
+from report import BUILD, TOP
+
+
+class Check(unittest.TestCase):
+    """The whole product from the command line."""
+
+    def run_check(self, *options):
+        argv = [os.path.join(TOP, "deploy/run"), "--check", "--port", "18447"]
+        argv += ["--data", scratch("data.img"), "--log", os.path.join(BUILD, "log/check"), *options]
+        if HYPERVISOR:
+            argv += ["--hypervisor", HYPERVISOR]
+        done = subprocess.run(
+            argv,
+            check=False,
+            text=True,
+            timeout=600,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self.assertEqual(done.returncode, 0, done.stdout[-6000:])
+        self.assertIn("ready https://127.0.0.1:18447/ user=admin password=", done.stdout)
+        self.assertNotIn("by force", done.stdout)
+
+    def test_one_cpu(self):
+        """--check with one CPU"""
+        self.run_check("--cpus", "1")
+
+    def test_two_cpus(self):
+        """--check with two CPUs and a password of the user's"""
+        self.run_check("--cpus", "2", "--admin-password", "correct horse battery")

@@ -26,7 +26,7 @@ struct frame {
 	uint16_t owner; /* domid or FRAME_NONE; changed only by who holds the only reference */
 	uint8_t kind;	/* enum frame_kind */
 	uint8_t order;	/* of free and heap blocks, at their first frame; else the user's */
-};
+} __aligned(8);
 static_assert(sizeof(struct frame) == 8, "0.2 % of RAM");
 
 /** A run of RAM frames. */
@@ -53,6 +53,9 @@ void frames_add_range(uint64_t start, uint64_t end);
 
 /** The runs of RAM, ascending. */
 uint32_t frames_ranges(const struct frame_range **ranges);
+
+/** How many frames of RAM there are, the hypervisor's own included. */
+uint64_t frames_total(void);
 
 /** One past the highest frame of RAM. */
 uint64_t frames_end(void);

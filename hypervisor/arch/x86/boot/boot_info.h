@@ -36,6 +36,9 @@ struct boot_info {
 	uint32_t nr_e820;
 	struct boot_e820 e820[BOOT_MAX_E820];
 	paddr_t rsdp; /* 0 when the loader gave none */
+	/* The loader's copy of the RSDP lies in memory that will be reused: this one stays. */
+	uint32_t rsdp_size;
+	uint8_t rsdp_copy[36] __aligned(16);
 };
 
 /** The one of this boot; constant after early boot. */

@@ -18,7 +18,7 @@ typedef const void *acpi_access_fn(paddr_t pa, size_t size);
 struct acpi_gas {
 	uint8_t space, width, offset, access;
 	uint64_t address;
-};
+} __packed;
 
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO	  1

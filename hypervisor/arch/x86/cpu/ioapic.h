@@ -24,7 +24,13 @@ struct ioapic {
 extern uint32_t nr_ioapics;
 extern struct ioapic ioapics[MAX_IOAPICS];
 
-/** Map the IO-APICs of the MADT and mask every pin; mask the PICs. Context: boot. */
+/**
+ * Mask the legacy PICs. Before apic_init(): a tick of theirs that still waits behind LINT0 when that is
+ * masked would arrive as an interrupt without a vector.
+ */
+void pic_disable(void);
+
+/** Map the IO-APICs of the MADT and mask every pin. Context: boot. */
 void ioapic_init(void);
 
 /** The IO-APIC that has @gsi, or NULL. */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86/boot/boot_info.h"
+
+/* Physical addresses beyond this can't be: also keeps every sum below from wrapping. */
+#define E820_LIMIT (1ULL << 52)
+
+void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_t type)
+{
+	if (addr >= E820_LIMIT || !size || info->nr_e820 == BOOT_MAX_E820)
+		return;
+	info->e820[info->nr_e820++] = (struct boot_e820){
+		.addr = addr,
+		.size = min(size, E820_LIMIT - addr),
+		.type = type,
+	};
+}
+
+/* RAM yields to everything; of the rest the firmware's own ranges matter most. */
+static unsigned int type_rank(uint32_t type)
+{
+	switch (type) {
+	case E820_RAM:
+		return 0;
+	case E820_RESERVED:
+		return 1;
+	case E820_ACPI:
+		return 2;
+	case E820_NVS:
+		return 3;
+	default:
+		return 4;
+	}
+}
+
+static void sort(struct boot_e820 *e, uint32_t n)
+{
+	for (uint32_t i = 1; i < n; i++) {
+		struct boot_e820 x = e[i];
+		uint32_t j = i;
+
+		for (; j && e[j - 1].addr > x.addr; j--)
+			e[j] = e[j - 1];
+		e[j] = x;
+	}
+}
+
+/* The next address after @at where a range begins or ends. */
+static uint64_t next_edge(const struct boot_info *in, uint64_t at)
+{
+	uint64_t edge = E820_LIMIT;
+
+	for (uint32_t i = 0; i < in->nr_e820; i++) {
+		uint64_t start = in->e820[i].addr, end = start + in->e820[i].size;
+
+		if (start > at)
+			edge = min(edge, start);
+		if (end > at)
+			edge = min(edge, end);
+	}
+	return edge;
+}
+
+/* The type that wins at address @at, or 0 where nothing is. */
+static uint32_t type_at(const struct boot_info *in, uint64_t at)
+{
+	uint32_t type = 0;
+
+	for (uint32_t i = 0; i < in->nr_e820; i++) {
+		const struct boot_e820 *e = &in->e820[i];
+
+		if (at < e->addr || at - e->addr >= e->size)
+			continue;
+		if (!type || type_rank(e->type) > type_rank(type))
+			type = e->type;
+	}
+	return type;
+}
+
+static void append(struct boot_e820 *out, uint32_t *n, uint64_t start, uint64_t end, uint32_t type)
+{
+	struct boot_e820 *last = *n ? &out[*n - 1] : NULL;
+
+	if (last && last->type == type && last->addr + last->size == start) {
+		last->size = end - last->addr;
+		return;
+	}
+	if (*n < BOOT_MAX_E820)
+		out[(*n)++] = (struct boot_e820){.addr = start, .size = end - start, .type = type};
+}
+
+void boot_e820_sanitise(struct boot_info *info)
+{
+	static struct boot_e820 out[BOOT_MAX_E820];
+	uint32_t n = 0, kept = 0;
+
+	sort(info->e820, info->nr_e820);
+	for (uint64_t at = 0, edge; at < E820_LIMIT; at = edge) {
+		uint32_t type = type_at(info, at);
+
+		edge = next_edge(info, at);
+		if (type)
+			append(out, &n, at, edge, type);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct boot_e820 e = out[i];
+
+		if (e.type == E820_RAM) {
+			uint64_t start = ALIGN_UP(e.addr, PAGE_SIZE);
+			uint64_t end = ALIGN_DOWN(e.addr + e.size, PAGE_SIZE);
+
+			if (start >= end)
+				continue;
+			e.addr = start;
+			e.size = end - start;
+		}
+		info->e820[kept++] = e;
+	}
+	info->nr_e820 = kept;
+}

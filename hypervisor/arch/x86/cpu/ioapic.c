@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The host's IO-APICs (82093AA data sheet). */
+#include "arch/x86/cpu/ioapic.h"
+
+#include "arch/x86/cpu/acpi.h"
+#include "arch/x86/cpu/io.h"
+#include "arch/x86/cpu/trap_hooks.h"
+#include "arch/x86/mm/map.h"
+#include "lib/errno.h"
+#include "lib/spinlock.h"
+
+#define REG_SELECT  0x00u
+#define REG_WINDOW  0x10u
+#define IDX_VERSION 0x01u
+#define IDX_RTE(n)  (0x10u + (n) * 2)
+
+uint32_t nr_ioapics;
+struct ioapic ioapics[MAX_IOAPICS];
+
+static volatile uint8_t *regs[MAX_IOAPICS];
+static struct spinlock lock = SPINLOCK_INIT; /* select and window go together; a leaf lock */
+
+static uint32_t read_reg(uint32_t i, uint32_t idx)
+{
+	mmio_write32(regs[i] + REG_SELECT, idx);
+	return mmio_read32(regs[i] + REG_WINDOW);
+}
+
+static void write_reg(uint32_t i, uint32_t idx, uint32_t v)
+{
+	mmio_write32(regs[i] + REG_SELECT, idx);
+	mmio_write32(regs[i] + REG_WINDOW, v);
+}
+
+/* The legacy PICs are never used: out of the way of the exceptions, then all masked. */
+void pic_disable(void)
+{
+	if (!acpi.has_pic)
+		return;
+	outb(0x20, 0x11);
+	outb(0xa0, 0x11);
+	outb(0x21, 0x20);
+	outb(0xa1, 0x28);
+	outb(0x21, 0x04);
+	outb(0xa1, 0x02);
+	outb(0x21, 0x01);
+	outb(0xa1, 0x01);
+	outb(0x21, 0xff);
+	outb(0xa1, 0xff);
+}
+
+static void add_ioapic(uint32_t i, uint8_t id, uint32_t base, uint32_t gsi_base)
+{
+	regs[i] = mmio_map(base, PAGE_SIZE);
+	BUG_ON(!regs[i]);
+	ioapics[i] = (struct ioapic){
+		.id = id,
+		.nr_pins = (read_reg(i, IDX_VERSION) >> 16 & 0xff) + 1,
+		.gsi_base = gsi_base,
+		.base = base,
+	};
+	for (uint32_t pin = 0; pin < ioapics[i].nr_pins; pin++) {
+		write_reg(i, IDX_RTE(pin), (uint32_t)IOAPIC_RTE_MASKED);
+		write_reg(i, IDX_RTE(pin) + 1, 0);
+	}
+	arch_log("IO-APIC %u at %08x: GSI %u-%u\n", id, base, gsi_base,
+		 gsi_base + ioapics[i].nr_pins - 1);
+}
+
+void ioapic_init(void)
+{
+	for (uint32_t i = 0; i < acpi.nr_ioapics; i++)
+		add_ioapic(i, acpi.ioapic[i].id, acpi.ioapic[i].base, acpi.ioapic[i].gsi_base);
+	nr_ioapics = acpi.nr_ioapics;
+}
+
+const struct ioapic *ioapic_of_gsi(uint32_t gsi)
+{
+	for (uint32_t i = 0; i < nr_ioapics; i++)
+		if (gsi >= ioapics[i].gsi_base && gsi - ioapics[i].gsi_base < ioapics[i].nr_pins)
+			return &ioapics[i];
+	return NULL;
+}
+
+int ioapic_read_rte(uint32_t gsi, uint64_t *rte)
+{
+	const struct ioapic *io = ioapic_of_gsi(gsi);
+	uint32_t i, idx;
+
+	if (!io)
+		return -ENOENT;
+	i = (uint32_t)(io - ioapics);
+	idx = IDX_RTE(gsi - io->gsi_base);
+	spin_lock(&lock);
+	*rte = read_reg(i, idx) | (uint64_t)read_reg(i, idx + 1) << 32;
+	spin_unlock(&lock);
+	return 0;
+}
+
+int ioapic_write_rte(uint32_t gsi, uint64_t rte)
+{
+	const struct ioapic *io = ioapic_of_gsi(gsi);
+	uint32_t i, idx;
+
+	if (!io)
+		return -ENOENT;
+	i = (uint32_t)(io - ioapics);
+	idx = IDX_RTE(gsi - io->gsi_base);
+	spin_lock(&lock);
+	write_reg(i, idx, (uint32_t)(rte | IOAPIC_RTE_MASKED));
+	write_reg(i, idx + 1, (uint32_t)(rte >> 32));
+	if (!(rte & IOAPIC_RTE_MASKED))
+		write_reg(i, idx, (uint32_t)rte);
+	spin_unlock(&lock);
+	return 0;
+}
+
+static void set_mask(uint32_t gsi, uint32_t mask)
+{
+	const struct ioapic *io = ioapic_of_gsi(gsi);
+	uint32_t i, idx;
+
+	if (!io)
+		return;
+	i = (uint32_t)(io - ioapics);
+	idx = IDX_RTE(gsi - io->gsi_base);
+	spin_lock(&lock);
+	write_reg(i, idx, (read_reg(i, idx) & ~(uint32_t)IOAPIC_RTE_MASKED) | mask);
+	spin_unlock(&lock);
+}
+
+void ioapic_mask(uint32_t gsi)
+{
+	set_mask(gsi, (uint32_t)IOAPIC_RTE_MASKED);
+}
+
+void ioapic_unmask(uint32_t gsi)
+{
+	set_mask(gsi, 0);
+}

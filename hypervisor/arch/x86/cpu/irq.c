@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86/cpu/irq.h"
+
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/cpu.h"
+
+static irq_fn *own_handler[256 - IRQ_OWN_FIRST];
+static irq_fn *guest_handler;
+static uint64_t nr_unexpected;
+
+void irq_register(uint8_t vector, irq_fn *fn)
+{
+	BUG_ON(vector < IRQ_OWN_FIRST);
+	own_handler[vector - IRQ_OWN_FIRST] = fn;
+}
+
+void irq_set_guest_handler(irq_fn *fn)
+{
+	guest_handler = fn;
+}
+
+void irq_dispatch(uint8_t vector)
+{
+	irq_fn *fn = vector >= IRQ_OWN_FIRST ? own_handler[vector - IRQ_OWN_FIRST] : guest_handler;
+
+	this_cpu()->nr_irqs++;
+	if (fn) {
+		fn(vector);
+		return;
+	}
+	__atomic_fetch_add(&nr_unexpected, 1, __ATOMIC_RELAXED);
+	/* SDM vol. 3, 11.9: a spurious interrupt is never in service. */
+	if (vector != IRQ_SPURIOUS && apic_in_service(vector))
+		apic_eoi();
+}
+
+void irq_window(void)
+{
+	/* STI takes effect after the next instruction, so there must be one before CLI. */
+	irq_enable();
+	__asm__ volatile("nop");
+	irq_disable();
+}
+
+uint64_t irq_unexpected(void)
+{
+	return __atomic_load_n(&nr_unexpected, __ATOMIC_RELAXED);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86/cpu/smp.h"
+
+#include "arch/x86/cpu/acpi.h"
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/msr.h"
+#include "arch/x86/cpu/regs.h"
+#include "arch/x86/cpu/smp_stack.h"
+#include "arch/x86/cpu/trap_hooks.h"
+#include "arch/x86/mm/map.h"
+#include "lib/string.h"
+
+#define AP_RETRY_NS   (2 * 1000 * 1000ULL)
+#define AP_TIMEOUT_NS (500 * 1000 * 1000ULL)
+#define STOP_NS	      (10 * 1000 * 1000ULL)
+
+extern const char trampoline_start[], trampoline_end[];
+extern const char trampoline_cr3[], trampoline_stack[], trampoline_entry[], trampoline_efer[];
+
+struct cpu *(*smp_stack_alloc)(void);
+
+static uint32_t stopping;
+static uint32_t nr_stopped;
+
+/* In the copy of the trampoline at @page, the field that @label marks. */
+static void set_field(uint8_t *page, const char *label, uint64_t value)
+{
+	memcpy(page + (label - trampoline_start), &value, sizeof(value));
+}
+
+static void __noreturn smp_ap_entry(void)
+{
+	cpu_init();
+	apic_init_cpu();
+	ap_main();
+}
+
+static bool wait_online(const struct cpu *c, uint64_t ns)
+{
+	uint64_t end = now_ns() + ns;
+
+	while (!c->online) {
+		if (now_ns() > end)
+			return false;
+		cpu_relax();
+	}
+	return true;
+}
+
+static bool start_ap(struct cpu *c, paddr_t trampoline)
+{
+	uint8_t *page = phys_to_virt(trampoline);
+	uint8_t vector = (uint8_t)(trampoline >> PAGE_SHIFT);
+
+	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
+	set_field(page, trampoline_cr3, map_root());
+	set_field(page, trampoline_stack, c->stack_top);
+	set_field(page, trampoline_entry, (uintptr_t)smp_ap_entry);
+	set_field(page, trampoline_efer, rdmsr(MSR_EFER) & (X86_EFER_LME | X86_EFER_NXE));
+	apic_start_cpu(c->apic_id, vector);
+	if (wait_online(c, AP_RETRY_NS))
+		return true;
+	/* Old CPUs may miss the first SIPI; a running one ignores the second. */
+	apic_start_cpu(c->apic_id, vector);
+	return wait_online(c, AP_TIMEOUT_NS);
+}
+
+void smp_boot_aps(paddr_t trampoline)
+{
+	uint32_t self = apic_read_id();
+
+	map_identity(trampoline, true);
+	for (uint32_t i = 0; i < acpi.nr_cpus; i++) {
+		struct cpu *c;
+
+		if (acpi.cpu[i].apic_id == self)
+			continue;
+		c = nr_cpus < MAX_CPUS ? smp_stack_alloc() : NULL;
+		if (!c) {
+			arch_log("CPU with APIC id %u left out\n", acpi.cpu[i].apic_id);
+			continue;
+		}
+		cpu_register(c, nr_cpus, acpi.cpu[i].apic_id, acpi.cpu[i].uid);
+		if (start_ap(c, trampoline)) {
+			nr_cpus++;
+			continue;
+		}
+		/* It may still wake up some day: its stack stays its own. */
+		arch_log("CPU with APIC id %u does not start\n", acpi.cpu[i].apic_id);
+	}
+	map_identity(trampoline, false);
+}
+
+void smp_stop_others(void)
+{
+	uint64_t end;
+
+	if (nr_cpus < 2 || __atomic_exchange_n(&stopping, 1, __ATOMIC_SEQ_CST))
+		return;
+	apic_send_nmi_others();
+	end = now_ns() + STOP_NS;
+	while (__atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < nr_cpus - 1 && now_ns() < end)
+		cpu_relax();
+}
+
+void smp_nmi(void)
+{
+	if (!__atomic_load_n(&stopping, __ATOMIC_ACQUIRE))
+		return;
+	__atomic_fetch_add(&nr_stopped, 1, __ATOMIC_RELEASE);
+	for (;;)
+		cpu_stop();
+}

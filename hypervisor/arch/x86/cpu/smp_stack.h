@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_SMP_STACK_H
+#define ARCH_X86_CPU_SMP_STACK_H
+
+#include "lib/types.h"
+
+struct cpu;
+
+/** A zeroed, aligned block of CPU_STACK_SIZE for a CPU, or NULL. Comes from mm/, which lies above. */
+extern struct cpu *(*smp_stack_alloc)(void);
+
+#endif

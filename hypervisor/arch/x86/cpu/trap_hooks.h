@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ARCH_X86_CPU_TRAP_HOOKS_H
+#define ARCH_X86_CPU_TRAP_HOOKS_H
+
+#include <stdarg.h>
+
+#include "arch/x86/cpu/regs.h"
+
+/** What this room needs of core/, which lies above it. */
+struct trap_hooks {
+	void (*vprint)(const char *fmt, va_list ap) __printf(1, 0);
+	/** A trap nobody expects; does not return. */
+	void (*fatal)(const struct regs *regs, const char *name);
+	/** A non-maskable interrupt that isn't ours. */
+	void (*nmi)(const struct regs *regs);
+};
+
+/** Context: boot, before traps_load(). */
+void traps_set_hooks(const struct trap_hooks *hooks);
+
+/** The hooks' printing, for the rest of the room; silent before traps_set_hooks(). */
+void arch_log(const char *fmt, ...) __printf(1, 2);
+
+#endif

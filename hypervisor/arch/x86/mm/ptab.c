@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "arch/x86/mm/ptab.h"
+
+#include "arch/x86/mm/frame_count.h"
+#include "arch/x86/mm/map.h"
+#include "lib/errno.h"
+
+#define LEVELS	    4u
+#define TOP	    (LEVELS - 1)
+#define BITS	    9u
+#define ENTRIES	    512u
+#define MAX_FRAME   (1ULL << (LEVELS * BITS))
+
+/* The way from the root to an entry: the table of each level that was visited. */
+struct path {
+	mfn_t table[LEVELS];
+};
+
+static uint64_t *entries(mfn_t table)
+{
+	return mfn_to_virt(table);
+}
+
+static unsigned int index_at(uint64_t frame, unsigned int level)
+{
+	return (unsigned int)(frame >> (level * BITS)) % ENTRIES;
+}
+
+static uint64_t read_entry(const uint64_t *e)
+{
+	return __atomic_load_n(e, __ATOMIC_ACQUIRE);
+}
+
+/* Change one entry of @table, whole, and keep the table's count of entries in use. */
+static void write_entry(const struct ptab *pt, mfn_t table, unsigned int i, uint64_t value)
+{
+	uint64_t *e = entries(table) + i;
+
+	if (pt->counted)
+		table_count_add(table, (value != 0) - (*e != 0));
+	__atomic_store_n(e, value, __ATOMIC_RELEASE);
+}
+
+static mfn_t table_new(struct ptab *pt)
+{
+	mfn_t mfn = pt->alloc(pt->ctx);
+
+	if (mfn_eq(mfn, INVALID_MFN))
+		return mfn;
+	if (pt->counted)
+		table_count_init(mfn);
+	pt->nr_tables++;
+	return mfn;
+}
+
+static void table_free(struct ptab *pt, mfn_t mfn)
+{
+	if (pt->counted)
+		table_count_fini(mfn);
+	pt->nr_tables--;
+	pt->free(pt->ctx, mfn);
+}
+
+/* Free @table of @level and all tables below it. The depth is bounded by LEVELS. */
+static void subtree_free(struct ptab *pt, mfn_t table, unsigned int level)
+{
+	for (unsigned int i = 0; level && i < ENTRIES; i++) {
+		uint64_t e = entries(table)[i];
+
+		if (e && !pt->fmt->is_leaf(e, level))
+			subtree_free(pt, pt->fmt->mfn(e, level), level - 1);
+	}
+	table_free(pt, table);
+}
+
+int ptab_init(struct ptab *pt, const struct ptab_format *fmt, bool counted,
+	      mfn_t (*alloc)(void *ctx), void (*free)(void *ctx, mfn_t mfn), void *ctx)
+{
+	*pt = (struct ptab){
+		.fmt = fmt,
+		.alloc = alloc,
+		.free = free,
+		.ctx = ctx,
+		.counted = counted,
+		.root = INVALID_MFN,
+	};
+	pt->root = table_new(pt);
+	return mfn_eq(pt->root, INVALID_MFN) ? -ENOMEM : 0;
+}
+
+void ptab_destroy(struct ptab *pt)
+{
+	if (mfn_eq(pt->root, INVALID_MFN))
+		return;
+	subtree_free(pt, pt->root, TOP);
+	pt->root = INVALID_MFN;
+}
+
+/* Turn the leaf in entry @i of @table into a table of 512 leaves that map the same. */
+static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int level)
+{
+	uint64_t e = entries(table)[i];
+	mfn_t base = pt->fmt->mfn(e, level);
+	uint64_t attr = pt->fmt->attr(e, level);
+	mfn_t low = table_new(pt);
+
+	if (mfn_eq(low, INVALID_MFN))
+		return -ENOMEM;
+	for (unsigned int j = 0; j < ENTRIES; j++) {
+		mfn_t mfn = mfn_add(base, (uint64_t)j << ((level - 1) * BITS));
+
+		entries(low)[j] = pt->fmt->leaf(mfn, level - 1, attr);
+	}
+	if (pt->counted)
+		table_count_add(low, ENTRIES);
+	write_entry(pt, table, i, pt->fmt->table(low));
+	return 0;
+}
+
+/* Free tables on the way that have become empty, from @level up; the root stays. */
+static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsigned int level)
+{
+	if (!pt->counted)
+		return;
+	for (; level < TOP && table_count_empty(path->table[level]); level++) {
+		write_entry(pt, path->table[level + 1], index_at(frame, level + 1), 0);
+		table_free(pt, path->table[level]);
+	}
+}
+
+/*
+ * Walk down to the table of @level that has @frame's entry. Leaves in the way are split, and
+ * missing tables made when @make is set; without it a hole ends the walk with -ENOENT.
+ */
+static int descend(struct ptab *pt, uint64_t frame, unsigned int level, bool make,
+		   struct path *path)
+{
+	path->table[TOP] = pt->root;
+	for (unsigned int l = TOP; l > level; l--) {
+		unsigned int i = index_at(frame, l);
+		uint64_t e = entries(path->table[l])[i];
+		mfn_t low;
+
+		if (!e && !make)
+			return -ENOENT;
+		if (!e) {
+			low = table_new(pt);
+			if (mfn_eq(low, INVALID_MFN)) {
+				prune(pt, path, frame, l);
+				return -ENOMEM;
+			}
+			write_entry(pt, path->table[l], i, pt->fmt->table(low));
+		} else if (pt->fmt->is_leaf(e, l) && split_leaf(pt, path->table[l], i, l)) {
+			return -ENOMEM;
+		}
+		path->table[l - 1] = pt->fmt->mfn(entries(path->table[l])[i], l);
+	}
+	return 0;
+}
+
+/* Put @value into @frame's entry at @level and free what tables the old one led to. */
+static void replace(struct ptab *pt, const struct path *path, uint64_t frame, unsigned int level,
+		    uint64_t value)
+{
+	unsigned int i = index_at(frame, level);
+	uint64_t old = entries(path->table[level])[i];
+
+	write_entry(pt, path->table[level], i, value);
+	if (old && !pt->fmt->is_leaf(old, level))
+		subtree_free(pt, pt->fmt->mfn(old, level), level - 1);
+}
+
+static bool order_ok(const struct ptab *pt, unsigned int order)
+{
+	return order % BITS == 0 && order <= pt->fmt->max_leaf_order;
+}
+
+int ptab_map(struct ptab *pt, uint64_t frame, mfn_t mfn, unsigned int order, uint64_t attr)
+{
+	uint64_t mask = (1ULL << order) - 1;
+	unsigned int level = order / BITS;
+	struct path path;
+	int rc;
+
+	if (!order_ok(pt, order) || (frame & mask) || (mfn.n & mask) || frame >= MAX_FRAME)
+		return -EINVAL;
+	rc = descend(pt, frame, level, true, &path);
+	if (rc)
+		return rc;
+	replace(pt, &path, frame, level, pt->fmt->leaf(mfn, level, attr));
+	return 0;
+}
+
+int ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order)
+{
+	unsigned int level = order / BITS;
+	struct path path;
+	int rc;
+
+	if (!order_ok(pt, order) || (frame & ((1ULL << order) - 1)) || frame >= MAX_FRAME)
+		return -EINVAL;
+	rc = descend(pt, frame, level, false, &path);
+	if (rc)
+		return rc == -ENOENT ? 0 : rc;
+	replace(pt, &path, frame, level, 0);
+	prune(pt, &path, frame, level);
+	return 0;
+}
+
+/* The entry that decides about @frame: a leaf, or 0. *@level is where it was found. */
+static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *level)
+{
+	mfn_t table = pt->root;
+
+	for (unsigned int l = TOP;; l--) {
+		uint64_t e = read_entry(entries(table) + index_at(frame, l));
+
+		*level = l;
+		if (!e || pt->fmt->is_leaf(e, l))
+			return e;
+		table = pt->fmt->mfn(e, l);
+	}
+}
+
+static struct ptab_leaf leaf_of(const struct ptab *pt, uint64_t e, unsigned int level)
+{
+	return (struct ptab_leaf){
+		.mfn = pt->fmt->mfn(e, level),
+		.attr = pt->fmt->attr(e, level),
+		.order = level * BITS,
+	};
+}
+
+int ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf)
+{
+	unsigned int level;
+	uint64_t e;
+
+	if (frame >= MAX_FRAME)
+		return -ENOENT;
+	e = find_entry(pt, frame, &level);
+	if (!e)
+		return -ENOENT;
+	*leaf = leaf_of(pt, e, level);
+	return 0;
+}
+
+bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
+{
+	uint64_t frame = *pos;
+	bool go_on = true;
+
+	while (go_on && frame < MAX_FRAME) {
+		unsigned int level;
+		uint64_t e = find_entry(pt, frame, &level);
+		uint64_t start = ALIGN_DOWN(frame, 1ULL << (level * BITS));
+
+		if (e) {
+			struct ptab_leaf leaf = leaf_of(pt, e, level);
+
+			go_on = fn(ctx, start, &leaf);
+		}
+		frame = start + (1ULL << (level * BITS));
+	}
+	*pos = frame;
+	return frame >= MAX_FRAME;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef CORE_LOG_RING_H
+#define CORE_LOG_RING_H
+
+#include "core/console.h"
+
+/** The last CONSOLE_RING_SIZE bytes of the log. The user serialises. */
+struct log_ring {
+	uint32_t head, tail; /* positions, free-running: the next byte written, the oldest kept */
+	char buf[CONSOLE_RING_SIZE];
+};
+
+void log_ring_init(struct log_ring *r);
+void log_ring_write(struct log_ring *r, const char *buf, size_t len);
+void log_ring_clear(struct log_ring *r);
+
+/** See console_read_ring(). */
+uint32_t log_ring_read(const struct log_ring *r, char *buf, uint32_t size, bool incremental,
+		       uint32_t *index);
+
+#endif

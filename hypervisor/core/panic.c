@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/panic.h"
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/reset.h"
+#include "arch/x86/cpu/smp.h"
+#include "arch/x86/cpu/traps.h"
+#include "core/console.h"
+#include "lib/cmdline.h"
+
+#define DEFAULT_DELAY 5u
+#define NSEC_PER_SEC  1000000000ULL
+
+static uint64_t reboot_delay = DEFAULT_DELAY; /* seconds, 0: stay */
+static uint32_t panicking;
+
+void panic_configure(const char *cmdline)
+{
+	reboot_delay = cmdline_number(cmdline, "reboot", DEFAULT_DELAY);
+}
+
+uint64_t panic_reboot_delay(void)
+{
+	return reboot_delay;
+}
+
+/* A panic inside a panic says so and stops: nothing can be trusted any more. */
+static void enter(void)
+{
+	irq_disable();
+	console_force();
+	if (!__atomic_fetch_add(&panicking, 1, __ATOMIC_SEQ_CST)) {
+		smp_stop_others();
+		return;
+	}
+	printk(LOG_ERR "panic while in panic\n");
+	for (;;)
+		cpu_stop();
+}
+
+static void __noreturn leave(void)
+{
+	if (!reboot_delay) {
+		printk(LOG_ERR "halted\n");
+		machine_halt();
+	}
+	printk(LOG_ERR "reset in %lu seconds\n", reboot_delay);
+	delay_ns(reboot_delay * NSEC_PER_SEC);
+	machine_reboot();
+}
+
+void panic(const char *fmt, ...)
+{
+	va_list ap;
+
+	enter();
+	printk(LOG_ERR "*** PANIC ***\n");
+	va_start(ap, fmt);
+	vprintk(fmt, ap);
+	va_end(ap);
+	backtrace_print((uintptr_t)__builtin_return_address(0),
+			*(const uint64_t *)__builtin_frame_address(0));
+	leave();
+}
+
+void panic_regs(const struct regs *regs, const char *fmt, ...)
+{
+	va_list ap;
+
+	enter();
+	printk(LOG_ERR "*** PANIC ***\n");
+	va_start(ap, fmt);
+	vprintk(fmt, ap);
+	va_end(ap);
+	regs_print(regs);
+	backtrace_print(regs->rip, regs->rbp);
+	leave();
+}
+
+void bug_at(const char *file, int line, const char *what)
+{
+	panic(LOG_ERR "BUG at %s:%d: %s\n", file, line, what);
+}
+
+void warn_at(const char *file, int line, const char *what)
+{
+	printk(LOG_WARN "WARNING at %s:%d: %s\n", file, line, what);
+	backtrace_print((uintptr_t)__builtin_return_address(0),
+			*(const uint64_t *)__builtin_frame_address(0));
+}

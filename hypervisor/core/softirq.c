@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/softirq.h"
+
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/cpu.h"
+
+static void (*handler[SOFTIRQ_NR])(void);
+
+void softirq_register(enum softirq nr, void (*fn)(void))
+{
+	handler[nr] = fn;
+}
+
+void softirq_raise(uint32_t cpu, enum softirq nr)
+{
+	struct cpu *c = cpu_by_id(cpu);
+	uint32_t old = __atomic_fetch_or(&c->softirq, 1u << nr, __ATOMIC_SEQ_CST);
+
+	/* Who set the bit first sends the kick: the other CPU looks at all bits at once. */
+	if (!(old & 1u << nr) && c != this_cpu())
+		apic_send_kick(c);
+}
+
+bool softirq_pending(void)
+{
+	return __atomic_load_n(&this_cpu()->softirq, __ATOMIC_ACQUIRE) != 0;
+}
+
+bool softirq_take(enum softirq nr)
+{
+	return __atomic_fetch_and(&this_cpu()->softirq, ~(1u << nr), __ATOMIC_ACQ_REL) & 1u << nr;
+}
+
+/* The lowest pending bit that has a handler, or SOFTIRQ_NR. */
+static unsigned int next_pending(const struct cpu *c)
+{
+	uint32_t bits = __atomic_load_n(&c->softirq, __ATOMIC_ACQUIRE);
+
+	for (unsigned int nr = 0; nr < SOFTIRQ_NR; nr++)
+		if (bits & 1u << nr && handler[nr])
+			return nr;
+	return SOFTIRQ_NR;
+}
+
+void softirq_run(void)
+{
+	const struct cpu *c = this_cpu();
+	unsigned int nr;
+
+	BUG_ON(cpu_stack_overflowed());
+	while ((nr = next_pending(c)) < SOFTIRQ_NR) {
+		if (softirq_take(nr))
+			handler[nr]();
+	}
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/timer.h"
+
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/irq.h"
+#include "core/softirq.h"
+#include "lib/spinlock.h"
+
+#define NEVER (~0ULL)
+
+enum { TIMER_IDLE, TIMER_ARMED };
+
+/* A CPU's timers: a pairing heap by `when`, its root in struct cpu. */
+static struct queue {
+	struct spinlock lock;  /* a leaf lock; guards heap and fields of its timers */
+	struct timer *running; /* whose function runs now, or NULL */
+} queues[MAX_CPUS];
+
+static struct timer **root_of(uint32_t cpu)
+{
+	return &cpu_by_id(cpu)->timer_root;
+}
+
+/* Join two heaps; either may be empty. */
+static struct timer *meld(struct timer *a, struct timer *b)
+{
+	if (!a || !b)
+		return a ? a : b;
+	if (b->when < a->when) {
+		struct timer *t = a;
+
+		a = b;
+		b = t;
+	}
+	b->prev = a;
+	b->next = a->child;
+	if (a->child)
+		a->child->prev = b;
+	a->child = b;
+	return a;
+}
+
+/* Join the siblings that start at @first: in pairs from left to right, then all from the right. */
+static struct timer *meld_siblings(struct timer *first)
+{
+	struct timer *pairs = NULL, *all = NULL;
+
+	while (first) {
+		struct timer *a = first, *b = a->next;
+
+		first = b ? b->next : NULL;
+		a->next = a->prev = NULL;
+		if (b)
+			b->next = b->prev = NULL;
+		a = meld(a, b);
+		a->next = pairs;
+		pairs = a;
+	}
+	while (pairs) {
+		struct timer *a = pairs;
+
+		pairs = a->next;
+		a->next = NULL;
+		all = meld(all, a);
+	}
+	return all;
+}
+
+static void heap_insert(struct timer **root, struct timer *t)
+{
+	t->child = t->next = t->prev = NULL;
+	*root = meld(*root, t);
+}
+
+static void heap_remove(struct timer **root, struct timer *t)
+{
+	struct timer *below = meld_siblings(t->child);
+
+	if (t == *root) {
+		*root = below;
+	} else {
+		if (t->prev->child == t)
+			t->prev->child = t->next;
+		else
+			t->prev->next = t->next;
+		if (t->next)
+			t->next->prev = t->prev;
+		*root = meld(*root, below);
+	}
+	if (*root)
+		(*root)->prev = (*root)->next = NULL;
+	t->child = t->next = t->prev = NULL;
+}
+
+/* Set this CPU's hardware timer for the earliest of its timers, when that has changed. */
+static void program(struct cpu *c)
+{
+	uint64_t when = c->timer_root ? c->timer_root->when : NEVER;
+	uint64_t now;
+
+	if (when == c->timer_armed)
+		return;
+	c->timer_armed = when;
+	if (when == NEVER) {
+		apic_timer_stop();
+		return;
+	}
+	now = now_ns();
+	apic_timer_arm(when > now ? when - now : 0);
+}
+
+/* Take @t out of the queue it is in. Return: whether it was armed. */
+static bool disarm(struct timer *t)
+{
+	bool armed = false;
+	uint32_t cpu;
+
+	/* It may move to another CPU before that CPU's lock is held. */
+	for (;;) {
+		cpu = READ_ONCE(t->cpu);
+		spin_lock(&queues[cpu].lock);
+		if (t->cpu == cpu)
+			break;
+		spin_unlock(&queues[cpu].lock);
+	}
+	if (t->state == TIMER_ARMED) {
+		heap_remove(root_of(cpu), t);
+		t->state = TIMER_IDLE;
+		armed = true;
+	}
+	spin_unlock(&queues[cpu].lock);
+	return armed;
+}
+
+void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
+{
+	*t = (struct timer){.fn = fn, .arg = arg, .cpu = cpu_id(), .state = TIMER_IDLE};
+}
+
+void timer_set(struct timer *t, uint64_t when)
+{
+	struct cpu *c = this_cpu();
+	struct queue *q = &queues[c->id];
+
+	disarm(t);
+	spin_lock(&q->lock);
+	t->when = when;
+	WRITE_ONCE(t->cpu, c->id);
+	t->state = TIMER_ARMED;
+	heap_insert(&c->timer_root, t);
+	program(c);
+	spin_unlock(&q->lock);
+}
+
+/* Whether @t's function runs on a CPU other than this one. */
+static bool runs_elsewhere(const struct timer *t)
+{
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		if (cpu != cpu_id() && __atomic_load_n(&queues[cpu].running, __ATOMIC_ACQUIRE) == t)
+			return true;
+	return false;
+}
+
+void timer_cancel(struct timer *t)
+{
+	/* Running elsewhere it may arm itself once more: look again after it is done. */
+	disarm(t);
+	while (runs_elsewhere(t)) {
+		cpu_relax();
+		disarm(t);
+	}
+	disarm(t);
+}
+
+bool timer_pending(const struct timer *t)
+{
+	return READ_ONCE(t->state) == TIMER_ARMED;
+}
+
+void timer_migrate(struct timer *t)
+{
+	if (READ_ONCE(t->cpu) != cpu_id() && disarm(t))
+		timer_set(t, t->when);
+}
+
+uint64_t timer_next(void)
+{
+	struct queue *q = &queues[cpu_id()];
+	const struct timer *t;
+	uint64_t when;
+
+	spin_lock(&q->lock);
+	t = this_cpu()->timer_root;
+	when = t ? t->when : NEVER;
+	spin_unlock(&q->lock);
+	return when;
+}
+
+static void timer_softirq(void)
+{
+	struct cpu *c = this_cpu();
+	struct queue *q = &queues[c->id];
+	struct timer *t;
+
+	spin_lock(&q->lock);
+	while ((t = c->timer_root) && t->when <= now_ns()) {
+		heap_remove(&c->timer_root, t);
+		t->state = TIMER_IDLE;
+		__atomic_store_n(&q->running, t, __ATOMIC_RELEASE);
+		spin_unlock(&q->lock);
+		t->fn(t->arg);
+		spin_lock(&q->lock);
+		__atomic_store_n(&q->running, NULL, __ATOMIC_RELEASE);
+	}
+	c->timer_armed = NEVER - 1; /* the shot is spent: program() must not take it as set */
+	program(c);
+	spin_unlock(&q->lock);
+}
+
+static void timer_interrupt(uint8_t vector)
+{
+	(void)vector;
+	apic_eoi();
+	softirq_raise(cpu_id(), SOFTIRQ_TIMER);
+}
+
+void timers_init(void)
+{
+	for (uint32_t i = 0; i < MAX_CPUS; i++)
+		spin_init(&queues[i].lock);
+	softirq_register(SOFTIRQ_TIMER, timer_softirq);
+	irq_register(IRQ_TIMER, timer_interrupt);
+}

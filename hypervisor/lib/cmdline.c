@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lib/cmdline.h"
+
+#include "lib/errno.h"
+#include "lib/string.h"
+
+static bool is_blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool cmdline_get(const char *cmdline, const char *name, char *buf, size_t size)
+{
+	size_t nlen = strlen(name);
+	bool found = false;
+	const char *p = cmdline;
+
+	while (*p) {
+		const char *word, *value;
+
+		while (is_blank(*p))
+			p++;
+		word = p;
+		while (*p && !is_blank(*p))
+			p++;
+		if ((size_t)(p - word) < nlen || strncmp(word, name, nlen))
+			continue;
+		value = word + nlen;
+		if (value < p && *value != '=')
+			continue;
+		if (value < p)
+			value++;
+		str_from_bytes(buf, size, value, (size_t)(p - value));
+		found = true;
+	}
+	return found;
+}
+
+static int digit_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return 99;
+}
+
+/* Digits from *@s on, decimal or after 0x; *@s ends behind them. */
+static int parse_digits(const char **s, uint64_t *value)
+{
+	unsigned int base = 10;
+	const char *p = *s, *first;
+	uint64_t v = 0;
+
+	if (p[0] == '0' && (p[1] == 'x' || p[1] == 'X')) {
+		base = 16;
+		p += 2;
+	}
+	for (first = p; digit_value(*p) < (int)base; p++)
+		if (__builtin_mul_overflow(v, base, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)digit_value(*p), &v))
+			return -EINVAL;
+	if (p == first)
+		return -EINVAL;
+	*s = p;
+	*value = v;
+	return 0;
+}
+
+static int suffix_shift(char c)
+{
+	switch (c) {
+	case '\0':
+		return 0;
+	case 'k':
+	case 'K':
+		return 10;
+	case 'm':
+	case 'M':
+		return 20;
+	case 'g':
+	case 'G':
+		return 30;
+	case 't':
+	case 'T':
+		return 40;
+	default:
+		return -1;
+	}
+}
+
+int parse_size(const char *s, uint64_t *bytes)
+{
+	uint64_t v;
+	int shift;
+
+	if (parse_digits(&s, &v))
+		return -EINVAL;
+	shift = suffix_shift(*s);
+	if (shift < 0 || (*s && s[1]) || v > (~0ULL >> shift))
+		return -EINVAL;
+	*bytes = v << shift;
+	return 0;
+}
+
+uint64_t cmdline_size(const char *cmdline, const char *name, uint64_t fallback)
+{
+	uint64_t v;
+	char buf[32];
+
+	if (!cmdline_get(cmdline, name, buf, sizeof(buf)) || parse_size(buf, &v))
+		return fallback;
+	return v;
+}
+
+uint64_t cmdline_number(const char *cmdline, const char *name, uint64_t fallback)
+{
+	const char *p;
+	char buf[32];
+	uint64_t v;
+
+	if (!cmdline_get(cmdline, name, buf, sizeof(buf)))
+		return fallback;
+	p = buf;
+	if (parse_digits(&p, &v) || *p)
+		return fallback;
+	return v;
+}
+
+bool cmdline_bool(const char *cmdline, const char *name, bool fallback)
+{
+	static const struct {
+		const char *word;
+		bool value;
+	} words[] = {
+		{"", true},   {"1", true},  {"on", true},   {"yes", true}, {"true", true},
+		{"0", false}, {"no", false}, {"off", false}, {"false", false},
+	};
+	char buf[32], no[64] = "no-";
+	size_t i;
+
+	if (cmdline_get(cmdline, name, buf, sizeof(buf)))
+		for (i = 0; i < ARRAY_SIZE(words); i++)
+			if (!strcmp(buf, words[i].word))
+				return words[i].value;
+	strlcat(no, name, sizeof(no));
+	return cmdline_get(cmdline, no, buf, sizeof(buf)) ? false : fallback;
+}

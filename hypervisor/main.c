@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start-up, in order, and the rooms' first meeting. */
+#include "arch/x86/boot/boot_info.h"
+#include "arch/x86/cpu/acpi.h"
+#include "arch/x86/cpu/apic.h"
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/ioapic.h"
+#include "arch/x86/cpu/smp.h"
+#include "arch/x86/cpu/smp_stack.h"
+#include "arch/x86/cpu/trap_hooks.h"
+#include "arch/x86/cpu/traps.h"
+#include "arch/x86/mm/map.h"
+#include "arch/x86/mm/map_pages.h"
+#include "core/console.h"
+#include "core/domain.h"
+#include "core/panic.h"
+#include "core/sched.h"
+#include "core/timer.h"
+#include "dom0/dom0.h"
+#include "hvm/hvm.h"
+#include "hypercall/hypercall.h"
+#include "ipc/evtchn.h"
+#include "ipc/gnttab.h"
+#include "lib/errno.h"
+#include "main.h"
+#include "mm/bootmem.h"
+#include "mm/buddy.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+
+extern const char image_start[], image_end[];
+
+static void fatal_trap(const struct regs *regs, const char *name)
+{
+	panic_regs(regs, LOG_ERR "%s on CPU %u\n", name, cpu_id());
+}
+
+static void stray_nmi(const struct regs *regs)
+{
+	printk(LOG_WARN "NMI on CPU %u at %016lx\n", cpu_id(), regs->rip);
+}
+
+static const struct trap_hooks trap_hooks = {
+	.vprint = vprintk,
+	.fatal = fatal_trap,
+	.nmi = stray_nmi,
+};
+
+/* What the loader left lies below 4 GiB, which the boot page tables map. */
+static const void *loader_access(paddr_t pa, size_t size)
+{
+	return size <= GIB(4) && pa <= GIB(4) - size ? phys_to_virt(pa) : NULL;
+}
+
+static struct cpu *alloc_cpu(void)
+{
+	mfn_t mfn = buddy_alloc(CPU_STACK_ORDER, BUDDY_ZERO);
+
+	return mfn_eq(mfn, INVALID_MFN) ? NULL : mfn_to_virt(mfn);
+}
+
+static mfn_t table_page(void)
+{
+	return buddy_alloc(0, BUDDY_ZERO);
+}
+
+static void start_console(void)
+{
+	char cpu[64];
+
+	console_init();
+	traps_set_hooks(&trap_hooks);
+	traps_init();
+	cpu_register(this_cpu(), 0, 0, 0);
+	nr_cpus = 1;
+	cpu_init();
+	cpu_describe(cpu, sizeof(cpu));
+	printk("Domus hypervisor %s on %s\n", DOMUS_VERSION, cpu);
+}
+
+static void read_boot_info(uint32_t magic, paddr_t pa)
+{
+	int rc = boot_parse(magic, pa, loader_access, &boot_info);
+
+	if (rc)
+		panic("boot loader: magic %08x, information at %lx: error %d\n", magic, pa, rc);
+	if (boot_info.rsdp_size)
+		boot_info.rsdp = virt_to_phys(boot_info.rsdp_copy);
+	console_configure(boot_info.cmdline);
+	panic_configure(boot_info.cmdline);
+	printk("loaded by %s: %s\n", boot_info.loader[0] ? boot_info.loader : "?",
+	       boot_info.cmdline);
+	for (uint32_t i = 0; i < boot_info.nr_modules; i++)
+		printk("module %u: %lu KiB, %s\n", i, boot_info.module[i].size >> 10,
+		       boot_info.module[i].cmdline);
+}
+
+static void print_memory_map(void)
+{
+	static const char *const names[] = {"?", "RAM", "reserved", "ACPI", "NVS", "bad"};
+
+	for (uint32_t i = 0; i < boot_info.nr_e820; i++) {
+		const struct boot_e820 *e = &boot_info.e820[i];
+
+		printk(LOG_DEBUG "memory %012lx-%012lx %s\n", e->addr, e->addr + e->size - 1,
+		       names[e->type < ARRAY_SIZE(names) ? e->type : 0]);
+	}
+}
+
+static void start_memory(void)
+{
+	print_memory_map();
+	bootmem_init(&boot_info, virt_to_phys(image_start), virt_to_phys(image_end));
+	bootmem_set_limit(GIB(4));
+	map_page_source = boot_alloc_page;
+	map_init(&boot_info);
+	/* All RAM is mapped now. */
+	bootmem_set_limit(DIRECTMAP_SIZE);
+	for (uint32_t i = 0; i < boot_info.nr_e820; i++) {
+		const struct boot_e820 *e = &boot_info.e820[i];
+
+		if (e->type == E820_RAM)
+			map_frames(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
+	}
+	boot_move_modules(&boot_info);
+	buddy_init();
+	bootmem_finish(&boot_info);
+	map_page_source = table_page;
+	printk("memory: %lu of %lu MiB free\n", buddy_free_pages() >> 8, frames_total() >> 8);
+}
+
+static void start_devices(void)
+{
+	int rc = acpi_parse(boot_info.rsdp, acpi_access, &acpi);
+
+	if (rc)
+		panic("no usable ACPI tables: error %d\n", rc);
+	pic_disable();
+	apic_init(acpi.lapic_base);
+	this_cpu()->apic_id = apic_read_id();
+	for (uint32_t i = 0; i < acpi.nr_cpus; i++)
+		if (acpi.cpu[i].apic_id == this_cpu()->apic_id)
+			this_cpu()->acpi_id = acpi.cpu[i].uid;
+	ioapic_init();
+	clock_init();
+	timers_init();
+	console_enable_input();
+}
+
+/* The rooms that hang state on domains, in the order they are made. */
+static const struct domain_part *const domain_parts[] = {
+	&evtchn_part,
+	&gnttab_part,
+	&hvm_part,
+};
+
+static void start_guests(void)
+{
+	domain_init();
+	domain_set_parts(domain_parts, ARRAY_SIZE(domain_parts));
+	sched_init();
+	hypercall_init(boot_info.cmdline);
+	if (hvm_init() || hvm_cpu_init())
+		panic("this machine can run no guests\n");
+}
+
+static void start_other_cpus(void)
+{
+	paddr_t page = boot_low_page(&boot_info);
+
+	smp_stack_alloc = alloc_cpu;
+	if (page && !buddy_claim(paddr_to_mfn(page), 1)) {
+		smp_boot_aps(page);
+		buddy_free(paddr_to_mfn(page), 0);
+	}
+	printk("%u CPUs online\n", nr_cpus);
+}
+
+void ap_main(void)
+{
+	if (hvm_cpu_init())
+		panic("CPU %u can run no guests\n", cpu_id());
+	sched_start();
+}
+
+static void start_domain0(void)
+{
+	dom0_create(&boot_info);
+}
+
+/* In this order; each relies on those before it. */
+static const struct {
+	const char *name;
+	void (*start)(void);
+} steps[] = {
+	{"memory", start_memory}, {"devices", start_devices},	 {"guests", start_guests},
+	{"CPUs", start_other_cpus}, {"domain 0", start_domain0},
+};
+
+void hv_main(uint32_t magic, paddr_t info)
+{
+	start_console();
+	read_boot_info(magic, info);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
+		steps[i].start();
+	sched_start();
+}

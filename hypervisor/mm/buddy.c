@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/buddy.h"
+
+#include "lib/errno.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+
+/*
+ * Free memory below 16 MiB is the last that is taken, so that domain 0 finds it: blocks of the two
+ * zones never merge.
+ */
+#define LOW_ZONE_END 4096u
+#define NR_ZONES     2u
+#define SCRUB_ORDER  ORDER_2M
+
+enum zone { ZONE_NORMAL, ZONE_LOW };
+
+/* Lives in the first bytes of a free block. */
+struct free_block {
+	struct list link;
+};
+
+static struct {
+	struct spinlock lock; /* a leaf lock; guards all below and the records of free frames */
+	struct list free[NR_ZONES][2][BUDDY_MAX_ORDER + 1]; /* [zone][dirty][order] */
+	uint64_t free_pages;
+	uint64_t total_pages;
+} buddy;
+
+void buddy_init(void)
+{
+	memset(&buddy, 0, sizeof(buddy));
+	for (unsigned int z = 0; z < NR_ZONES; z++)
+		for (unsigned int dirty = 0; dirty < 2; dirty++)
+			for (unsigned int o = 0; o <= BUDDY_MAX_ORDER; o++)
+				list_init(&buddy.free[z][dirty][o]);
+}
+
+static enum zone zone_of(uint64_t n)
+{
+	return n < LOW_ZONE_END ? ZONE_LOW : ZONE_NORMAL;
+}
+
+static bool is_head(const struct frame *f)
+{
+	return f->kind == FRAME_FREE_HEAD || f->kind == FRAME_FREE_DIRTY;
+}
+
+/* Put the block on its list; its frames are marked free already. */
+static void block_insert(uint64_t n, unsigned int order, bool dirty)
+{
+	struct frame *f = mfn_to_frame(mfn_of(n));
+	struct free_block *b = mfn_to_virt(mfn_of(n));
+
+	f->kind = dirty ? FRAME_FREE_DIRTY : FRAME_FREE_HEAD;
+	f->order = (uint8_t)order;
+	list_add(&buddy.free[zone_of(n)][dirty][order], &b->link);
+}
+
+/* Take the block off its list. A clean block is clean to its first byte again. Return: dirty. */
+static bool block_remove(uint64_t n)
+{
+	struct frame *f = mfn_to_frame(mfn_of(n));
+	struct free_block *b = mfn_to_virt(mfn_of(n));
+	bool dirty = f->kind == FRAME_FREE_DIRTY;
+
+	list_del(&b->link);
+	memset(b, 0, sizeof(*b));
+	f->kind = FRAME_FREE;
+	f->order = 0;
+	return dirty;
+}
+
+/*
+ * Insert a free block, merged with its buddies as far as they are free and whole; with @alike
+ * only with those that are as dirty, so that no scrubbing is lost.
+ */
+static void block_free(uint64_t n, unsigned int order, bool dirty, bool alike)
+{
+	while (order < BUDDY_MAX_ORDER) {
+		uint64_t other = n ^ (1ULL << order);
+		struct frame *f = mfn_to_frame(mfn_of(other));
+
+		if (!mfn_valid(mfn_of(other)) || zone_of(other) != zone_of(n))
+			break;
+		if (!is_head(f) || f->order != order)
+			break;
+		if (alike && dirty != (f->kind == FRAME_FREE_DIRTY))
+			break;
+		dirty |= block_remove(other);
+		n &= ~(1ULL << order);
+		order++;
+	}
+	block_insert(n, order, dirty);
+}
+
+/* Free an arbitrary run as the largest aligned blocks it consists of. */
+static void run_free(uint64_t start, uint64_t end, bool dirty)
+{
+	while (start < end) {
+		unsigned int order = start ? (unsigned int)__builtin_ctzll(start) : BUDDY_MAX_ORDER;
+
+		order = min(order, BUDDY_MAX_ORDER);
+		while ((1ULL << order) > end - start ||
+		       zone_of(start) != zone_of(start + (1ULL << order) - 1))
+			order--;
+		block_free(start, order, dirty, false);
+		start += 1ULL << order;
+	}
+}
+
+static void mark(uint64_t n, uint64_t nr, uint32_t refs, uint8_t kind)
+{
+	struct frame *f = mfn_to_frame(mfn_of(n));
+
+	for (uint64_t i = 0; i < nr; i++) {
+		f[i].owner = FRAME_NONE;
+		f[i].kind = kind;
+		f[i].order = 0;
+		__atomic_store_n(&f[i].refs, refs, __ATOMIC_RELEASE);
+	}
+}
+
+/* A free block of at least @order, of the wanted kind if there is one. */
+static bool block_find(unsigned int order, bool want_dirty, uint64_t *n, unsigned int *found)
+{
+	for (unsigned int z = 0; z < NR_ZONES; z++)
+		for (unsigned int o = order; o <= BUDDY_MAX_ORDER; o++)
+			for (unsigned int i = 0; i < 2; i++) {
+				struct list *l = &buddy.free[z][want_dirty ^ i][o];
+
+				if (list_empty(l))
+					continue;
+				*n = virt_to_mfn(list_first_entry(l, struct free_block, link)).n;
+				*found = o;
+				return true;
+			}
+	return false;
+}
+
+static void clear_pages(mfn_t mfn, unsigned int order)
+{
+	uint8_t *p = mfn_to_virt(mfn);
+
+	for (uint64_t i = 0; i < 1ULL << order; i++)
+		page_clear(p + i * PAGE_SIZE);
+}
+
+mfn_t buddy_alloc(unsigned int order, unsigned int flags)
+{
+	unsigned int found;
+	uint64_t n;
+	bool dirty;
+
+	if (order > BUDDY_MAX_ORDER)
+		return INVALID_MFN;
+	spin_lock(&buddy.lock);
+	if (!block_find(order, !(flags & BUDDY_ZERO), &n, &found)) {
+		spin_unlock(&buddy.lock);
+		return INVALID_MFN;
+	}
+	dirty = block_remove(n);
+	/* Keep the upper half each time: low memory stays free and whole the longest. */
+	while (found > order) {
+		found--;
+		block_insert(n, found, dirty);
+		n += 1ULL << found;
+	}
+	mark(n, 1ULL << order, 1, FRAME_USED);
+	buddy.free_pages -= 1ULL << order;
+	spin_unlock(&buddy.lock);
+	if (dirty && (flags & BUDDY_ZERO))
+		clear_pages(mfn_of(n), order);
+	return mfn_of(n);
+}
+
+void buddy_free(mfn_t mfn, unsigned int order)
+{
+	spin_lock(&buddy.lock);
+	BUG_ON(!mfn_valid(mfn) || mfn_to_frame(mfn)->kind <= FRAME_FREE_DIRTY);
+	mark(mfn.n, 1ULL << order, 0, FRAME_FREE);
+	block_free(mfn.n, order, true, false);
+	buddy.free_pages += 1ULL << order;
+	spin_unlock(&buddy.lock);
+}
+
+static bool frame_is_free(uint64_t n)
+{
+	uint8_t kind = mfn_to_frame(mfn_of(n))->kind;
+
+	return kind == FRAME_FREE || kind == FRAME_FREE_HEAD || kind == FRAME_FREE_DIRTY;
+}
+
+bool buddy_is_free(mfn_t mfn)
+{
+	return mfn_valid(mfn) && frame_is_free(mfn.n);
+}
+
+static bool run_is_free(uint64_t start, uint64_t nr)
+{
+	for (uint64_t i = 0; i < nr; i++)
+		if (!buddy_is_free(mfn_of(start + i)))
+			return false;
+	return true;
+}
+
+/* The first frame of the free block that holds frame @n. */
+static uint64_t head_of(uint64_t n)
+{
+	for (unsigned int o = 0; o <= BUDDY_MAX_ORDER; o++) {
+		uint64_t head = n & ~((1ULL << o) - 1);
+		const struct frame *f = mfn_to_frame(mfn_of(head));
+
+		if (mfn_valid(mfn_of(head)) && is_head(f) && head + (1ULL << f->order) > n)
+			return head;
+	}
+	BUG();
+}
+
+/* Take the frames of [start, end) that the block around @start holds. Return: where it ends. */
+static uint64_t claim_block(uint64_t start, uint64_t end)
+{
+	uint64_t head = head_of(start);
+	uint64_t block_end = head + (1ULL << mfn_to_frame(mfn_of(head))->order);
+	bool dirty = block_remove(head);
+
+	/* Taken before the rest is freed, so that the rest can't merge with it. */
+	mark(start, min(end, block_end) - start, 1, FRAME_USED);
+	run_free(head, start, dirty);
+	if (block_end > end)
+		run_free(end, block_end, dirty);
+	return min(end, block_end);
+}
+
+int buddy_claim(mfn_t mfn, uint64_t nr)
+{
+	uint64_t n = mfn.n, end = mfn.n + nr;
+
+	if (!nr || end < n)
+		return -EBUSY;
+	spin_lock(&buddy.lock);
+	if (!run_is_free(n, nr)) {
+		spin_unlock(&buddy.lock);
+		return -EBUSY;
+	}
+	while (n < end)
+		n = claim_block(n, end);
+	buddy.free_pages -= nr;
+	spin_unlock(&buddy.lock);
+	return 0;
+}
+
+void buddy_add(mfn_t start, uint64_t nr)
+{
+	spin_lock(&buddy.lock);
+	mark(start.n, nr, 0, FRAME_FREE);
+	run_free(start.n, start.n + nr, true);
+	buddy.free_pages += nr;
+	buddy.total_pages += nr;
+	spin_unlock(&buddy.lock);
+}
+
+uint64_t buddy_free_pages(void)
+{
+	return READ_ONCE(buddy.free_pages);
+}
+
+uint64_t buddy_total_pages(void)
+{
+	return READ_ONCE(buddy.total_pages);
+}
+
+/* Take a dirty block off the lists, at most SCRUB_ORDER of it. */
+static bool take_dirty(uint64_t *n, unsigned int *order)
+{
+	for (unsigned int z = 0; z < NR_ZONES; z++)
+		for (unsigned int o = 0; o <= BUDDY_MAX_ORDER; o++) {
+			struct list *l = &buddy.free[z][1][o];
+
+			if (list_empty(l))
+				continue;
+			*n = virt_to_mfn(list_first_entry(l, struct free_block, link)).n;
+			block_remove(*n);
+			for (; o > SCRUB_ORDER; o--)
+				block_insert(*n + (1ULL << (o - 1)), o - 1, true);
+			/* Still counted as free: it will be again in a moment. */
+			mark(*n, 1ULL << o, 1, FRAME_USED);
+			*order = o;
+			return true;
+		}
+	return false;
+}
+
+bool buddy_scrub_some(void)
+{
+	unsigned int order;
+	uint64_t n;
+	bool found;
+
+	spin_lock(&buddy.lock);
+	found = take_dirty(&n, &order);
+	spin_unlock(&buddy.lock);
+	if (!found)
+		return false;
+	clear_pages(mfn_of(n), order);
+	spin_lock(&buddy.lock);
+	mark(n, 1ULL << order, 0, FRAME_FREE);
+	block_free(n, order, false, true);
+	spin_unlock(&buddy.lock);
+	return true;
+}

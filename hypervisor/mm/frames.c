@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mm/frames.h"
+
+#include "arch/x86/mm/frame_count.h"
+#include "mm/buddy.h"
+
+#define MAX_RANGES 128u
+
+static struct frame_range ranges[MAX_RANGES];
+static uint32_t nr_ranges;
+static frame_release_fn *release_hook;
+
+void frames_add_range(uint64_t start, uint64_t end)
+{
+	BUG_ON(nr_ranges == MAX_RANGES || start >= end);
+	BUG_ON(nr_ranges && start < ranges[nr_ranges - 1].end);
+	ranges[nr_ranges++] = (struct frame_range){start, end};
+}
+
+uint32_t frames_ranges(const struct frame_range **out)
+{
+	*out = ranges;
+	return nr_ranges;
+}
+
+uint64_t frames_total(void)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < nr_ranges; i++)
+		n += ranges[i].end - ranges[i].start;
+	return n;
+}
+
+uint64_t frames_end(void)
+{
+	return nr_ranges ? ranges[nr_ranges - 1].end : 0;
+}
+
+bool mfn_valid(mfn_t mfn)
+{
+	for (uint32_t i = 0; i < nr_ranges; i++)
+		if (mfn.n < ranges[i].end)
+			return mfn.n >= ranges[i].start;
+	return false;
+}
+
+/* A record as one word, for exchanging it whole. */
+typedef uint64_t __attribute__((may_alias)) frame_word_t;
+
+bool frame_get(mfn_t mfn, uint16_t owner)
+{
+	frame_word_t *word, old, new;
+
+	if (!mfn_valid(mfn))
+		return false;
+	word = (frame_word_t *)(void *)mfn_to_frame(mfn);
+	old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	do {
+		struct frame f;
+
+		__builtin_memcpy(&f, &old, sizeof(f));
+		if (!f.refs || f.refs == ~0u || f.owner != owner)
+			return false;
+		f.refs++;
+		__builtin_memcpy(&new, &f, sizeof(f));
+		/* The whole record is exchanged: a frame that changed hands meanwhile is missed. */
+	} while (!__atomic_compare_exchange_n(word, &old, new, true, __ATOMIC_ACQ_REL,
+					      __ATOMIC_ACQUIRE));
+	return true;
+}
+
+void frame_get_held(mfn_t mfn)
+{
+	uint32_t old = __atomic_fetch_add(&mfn_to_frame(mfn)->refs, 1, __ATOMIC_RELAXED);
+
+	BUG_ON(!old || old == ~0u);
+}
+
+void frame_put(mfn_t mfn)
+{
+	struct frame *f = mfn_to_frame(mfn);
+	uint32_t old = __atomic_fetch_sub(&f->refs, 1, __ATOMIC_ACQ_REL);
+	uint16_t owner;
+
+	BUG_ON(!old);
+	if (old > 1)
+		return;
+	owner = f->owner;
+	f->owner = FRAME_NONE;
+	buddy_free(mfn, 0);
+	if (owner != FRAME_NONE && release_hook)
+		release_hook(owner, mfn);
+}
+
+void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner)
+{
+	struct frame *f = mfn_to_frame(mfn);
+
+	for (uint64_t i = 0; i < 1ULL << order; i++)
+		WRITE_ONCE(f[i].owner, owner);
+}
+
+void frame_set_release_hook(frame_release_fn *fn)
+{
+	release_hook = fn;
+}
+
+/* A page table's references are one for itself, from its allocation, and one for each entry. */
+void table_count_init(mfn_t table)
+{
+	mfn_to_frame(table)->kind = FRAME_TABLE;
+}
+
+void table_count_fini(mfn_t table)
+{
+	struct frame *f = mfn_to_frame(table);
+
+	f->kind = FRAME_USED;
+	f->refs = 1;
+}
+
+void table_count_add(mfn_t table, int n)
+{
+	mfn_to_frame(table)->refs += (uint32_t)n;
+}
+
+bool table_count_empty(mfn_t table)
+{
+	return mfn_to_frame(table)->refs == 1;
+}

@@ -18,6 +18,8 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level);
 int vlapic_pending(const struct vcpu *v);
 /** Any vector that would end a HLT (as vlapic_pending; for the scheduler). */
 bool vlapic_wakeup(const struct vcpu *v);
+/** A vector waits that only the task priority holds back: TPR writes must be watched. */
+bool vlapic_blocked_by_tpr(const struct vcpu *v);
 /** The CPU has taken @vector: IRR to ISR. @v is current. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
 
@@ -38,6 +40,8 @@ void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data);
 /** Deliver to destination @dest (logical or physical), @mode fixed/lowest/NMI/INIT/SIPI. */
 void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode, uint8_t vector,
 		    bool level);
+/** True when a message from a device to 8-bit @dest would reach @v. */
+bool vlapic_is_destination(const struct vcpu *v, uint32_t dest, bool logical);
 
 /* What the APIC asks of the room above; set once at boot by hvm/. */
 struct vlapic_hooks {
@@ -45,6 +49,7 @@ struct vlapic_hooks {
 	void (*init)(struct vcpu *v);
 	void (*sipi)(struct vcpu *v, uint8_t vector);
 	void (*eoi)(struct domain *d, uint8_t vector);	/* of a level-triggered vector */
+	void (*enabled)(struct vcpu *v);	/* the guest enabled the APIC by its SVR; may be NULL */
 };
 void vlapic_set_hooks(const struct vlapic_hooks *hooks);
 

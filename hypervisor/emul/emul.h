@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EMUL_EMUL_H
+#define EMUL_EMUL_H
+
+#include "core/vcpu.h"
+#include "lib/types.h"
+
+/*
+ * A small instruction emulator for what guests do to emulated devices: moves, arithmetic with a
+ * memory operand, bit tests and strings. It decodes first, then performs; all it touches outside
+ * its arguments goes through the callbacks.
+ */
+
+#define EMUL_INSN_MAX 15	/* APM vol. 3, 1.1: longest legal instruction */
+#define EMUL_REP_MAX 256	/* iterations of a string instruction per call */
+
+/* Segments in the order the instruction set numbers them. */
+enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_NR_SEGS };
+
+/*
+ * How the emulator reaches memory and ports. Each returns 0, or a negative errno that emul_perform()
+ * passes on with no register changed; the callee records which exception it stands for.
+ */
+struct emul_ops {
+	int (*read)(void *arg, uint64_t gva, void *buf, unsigned int len);
+	int (*write)(void *arg, uint64_t gva, const void *buf, unsigned int len);
+	int (*port_in)(void *arg, uint16_t port, unsigned int size, uint32_t *value);
+	int (*port_out)(void *arg, uint16_t port, unsigned int size, uint32_t value);
+};
+
+struct emul_ctx {
+	struct guest_regs *regs;
+	uint64_t seg_base[EMUL_NR_SEGS];
+	uint8_t width;		/* of the code segment: 2, 4 or 8 bytes */
+	const struct emul_ops *ops;
+	void *arg;
+};
+
+enum emul_op {
+	EMUL_NONE,
+	/* The eight of opcode groups 0x00-0x3f and 0x80-0x83, in their order. */
+	EMUL_ADD, EMUL_OR, EMUL_ADC, EMUL_SBB, EMUL_AND, EMUL_SUB, EMUL_XOR, EMUL_CMP,
+	EMUL_TEST, EMUL_MOV, EMUL_MOVZX, EMUL_MOVSX, EMUL_XCHG,
+	EMUL_NOT, EMUL_NEG, EMUL_INC, EMUL_DEC,
+	EMUL_BT, EMUL_BTS, EMUL_BTR, EMUL_BTC,
+	EMUL_MOVS, EMUL_STOS, EMUL_LODS, EMUL_INS, EMUL_OUTS,
+};
+
+/* Which operands an instruction has; the first is the destination. */
+enum emul_form {
+	EMUL_MEM_REG,
+	EMUL_REG_MEM,
+	EMUL_MEM_IMM,
+	EMUL_MEM,
+	EMUL_ACC_MOFFS,		/* like REG_MEM with rAX and an absolute address */
+	EMUL_MOFFS_ACC,
+	EMUL_STRING,
+};
+
+struct emul_insn {
+	enum emul_op op;
+	enum emul_form form;
+	uint8_t len;		/* of the whole instruction, 1-15 */
+	uint8_t opsize;		/* bytes the operation works on: 1, 2, 4 or 8 */
+	uint8_t memsize;	/* bytes of the memory operand (differs for MOVZX/MOVSX) */
+	uint8_t addrsize;	/* 2, 4 or 8 */
+	uint8_t reg;		/* register operand, 0-15 */
+	bool high_byte;		/* the register operand is AH, CH, DH or BH */
+	bool rep;
+	enum emul_seg seg;	/* of the memory operand, or of a string's source */
+	uint64_t ea;		/* offset of the memory operand in its segment */
+	uint64_t imm;		/* sign-extended */
+};
+
+/**
+ * Decode the instruction in the @len bytes at @code.
+ * Return: 0 and *@insn; -EINVAL if it is none of ours or not legal; -E2BIG if more bytes are needed.
+ */
+int must_check emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len,
+			   struct emul_insn *insn);
+
+/**
+ * Carry out @insn: memory first, then registers, flags and RIP. A repeated string instruction does at
+ * most EMUL_REP_MAX rounds and leaves RIP in place while some remain.
+ * Return: 0, or what a callback returned.
+ */
+int must_check emul_perform(struct emul_ctx *ctx, const struct emul_insn *insn);
+
+/** The general register @nr (0-15) in the instruction set's numbering. */
+uint64_t *emul_reg(struct guest_regs *regs, unsigned int nr);
+/** Write the low @size bytes of register @nr; four-byte writes clear the upper half. */
+void emul_set_reg(struct guest_regs *regs, unsigned int nr, unsigned int size, uint64_t value);
+
+#endif

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is delivered to a guest at its next entry: exceptions, NMIs, interrupts, upcalls. */
+#include "hvm/exits.h"
+
+#include "arch/x86/cpu/regs.h"
+#include "core/domain.h"
+#include "vdev/vlapic.h"
+
+/* ---- exceptions ---- */
+
+#define CONTRIBUTORY (1u << X86_TRAP_DE | 1u << X86_TRAP_TS | 1u << X86_TRAP_NP |                 \
+		      1u << X86_TRAP_SS | 1u << X86_TRAP_GP)
+
+static bool contributory(uint8_t vector)
+{
+	return vector < 32 && (CONTRIBUTORY >> vector & 1);
+}
+
+/* APM vol. 2, table 8-3: two faults in a row that make a double fault. */
+static bool doubles(uint8_t first, uint8_t second)
+{
+	if (contributory(first))
+		return contributory(second);
+	return first == X86_TRAP_PF && (second == X86_TRAP_PF || contributory(second));
+}
+
+void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error)
+{
+	struct hvm_event *e = &v->hvm->event;
+
+	if (e->valid && e->type == HVM_EV_EXCEPTION) {
+		if (e->vector == X86_TRAP_DF) {
+			domain_crash(v->domain, "vCPU %u: fault %u in a double fault at %#lx",
+				     v->id, vector, (unsigned long)v->regs.rip);
+			return;
+		}
+		if (doubles(e->vector, vector)) {
+			vector = X86_TRAP_DF;
+			error = 0;
+		}
+	}
+	*e = (struct hvm_event){
+		.valid = true,
+		.type = HVM_EV_EXCEPTION,
+		.vector = vector,
+		.has_error = error != HVM_NO_ERROR,
+		.error = (uint32_t)error,
+	};
+}
+
+void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault)
+{
+	if (fault->non_canonical) {
+		hvm_inject_exception(v, X86_TRAP_GP, 0);
+		return;
+	}
+	virt->set_reg(v, HVM_CR2, fault->gva);
+	hvm_inject_exception(v, X86_TRAP_PF, fault->error_code);
+}
+
+/* ---- interrupts ---- */
+
+#define CALLBACK_TYPE(param) ((param) >> 56)
+#define CALLBACK_VECTOR 2	/* params.h: HVM_PARAM_CALLBACK_TYPE_VECTOR */
+
+/*
+ * The vector of an event upcall that bypasses the local APIC (HVM_PARAM_CALLBACK_IRQ), or -1. It
+ * stays due until the guest clears evtchn_upcall_pending.
+ */
+static int callback_vector(const struct vcpu *v)
+{
+	uint64_t via = v->domain->hvm_params[HVM_PARAM_CALLBACK_IRQ];
+
+	if (CALLBACK_TYPE(via) != CALLBACK_VECTOR || v->upcall_vector ||
+	    !__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_RELAXED))
+		return -1;
+	return (uint8_t)via;
+}
+
+void hvm_upcall(struct vcpu *v)
+{
+	if (v->upcall_vector)
+		vlapic_set_irq(v, v->upcall_vector, false);
+}
+
+bool hvm_wakeup_pending(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST) ||
+	       __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) || vlapic_wakeup(v) ||
+	       callback_vector(v) >= 0;
+}
+
+static void want_window(struct vcpu *v, enum hvm_window window, bool on)
+{
+	if (v->hvm->windows[window] == on)
+		return;
+	v->hvm->windows[window] = on;
+	virt->set_window(v, window, on);
+}
+
+static void inject_simple(struct vcpu *v, uint8_t type, uint8_t vector)
+{
+	struct hvm_event e = { .valid = true, .type = type, .vector = vector };
+
+	virt->inject(v, &e);
+}
+
+/* An NMI, if one waits and may be taken. Return: whether the entry's one event is used up. */
+static bool deliver_nmi(struct vcpu *v)
+{
+	struct hvm_vcpu *h = v->hvm;
+
+	if (likely(!__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED)) || h->nmi_masked ||
+	    h->shadow)
+		return false;
+	__atomic_store_n(&h->nmi_pending, false, __ATOMIC_SEQ_CST);
+	h->nmi_masked = true;
+	want_window(v, HVM_WINDOW_NMI, true);
+	inject_simple(v, HVM_EV_NMI, X86_TRAP_NMI);
+	return true;
+}
+
+void hvm_deliver_events(struct vcpu *v)
+{
+	struct hvm_vcpu *h = v->hvm;
+	int callback = callback_vector(v), vector;
+	bool busy = false;
+
+	if (unlikely(h->event.valid)) {
+		virt->inject(v, &h->event);
+		h->event.valid = false;
+		busy = true;
+	} else {
+		busy = deliver_nmi(v);
+	}
+	vector = callback >= 0 ? callback : vlapic_pending(v);
+	if (vector < 0) {
+		want_window(v, HVM_WINDOW_INTR, false);
+		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));
+		return;
+	}
+	if (busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
+		want_window(v, HVM_WINDOW_INTR, true);
+		return;
+	}
+	if (callback < 0)
+		vlapic_accept(v, (uint8_t)vector);
+	inject_simple(v, HVM_EV_INTR, (uint8_t)vector);
+	want_window(v, HVM_WINDOW_INTR, false);
+}
+
+void hvm_exit_iret(struct vcpu *v)
+{
+	v->hvm->nmi_masked = false;
+	/* The IRET is still to be executed: its shadow keeps the next NMI out until it has been. */
+	v->hvm->shadow = true;
+	want_window(v, HVM_WINDOW_NMI, false);
+}

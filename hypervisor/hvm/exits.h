@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HVM_EXITS_H
+#define HVM_EXITS_H
+
+#include "core/guest.h"
+#include "hvm/vcpu_state.h"
+
+/*
+ * What backends call once they know why a guest left: the same for every kind of hardware. @v is
+ * current and its registers are in v->regs.
+ */
+
+/* Instructions whose length we must find ourselves where the hardware does not say. */
+enum known_insn {
+	INSN_CPUID, INSN_HLT, INSN_VMMCALL, INSN_VMCALL, INSN_RDMSR, INSN_WRMSR, INSN_INVD,
+	INSN_WBINVD, INSN_XSETBV, INSN_PAUSE, INSN_MOV_CR8, INSN_NR,
+};
+
+struct hvm_io {
+	uint16_t port;
+	uint8_t size;
+	bool in;
+	bool string;
+	uint64_t next_rip;
+};
+
+void hvm_exit_cpuid(struct vcpu *v);
+void hvm_exit_hlt(struct vcpu *v);
+/** VMMCALL, or with @vmcall its Intel form. */
+void hvm_exit_hypercall(struct vcpu *v, bool vmcall);
+void hvm_exit_rdmsr(struct vcpu *v);
+void hvm_exit_wrmsr(struct vcpu *v);
+void hvm_exit_io(struct vcpu *v, const struct hvm_io *io);
+/** Access to guest-physical @gpa that nested paging does not allow; @walk: by a page-table walk. */
+void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk);
+void hvm_exit_xsetbv(struct vcpu *v);
+/** INVD and WBINVD. */
+void hvm_exit_cache(struct vcpu *v, enum known_insn what);
+void hvm_exit_pause(struct vcpu *v);
+void hvm_exit_mov_cr8(struct vcpu *v);
+/** First use of a debug register since the vCPU came here: load them and let it go on. */
+void hvm_exit_debug_reg(struct vcpu *v);
+/** #UD: a hypercall in the other vendor's opcode, or the guest's own business. */
+void hvm_exit_undefined(struct vcpu *v);
+/** It executes IRET: NMIs may come again. */
+void hvm_exit_iret(struct vcpu *v);
+
+/* events.c */
+#define HVM_NO_ERROR (-1)
+/** Queue exception @vector; @error HVM_NO_ERROR or a code. Doubles up as APM vol. 2, 8.2.9 says. */
+void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error);
+/** Queue the page fault (or #GP) @fault of a walk. */
+void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault);
+/** Choose what the next entry delivers and which windows are asked for. */
+void hvm_deliver_events(struct vcpu *v);
+bool hvm_wakeup_pending(const struct vcpu *v);
+void hvm_upcall(struct vcpu *v);
+
+/* insn.c */
+/** Read up to @size code bytes at RIP. Return: how many could be read. */
+size_t hvm_fetch(struct vcpu *v, uint8_t *buf, size_t size);
+/**
+ * Length of the instruction @what at RIP. Return: 0 when memory no longer holds it: the guest is to
+ * run it again. The ModRM byte goes to *@modrm with the REX bits in bits 8-11, if not NULL.
+ */
+unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what);
+/** Decode a known instruction in @code. Return: length, or 0. Pure. */
+unsigned int insn_match(enum known_insn what, const uint8_t *code, size_t len, bool long_mode,
+			uint16_t *modrm);
+/** Move RIP over @len bytes. */
+void hvm_advance(struct vcpu *v, unsigned int len);
+
+/* mmio.c */
+/** Emulate the instruction at RIP on whatever its operands are. */
+void hvm_emulate(struct vcpu *v);
+uint32_t hvm_port_read(struct vcpu *v, uint16_t port, unsigned int size);
+void hvm_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t value);
+
+/* msr.c: Return: 0, or -EINVAL for #GP. */
+int must_check hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
+int must_check hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
+void hvm_msr_reset(struct vcpu *v);
+bool hvm_efer_valid(uint64_t efer);
+bool hvm_pat_valid(uint64_t pat);
+
+/* state.c */
+void hvm_request_init(struct vcpu *v);
+void hvm_request_sipi(struct vcpu *v, uint8_t vector);
+void hvm_request_nmi(struct vcpu *v);
+/** Act on what was requested. Return: false when the vCPU has gone down and must not be entered. */
+bool hvm_handle_requests(struct vcpu *v);
+/** All registers as after INIT (APM vol. 2, table 14-1). */
+void hvm_reset_state(struct vcpu *v);
+
+/* cpuid.c */
+void hvm_cpuid_init(void);
+uint32_t hvm_default_apic_id(const struct domain *d, unsigned int vcpu);
+
+static inline bool hvm_long_mode(const struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	virt->get_segment(v, HVM_CS, &cs);
+	return (cs.attr & HVM_SEG_L) && (virt->get_reg(v, HVM_EFER) & (1u << 10));
+}
+
+#endif

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Accesses that nested paging stops, and ports: emulated devices, host device memory, nothing. */
+#include "hvm/exits.h"
+
+#include "arch/x86/cpu/regs.h"
+#include "core/console.h"
+#include "core/domain.h"
+#include "core/p2m.h"
+#include "emul/emul.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "vdev/vioapic.h"
+#include "vdev/vlapic.h"
+
+#define PORT_DEBUG 0xe9		/* text for the log, one byte at a time */
+
+/* ---- ports ---- */
+
+/* No device stands behind any port that exits: reads float high, writes are lost. */
+uint32_t hvm_port_read(struct vcpu *v, uint16_t port, unsigned int size)
+{
+	(void)v;
+	(void)port;
+	return size >= 4 ? 0xffffffff : (1u << (8 * size)) - 1;
+}
+
+void hvm_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t value)
+{
+	char c = (char)value;
+
+	if (port == PORT_DEBUG && size == 1 && !v->domain->is_hwdom)
+		console_write_guest(v->domain->id, &c, 1);
+}
+
+/* ---- emulated memory ---- */
+
+struct access {
+	struct vcpu *v;
+	struct guest_paging paging;
+};
+
+static bool is_device(struct vcpu *v, uint64_t gpa)
+{
+	return vlapic_covers(v, gpa) || vioapic_covers(v->domain, gpa);
+}
+
+/* Device registers are 32 bits wide; narrower and unaligned reads see part of one. */
+static uint32_t device_read(struct vcpu *v, uint64_t gpa)
+{
+	return vlapic_covers(v, gpa) ? vlapic_read(v, (uint32_t)(gpa & ~PAGE_MASK)) :
+				       vioapic_read(v->domain, gpa);
+}
+
+static void read_device(struct vcpu *v, uint64_t gpa, uint8_t *buf, unsigned int len)
+{
+	while (len) {
+		uint32_t value = device_read(v, gpa & ~3ULL) >> (8 * (gpa & 3));
+		unsigned int n = min(len, 4 - (unsigned int)(gpa & 3));
+
+		memcpy(buf, &value, n);
+		buf += n;
+		gpa += n;
+		len -= n;
+	}
+}
+
+/* Only whole, aligned registers can be written (APM vol. 2, 16.3.1). */
+static void write_device(struct vcpu *v, uint64_t gpa, const uint8_t *buf, unsigned int len)
+{
+	uint32_t value;
+
+	if (len < 4 || (gpa & 3))
+		return;
+	memcpy(&value, buf, sizeof(value));
+	if (vlapic_covers(v, gpa))
+		vlapic_write(v, (uint32_t)(gpa & ~PAGE_MASK), value);
+	else
+		vioapic_write(v->domain, gpa, value);
+}
+
+/* Within one page. What is not there reads as ones. */
+static void read_gpa(struct vcpu *v, uint64_t gpa, uint8_t *buf, unsigned int len)
+{
+	if (is_device(v, gpa))
+		read_device(v, gpa, buf, len);
+	else if (guest_read_phys(v->domain, buf, gpa, len))
+		memset(buf, 0xff, len);
+}
+
+static void write_gpa(struct vcpu *v, uint64_t gpa, const uint8_t *buf, unsigned int len)
+{
+	if (is_device(v, gpa))
+		write_device(v, gpa, buf, len);
+	else if (guest_write_phys(v->domain, gpa, buf, len))
+		return;	/* nothing there: lost */
+}
+
+static int translate(struct access *a, uint64_t gva, enum guest_access kind, uint64_t *gpa)
+{
+	struct guest_fault fault;
+	int rc = guest_walk(a->v, &a->paging, gva, kind, gpa, &fault);
+
+	if (rc)
+		hvm_inject_fault(a->v, &fault);
+	return rc;
+}
+
+static unsigned int in_page(uint64_t gva, unsigned int len)
+{
+	return min(len, (unsigned int)(PAGE_SIZE - (gva & ~PAGE_MASK)));
+}
+
+static int mem_read(void *arg, uint64_t gva, void *buf, unsigned int len)
+{
+	struct access *a = arg;
+	unsigned int first = in_page(gva, len);
+	uint64_t gpa[2];
+	int rc = translate(a, gva, GUEST_READ, &gpa[0]);
+
+	if (!rc && first < len)
+		rc = translate(a, gva + first, GUEST_READ, &gpa[1]);
+	if (rc)
+		return rc;
+	read_gpa(a->v, gpa[0], buf, first);
+	if (first < len)
+		read_gpa(a->v, gpa[1], (uint8_t *)buf + first, len - first);
+	return 0;
+}
+
+static int mem_write(void *arg, uint64_t gva, const void *buf, unsigned int len)
+{
+	struct access *a = arg;
+	unsigned int first = in_page(gva, len);
+	uint64_t gpa[2];
+	int rc = translate(a, gva, GUEST_WRITE, &gpa[0]);
+
+	if (!rc && first < len)
+		rc = translate(a, gva + first, GUEST_WRITE, &gpa[1]);
+	if (rc)
+		return rc;
+	write_gpa(a->v, gpa[0], buf, first);
+	if (first < len)
+		write_gpa(a->v, gpa[1], (const uint8_t *)buf + first, len - first);
+	return 0;
+}
+
+static int port_in(void *arg, uint16_t port, unsigned int size, uint32_t *value)
+{
+	struct access *a = arg;
+
+	*value = hvm_port_read(a->v, port, size);
+	return 0;
+}
+
+static int port_out(void *arg, uint16_t port, unsigned int size, uint32_t value)
+{
+	struct access *a = arg;
+
+	hvm_port_write(a->v, port, size, value);
+	return 0;
+}
+
+static const struct emul_ops ops = { mem_read, mem_write, port_in, port_out };
+
+static uint8_t code_width(struct vcpu *v)
+{
+	struct hvm_segment cs;
+
+	if (hvm_long_mode(v))
+		return 8;
+	virt->get_segment(v, HVM_CS, &cs);
+	return cs.attr & HVM_SEG_DB ? 4 : 2;
+}
+
+static size_t code_bytes(struct vcpu *v, uint8_t *code)
+{
+	size_t n = virt->insn_bytes(v, code, EMUL_INSN_MAX);
+
+	return n ? n : hvm_fetch(v, code, EMUL_INSN_MAX);
+}
+
+void hvm_emulate(struct vcpu *v)
+{
+	struct access a = { .v = v };
+	struct emul_ctx ctx = { .regs = &v->regs, .width = code_width(v), .ops = &ops, .arg = &a };
+	struct emul_insn insn;
+	uint8_t code[EMUL_INSN_MAX];
+	uint64_t rip = v->regs.rip;
+
+	if (emul_decode(&ctx, code, code_bytes(v, code), &insn)) {
+		hvm_inject_exception(v, X86_TRAP_GP, 0);
+		return;
+	}
+	v->domain->ops->get_paging(v, &a.paging);
+	for (unsigned int i = 0; i < EMUL_NR_SEGS; i++) {
+		struct hvm_segment seg;
+
+		virt->get_segment(v, (enum hvm_seg)i, &seg);
+		ctx.seg_base[i] = seg.base;
+	}
+	/* RIP-relative and register operands were worked out with the bases not needed. */
+	if (!emul_perform(&ctx, &insn) && v->regs.rip != rip)
+		hvm_advance(v, 0);
+}
+
+/* ---- nested page faults ---- */
+
+/*
+ * The hardware domain owns all memory that is neither RAM nor an emulated device, at its own address.
+ * It is mapped as it is touched.
+ */
+static bool map_host_device(struct domain *d, gfn_t gfn)
+{
+	if (!d->is_hwdom || gfn.n >= GFN_LIMIT || mfn_valid(mfn_of(gfn.n)) ||
+	    gfn.n == VLAPIC_DEFAULT_BASE >> PAGE_SHIFT ||
+	    vioapic_covers(d, gfn.n << PAGE_SHIFT))
+		return false;
+	if (p2m_map(d, gfn, mfn_of(gfn.n), ORDER_4K, P2M_MMIO))
+		domain_crash(d, "no memory to map device page %#lx", (unsigned long)gfn.n);
+	return true;
+}
+
+static bool writable(enum p2m_type type)
+{
+	return type != P2M_GRANT_RO;
+}
+
+void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk)
+{
+	struct domain *d = v->domain;
+	gfn_t gfn = gfn_of(gpa >> PAGE_SHIFT);
+	enum p2m_type type;
+
+	if (is_device(v, gpa)) {
+		hvm_emulate(v);
+		return;
+	}
+	p2m_lookup(d, gfn, &type, NULL);
+	if (type != P2M_NONE) {
+		/* Mapped meanwhile, or a stale entry: the access is simply made again. */
+		if (write && !writable(type))
+			hvm_inject_exception(v, X86_TRAP_GP, 0);
+		return;
+	}
+	if (map_host_device(d, gfn))
+		return;
+	if (walk)
+		domain_crash(d, "vCPU %u: page table at %#lx, where no memory is", v->id,
+			     (unsigned long)gpa);
+	else if (exec)
+		hvm_inject_exception(v, X86_TRAP_GP, 0);
+	else
+		hvm_emulate(v);
+}

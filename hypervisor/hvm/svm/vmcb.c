@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Control blocks: creation, and the backend's view of a vCPU's registers. */
+#include "hvm/svm/backend.h"
+
+#include "arch/x86/cpu/msr.h"
+#include "arch/x86/cpu/regs.h"
+#include "arch/x86/mm/map.h"
+#include "core/domain.h"
+#include "lib/errno.h"
+#include "mm/heap.h"
+
+#define NP_ENABLE 1ULL
+#define PAUSE_FILTER_COUNT 3000
+#define PAUSE_FILTER_THRESHOLD 128
+
+static void init_controls(struct vcpu *v, struct vmcb *b)
+{
+	b->intercept_dr = 0xffffffff;
+	b->intercept_exceptions = 1u << X86_TRAP_UD | 1u << X86_TRAP_MC |
+				  /* Benign, but can recur for ever without an instruction done. */
+				  1u << X86_TRAP_DB | 1u << X86_TRAP_AC;
+	b->intercept_1 = SVM_I1_INTR | SVM_I1_NMI | SVM_I1_SMI | SVM_I1_INIT | SVM_I1_RDPMC |
+			 SVM_I1_CPUID | SVM_I1_RSM | SVM_I1_INVD | SVM_I1_HLT | SVM_I1_INVLPGA |
+			 SVM_I1_IO | SVM_I1_MSR | SVM_I1_TASK_SWITCH | SVM_I1_SHUTDOWN;
+	b->intercept_2 = SVM_I2_VMRUN | SVM_I2_VMMCALL | SVM_I2_VMLOAD | SVM_I2_VMSAVE |
+			 SVM_I2_STGI | SVM_I2_CLGI | SVM_I2_SKINIT | SVM_I2_WBINVD |
+			 SVM_I2_MONITOR | SVM_I2_MWAIT | SVM_I2_MWAIT_ARMED | SVM_I2_XSETBV;
+	if (svm_features & SVM_FEATURE_PAUSE_FILTER) {
+		b->intercept_1 |= SVM_I1_PAUSE;
+		b->pause_count = PAUSE_FILTER_COUNT;
+		b->pause_threshold = PAUSE_FILTER_THRESHOLD;
+	}
+	b->iopm = svm_iopm(v->domain);
+	b->msrpm = svm_msrpm();
+	b->int_ctl = SVM_INT_MASKING;
+	b->np_control = NP_ENABLE;
+	b->nested_cr3 = mfn_to_paddr(v->domain->p2m.table.root);
+	b->efer = X86_EFER_SVME;
+}
+
+int svm_vcpu_init(struct vcpu *v)
+{
+	struct svm_vcpu *s = xzalloc(sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->vmcb = page_alloc();
+	if (!s->vmcb) {
+		xfree(s);
+		return -ENOMEM;
+	}
+	s->vmcb_pa = virt_to_phys(s->vmcb);
+	init_controls(v, s->vmcb);
+	v->hvm->control = s;
+	return 0;
+}
+
+void svm_vcpu_fini(struct vcpu *v)
+{
+	struct svm_vcpu *s = v->hvm->control;
+
+	if (!s)
+		return;
+	page_free(s->vmcb);
+	xfree(s);
+	v->hvm->control = NULL;
+}
+
+static struct vmcb_seg *segment(const struct vcpu *v, enum hvm_seg seg)
+{
+	static const uint16_t offset[HVM_NR_SEGS] = {
+		[HVM_ES] = offsetof(struct vmcb, es),	  [HVM_CS] = offsetof(struct vmcb, cs),
+		[HVM_SS] = offsetof(struct vmcb, ss),	  [HVM_DS] = offsetof(struct vmcb, ds),
+		[HVM_FS] = offsetof(struct vmcb, fs),	  [HVM_GS] = offsetof(struct vmcb, gs),
+		[HVM_LDTR] = offsetof(struct vmcb, ldtr), [HVM_TR] = offsetof(struct vmcb, tr),
+		[HVM_GDTR] = offsetof(struct vmcb, gdtr), [HVM_IDTR] = offsetof(struct vmcb, idtr),
+	};
+
+	return (struct vmcb_seg *)(void *)((char *)svm_vmcb(v) + offset[seg]);
+}
+
+void svm_get_segment(const struct vcpu *v, enum hvm_seg seg, struct hvm_segment *out)
+{
+	const struct vmcb_seg *s = segment(v, seg);
+
+	*out = (struct hvm_segment){ s->sel, s->attr, s->limit, s->base };
+}
+
+void svm_set_segment(struct vcpu *v, enum hvm_seg seg, const struct hvm_segment *in)
+{
+	*segment(v, seg) = (struct vmcb_seg){ in->sel, in->attr & 0xfff, in->limit, in->base };
+	if (seg == HVM_SS)	/* the privilege level is SS's, APM vol. 2, 15.5.1 */
+		svm_vmcb(v)->cpl = in->attr >> 5 & 3;
+}
+
+static uint64_t *reg(const struct vcpu *v, enum hvm_reg which)
+{
+	static const uint16_t offset[HVM_NR_REGS] = {
+		[HVM_CR0] = offsetof(struct vmcb, cr0),
+		[HVM_CR2] = offsetof(struct vmcb, cr2),
+		[HVM_CR3] = offsetof(struct vmcb, cr3),
+		[HVM_CR4] = offsetof(struct vmcb, cr4),
+		[HVM_EFER] = offsetof(struct vmcb, efer),
+		[HVM_DR6] = offsetof(struct vmcb, dr6),
+		[HVM_DR7] = offsetof(struct vmcb, dr7),
+		[HVM_PAT] = offsetof(struct vmcb, pat),
+		[HVM_STAR] = offsetof(struct vmcb, star),
+		[HVM_LSTAR] = offsetof(struct vmcb, lstar),
+		[HVM_CSTAR] = offsetof(struct vmcb, cstar),
+		[HVM_SFMASK] = offsetof(struct vmcb, sfmask),
+		[HVM_KERNEL_GS_BASE] = offsetof(struct vmcb, kernel_gs_base),
+		[HVM_SYSENTER_CS] = offsetof(struct vmcb, sysenter_cs),
+		[HVM_SYSENTER_ESP] = offsetof(struct vmcb, sysenter_esp),
+		[HVM_SYSENTER_EIP] = offsetof(struct vmcb, sysenter_eip),
+	};
+
+	return (uint64_t *)(void *)((char *)svm_vmcb(v) + offset[which]);
+}
+
+/* EFER.SVME must be set for VMRUN and is none of the guest's business. */
+uint64_t svm_get_reg(const struct vcpu *v, enum hvm_reg which)
+{
+	uint64_t value = *reg(v, which);
+
+	return which == HVM_EFER ? value & ~(uint64_t)X86_EFER_SVME : value;
+}
+
+void svm_set_reg(struct vcpu *v, enum hvm_reg which, uint64_t value)
+{
+	*reg(v, which) = which == HVM_EFER ? value | X86_EFER_SVME : value;
+}
+
+uint8_t svm_get_cpl(const struct vcpu *v)
+{
+	return svm_vmcb(v)->cpl;
+}
+
+void svm_inject(struct vcpu *v, const struct hvm_event *event)
+{
+	uint64_t inj = event->vector | (uint64_t)event->type << 8 | SVM_EVENT_VALID;
+
+	if (event->has_error)
+		inj |= SVM_EVENT_ERROR | (uint64_t)event->error << 32;
+	svm_vmcb(v)->event_inj = inj;
+}
+
+void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
+{
+	struct vmcb *b = svm_vmcb(v);
+	uint64_t irq = SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR;
+	uint32_t bit;
+
+	switch (window) {
+	case HVM_WINDOW_INTR:
+		/* A virtual interrupt that is never delivered: VINTR exits in its place. */
+		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
+		bit = SVM_I1_VINTR;
+		break;
+	case HVM_WINDOW_NMI:
+		bit = SVM_I1_IRET;
+		break;
+	default:
+		if (on)
+			b->intercept_cr |= SVM_CR_WRITE(8);
+		else
+			b->intercept_cr &= ~SVM_CR_WRITE(8);
+		return;
+	}
+	b->intercept_1 = on ? b->intercept_1 | bit : b->intercept_1 & ~bit;
+}
+
+void svm_trap_debug_regs(struct vcpu *v, bool trap)
+{
+	svm_vmcb(v)->intercept_dr = trap ? 0xffffffff : 0;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HVM_VIRT_OPS_H
+#define HVM_VIRT_OPS_H
+
+#include "core/guest_ops.h"
+#include "core/vcpu.h"
+
+/* Segments: the six of the instruction set in its numbering, then the system ones. */
+enum hvm_seg {
+	HVM_ES, HVM_CS, HVM_SS, HVM_DS, HVM_FS, HVM_GS,
+	HVM_LDTR, HVM_TR, HVM_GDTR, HVM_IDTR, HVM_NR_SEGS,
+};
+
+/* Attributes packed into 12 bits: type 0-3, S 4, DPL 5-6, P 7, AVL 8, L 9, D/B 10, G 11. */
+#define HVM_SEG_L (1u << 9)
+#define HVM_SEG_DB (1u << 10)
+
+struct hvm_segment {
+	uint16_t sel;
+	uint16_t attr;
+	uint32_t limit;		/* in bytes */
+	uint64_t base;
+};
+
+/* Registers beside the general ones. */
+enum hvm_reg {
+	HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_DR6, HVM_DR7, HVM_PAT,
+	HVM_STAR, HVM_LSTAR, HVM_CSTAR, HVM_SFMASK, HVM_KERNEL_GS_BASE,
+	HVM_SYSENTER_CS, HVM_SYSENTER_ESP, HVM_SYSENTER_EIP, HVM_NR_REGS,
+};
+
+/* Events as EVENTINJ (APM vol. 2, 15.20) and save records number their types. */
+enum hvm_event_type { HVM_EV_INTR = 0, HVM_EV_NMI = 2, HVM_EV_EXCEPTION = 3, HVM_EV_SOFT = 4 };
+
+struct hvm_event {
+	bool valid;
+	uint8_t type;
+	uint8_t vector;
+	bool has_error;
+	uint32_t error;
+};
+
+/* Exits the backend can be asked to make, until asked otherwise. */
+enum hvm_window {
+	HVM_WINDOW_INTR,	/* when the guest could take an interrupt */
+	HVM_WINDOW_NMI,		/* when it leaves its NMI handler */
+	HVM_WINDOW_TPR,		/* when it lowers CR8 */
+	HVM_NR_WINDOWS,
+};
+
+/**
+ * One kind of virtualization hardware. All calls but init work on a vCPU that runs here or is
+ * descheduled; nobody else knows what the hardware's control block looks like.
+ */
+struct virt_ops {
+	const char *name;
+	/** Boot CPU: is the hardware usable? Return: 0, -ENODEV. */
+	int (*init)(void);
+	/** Switch it on, on this CPU. */
+	int (*cpu_init)(void);
+	/** A control block in the state after INIT. */
+	int (*vcpu_init)(struct vcpu *v);
+	void (*vcpu_fini)(struct vcpu *v);
+	/** Run the guest until its next exit; v->regs and hvm->shadow go in and come out. */
+	void (*enter)(struct vcpu *v);
+	/** Act on the exit that ended enter(). */
+	void (*handle_exit)(struct vcpu *v);
+	void (*get_segment)(const struct vcpu *v, enum hvm_seg seg, struct hvm_segment *out);
+	void (*set_segment)(struct vcpu *v, enum hvm_seg seg, const struct hvm_segment *in);
+	uint64_t (*get_reg)(const struct vcpu *v, enum hvm_reg reg);
+	void (*set_reg)(struct vcpu *v, enum hvm_reg reg, uint64_t value);
+	uint8_t (*get_cpl)(const struct vcpu *v);
+	/** Deliver @event by the next entry; once an entry. */
+	void (*inject)(struct vcpu *v, const struct hvm_event *event);
+	void (*set_window)(struct vcpu *v, enum hvm_window window, bool on);
+	/** The guest's debug registers are (not) in the CPU: trap accesses when not. */
+	void (*trap_debug_regs)(struct vcpu *v, bool trap);
+	/** Bytes of the instruction that made the exit, if the hardware gave them. Return: how many. */
+	size_t (*insn_bytes)(const struct vcpu *v, uint8_t *buf, size_t size);
+	/** Address of the next instruction if the hardware tells, else 0. */
+	uint64_t (*next_rip)(const struct vcpu *v);
+	/** One line on the last exit, for the log of a crash. */
+	void (*describe_exit)(const struct vcpu *v, char *buf, size_t size);
+};
+
+extern const struct virt_ops *virt;
+extern const struct virt_ops svm_ops;
+
+#endif

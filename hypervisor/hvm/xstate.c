@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * FPU and vector state. The hypervisor itself uses none of it, so a guest's stays in the registers
+ * across exits; it is saved when the vCPU leaves its CPU.
+ */
+#include "hvm/xstate.h"
+
+#include "arch/x86/cpu/asm.h"
+#include "arch/x86/cpu/cpuid.h"
+#include "hvm/vcpu_state.h"
+#include "hvm/xstate_insn.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/heap.h"
+
+#define XCR0_X87 (1ULL << 0)
+#define XCR0_SSE (1ULL << 1)
+#define XCR0_AVX (1ULL << 2)
+#define XCR0_AVX512 (7ULL << 5)
+#define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+
+#define FCW_RESET 0x37f
+#define MXCSR_RESET 0x1f80u
+#define FCW_OFFSET 0
+#define MXCSR_OFFSET 24
+#define MXCSR_MASK_OFFSET 28
+#define XSTATE_BV_OFFSET 512
+#define MXCSR_MASK_DEFAULT 0xffbfu
+
+static uint64_t mask;		/* components guests may use; 0: the host has no XSAVE */
+static uint32_t mxcsr_mask;
+
+uint64_t xstate_mask(void)
+{
+	return mask;
+}
+
+bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
+{
+	if (!(xcr0 & XCR0_X87) || (xcr0 & ~allowed))
+		return false;
+	if ((xcr0 & XCR0_AVX) && !(xcr0 & XCR0_SSE))
+		return false;
+	if (xcr0 & XCR0_AVX512)	/* all three, and AVX below them */
+		return (xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_AVX);
+	return true;
+}
+
+static uint32_t area_size(uint64_t components)
+{
+	uint32_t size = 576;
+
+	for (uint32_t i = 2; i < 32; i++) {
+		if (components >> i & 1) {
+			struct cpuid c = cpuid_raw(0xd, i);
+
+			size = max(size, c.ebx + c.eax);
+		}
+	}
+	return size;
+}
+
+int xstate_init(void)
+{
+	uint8_t *area = page_alloc();
+
+	if (!area)
+		return -ENOMEM;
+	if (cpuid_raw(1, 0).ecx & (1u << 26)) {
+		mask = cpuid_raw(0xd, 0).eax & XCR0_KNOWN;
+		if ((mask & XCR0_AVX512) != XCR0_AVX512 || area_size(mask) > PAGE_SIZE)
+			mask &= ~XCR0_AVX512;
+	}
+	insn_fxsave(area);
+	memcpy(&mxcsr_mask, area + MXCSR_MASK_OFFSET, sizeof(mxcsr_mask));
+	if (!mxcsr_mask)
+		mxcsr_mask = MXCSR_MASK_DEFAULT;
+	page_free(area);
+	return 0;
+}
+
+int xstate_vcpu_init(struct vcpu *v)
+{
+	v->hvm->xstate = page_alloc();
+	if (!v->hvm->xstate)
+		return -ENOMEM;
+	xstate_reset(v);
+	return 0;
+}
+
+void xstate_vcpu_fini(struct vcpu *v)
+{
+	page_free(v->hvm->xstate);
+	v->hvm->xstate = NULL;
+}
+
+void xstate_reset(struct vcpu *v)
+{
+	uint8_t *area = v->hvm->xstate;
+	uint16_t fcw = FCW_RESET;
+	uint32_t mxcsr = MXCSR_RESET;
+
+	memset(area, 0, PAGE_SIZE);
+	memcpy(area + FCW_OFFSET, &fcw, sizeof(fcw));
+	memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+	v->hvm->xcr0 = XCR0_X87;
+}
+
+/* Take the 512 bytes of a legacy image, made harmless to the instruction that will load them. */
+void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
+{
+	uint8_t *area = v->hvm->xstate;
+	uint64_t components = XCR0_X87 | XCR0_SSE;
+	uint32_t mxcsr;
+
+	memcpy(area, image, 512);
+	memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
+	mxcsr &= mxcsr_mask;	/* a reserved bit would fault the load */
+	memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+	memset(area + 512, 0, PAGE_SIZE - 512);
+	memcpy(area + XSTATE_BV_OFFSET, &components, sizeof(components));
+}
+
+void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
+{
+	memcpy(image, v->hvm->xstate, 512);
+}
+
+void xstate_load(struct vcpu *v)
+{
+	if (!mask) {
+		insn_fxrstor(v->hvm->xstate);
+		return;
+	}
+	write_xcr0(mask);
+	insn_xrstor(v->hvm->xstate, mask);
+	write_xcr0(v->hvm->xcr0);
+}
+
+void xstate_save(struct vcpu *v)
+{
+	if (!mask) {
+		insn_fxsave(v->hvm->xstate);
+		return;
+	}
+	/* Components the guest has disabled for now keep their contents. */
+	write_xcr0(mask);
+	insn_xsave(v->hvm->xstate, mask);
+}
+
+int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
+{
+	if (!xcr0_valid(xcr0, mask))
+		return -EINVAL;
+	v->hvm->xcr0 = xcr0;
+	write_xcr0(xcr0);
+	return 0;
+}

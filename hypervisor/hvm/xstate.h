@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HVM_XSTATE_H
+#define HVM_XSTATE_H
+
+#include "core/vcpu.h"
+
+/** Components guests may enable in XCR0; 0 when the host has no XSAVE. */
+uint64_t xstate_mask(void);
+/** Find out what the host has. Boot CPU. Return: 0, -ENOMEM. */
+int must_check xstate_init(void);
+int must_check xstate_vcpu_init(struct vcpu *v);
+void xstate_vcpu_fini(struct vcpu *v);
+/** The state after power-on. */
+void xstate_reset(struct vcpu *v);
+/** Put @v's state into this CPU, and take it out. */
+void xstate_load(struct vcpu *v);
+void xstate_save(struct vcpu *v);
+/** XSETBV by @v, current. Return: 0, or -EINVAL for #GP. */
+int must_check xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
+/** Whether @xcr0 is a legal value with at most the bits @allowed (APM vol. 2, 11.5.2). */
+bool xcr0_valid(uint64_t xcr0, uint64_t allowed);
+/** The FXSAVE image inside the state of a vCPU that does not run. */
+void xstate_set_legacy(struct vcpu *v, const uint8_t image[512]);
+void xstate_get_legacy(const struct vcpu *v, uint8_t image[512]);
+
+#endif

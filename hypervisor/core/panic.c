@@ -59,7 +59,7 @@ void panic(const char *fmt, ...)
 	va_start(ap, fmt);
 	vprintk(fmt, ap);
 	va_end(ap);
-	backtrace_print((uintptr_t)__builtin_return_address(0),
+	backtrace_print((uintptr_t)__builtin_return_address(0) - 1,
 			*(const uint64_t *)__builtin_frame_address(0));
 	leave();
 }
@@ -86,6 +86,6 @@ void bug_at(const char *file, int line, const char *what)
 void warn_at(const char *file, int line, const char *what)
 {
 	printk(LOG_WARN "WARNING at %s:%d: %s\n", file, line, what);
-	backtrace_print((uintptr_t)__builtin_return_address(0),
+	backtrace_print((uintptr_t)__builtin_return_address(0) - 1,
 			*(const uint64_t *)__builtin_frame_address(0));
 }

@@ -170,7 +170,8 @@ void backtrace_print(uint64_t rip, uint64_t rbp)
 		rip = frame[1];
 		if (rip < (uintptr_t)image_start || rip >= (uintptr_t)text_end)
 			return;
-		print_address(rip);
+		/* The call, not what follows it: that may be another function already. */
+		print_address(rip - 1);
 		if (frame[0] <= rbp)
 			return;
 		rbp = frame[0];

@@ -74,28 +74,29 @@ int elf_load(const void *image, uint64_t size, elf_put_fn *put, void *ctx, uint3
 {
 	const uint8_t *base = image;
 	const struct elf64_header *h = image;
-	const struct elf64_segment *seg;
 	uint64_t top = 0;
 	bool found = false;
 	int rc;
 
 	if (!header_ok(h, size))
 		return -EINVAL;
-	seg = (const void *)(base + h->phoff);
-	for (unsigned int i = 0; i < h->phnum; i++, seg++) {
-		if (!inside(seg->offset, seg->filesz, size) || seg->filesz > seg->memsz ||
-		    seg->paddr + seg->memsz < seg->paddr)
+	for (unsigned int i = 0; i < h->phnum; i++) {
+		struct elf64_segment seg;
+
+		memcpy(&seg, base + h->phoff + i * sizeof(seg), sizeof(seg));
+		if (!inside(seg.offset, seg.filesz, size) || seg.filesz > seg.memsz ||
+		    seg.paddr + seg.memsz < seg.paddr)
 			return -EINVAL;
-		if (seg->type == PT_NOTE && !found)
-			found = find_entry(base + seg->offset, seg->filesz, entry);
-		if (seg->type != PT_LOAD || !seg->memsz)
+		if (seg.type == PT_NOTE && !found)
+			found = find_entry(base + seg.offset, seg.filesz, entry);
+		if (seg.type != PT_LOAD || !seg.memsz)
 			continue;
-		rc = put(ctx, seg->paddr, base + seg->offset, seg->filesz);
+		rc = put(ctx, seg.paddr, base + seg.offset, seg.filesz);
 		if (!rc)
-			rc = put(ctx, seg->paddr + seg->filesz, NULL, seg->memsz - seg->filesz);
+			rc = put(ctx, seg.paddr + seg.filesz, NULL, seg.memsz - seg.filesz);
 		if (rc)
 			return rc;
-		top = max(top, seg->paddr + seg->memsz);
+		top = max(top, seg.paddr + seg.memsz);
 	}
 	if (!found || !top)
 		return -EINVAL;

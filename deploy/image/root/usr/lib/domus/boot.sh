@@ -16,9 +16,14 @@ step() {
 	told domus.trace && say "$(cut -d' ' -f1 /proc/uptime) $1"
 }
 
+# Sleep for a fraction of a second without starting a program, which costs more than the wait.
+nap() {
+	read -r -t "$1" _ <>/run/domus/nap
+}
+
 # Wait until a file is there.
 wait_for() {
-	until [ -e "$1" ]; do sleep 0.05; done
+	until [ -e "$1" ]; do nap 0.05; done
 }
 
 mount_kernel_fs() {
@@ -85,6 +90,7 @@ run_folders() {
 	touch /run/resolv.conf
 	# Services: root makes sockets here, console-proxy too; who may connect is each socket's mode.
 	mkdir -p /run/domus
+	mkfifo -m 600 /run/domus/nap
 	chown root:domus-console /run/domus
 	chmod 1771 /run/domus
 }
@@ -110,10 +116,9 @@ data_device() {
 }
 
 mount_data() {
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in 1 2 3 4 5 6; do
 		dev=$(data_device) && break
-		told domus.data=none && break
-		sleep 0.2
+		sleep 0.3
 	done
 	if [ -n "$dev" ] && mount -t ext4 -o noatime,nosuid,nodev "$dev" /data; then
 		say "data on $dev"

@@ -143,7 +143,11 @@ void xstate_save(struct vcpu *v)
 		insn_fxsave(v->hvm->xstate);
 		return;
 	}
-	/* Components the guest has disabled for now keep their contents. */
+	/*
+	 * The register itself is the truth: not every implementation of SVM honours the XSETBV
+	 * intercept (QEMU's TCG does not). Components the guest has disabled keep their contents.
+	 */
+	v->hvm->xcr0 = read_xcr0();
 	write_xcr0(mask);
 	insn_xsave(v->hvm->xstate, mask);
 }

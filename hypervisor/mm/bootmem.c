@@ -47,20 +47,25 @@ static void take(paddr_t start, paddr_t end)
 	taken[i] = (struct range){start, end};
 }
 
-/* Take [start, end) out of whatever covers it. */
+/* Take [start, end) out of whatever overlaps it. */
 static void release(paddr_t start, paddr_t end)
 {
-	for (uint32_t i = 0; i < nr_taken; i++) {
+	uint32_t i = 0;
+
+	while (i < nr_taken) {
 		struct range r = taken[i];
 
-		if (start < r.start || end > r.end)
+		if (r.end <= start || r.start >= end) {
+			i++;
 			continue;
+		}
 		remove_taken(i);
 		if (r.start < start)
 			take(r.start, start);
 		if (end < r.end)
 			take(end, r.end);
-		return;
+		/* What was put back lies clear of [start, end): look at all again. */
+		i = 0;
 	}
 }
 

@@ -87,10 +87,9 @@ void frame_put(mfn_t mfn)
 	if (old > 1)
 		return;
 	owner = f->owner;
-	f->owner = FRAME_NONE;
-	buddy_free(mfn, 0);
 	if (owner != FRAME_NONE && release_hook)
 		release_hook(owner, mfn);
+	buddy_free(mfn, 0);
 }
 
 void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner)

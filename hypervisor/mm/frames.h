@@ -83,7 +83,10 @@ static inline uint16_t frame_owner(mfn_t mfn)
 	return READ_ONCE(mfn_to_frame(mfn)->owner);
 }
 
-/** Called when the last reference on a frame of @owner (not FRAME_NONE) has gone. */
+/**
+ * Called when the last reference on a frame of @owner (not FRAME_NONE) has gone, just before it is
+ * freed; its record is as the owner left it.
+ */
 typedef void frame_release_fn(uint16_t owner, mfn_t mfn);
 void frame_set_release_hook(frame_release_fn *fn);
 

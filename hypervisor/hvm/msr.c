@@ -26,6 +26,7 @@
 #define MSR_XEN_HYPERCALL 0x40000000u
 #define MSR_SYSCFG 0xc0010010u
 #define MSR_HWCR 0xc0010015u
+#define MSR_NB_CFG 0xc001001fu
 #define MSR_INT_PENDING 0xc0010055u
 #define MSR_MMIO_CFG_BASE 0xc0010058u
 #define MSR_LS_CFG 0xc0011020u
@@ -252,6 +253,7 @@ static const struct msr_row rows[] = {
 	/* Chipset and errata switches Linux looks at on AMD; all off, and not to be set. */
 	{ MSR_SYSCFG, MSR_SYSCFG, NULL, NULL },
 	{ MSR_HWCR, MSR_HWCR, NULL, NULL },
+	{ MSR_NB_CFG, MSR_NB_CFG, NULL, NULL },
 	{ MSR_INT_PENDING, MSR_INT_PENDING, NULL, NULL },
 	{ MSR_MMIO_CFG_BASE, MSR_MMIO_CFG_BASE, NULL, NULL },
 	{ MSR_LS_CFG, MSR_LS_CFG, NULL, NULL },

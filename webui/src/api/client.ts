@@ -120,8 +120,8 @@ export const api = {
 		json<Vm>('PATCH', `/vms/${id}`, { body: patch, type: MERGE_PATCH }),
 	deleteVm: (id: string) => send('DELETE', `/vms/${id}`),
 	vmAction: (id: string, action: VmAction) => json<Task>('POST', `/vms/${id}/actions/${action}`),
-	consoleTicket: (id: string) =>
-		json<Ticket>('POST', `/vms/${id}/consoles/serial/tickets`),
+	consoleTicket: (id: string, readOnly: boolean) =>
+		json<Ticket>('POST', `/vms/${id}/consoles/serial/tickets`, { body: { read_only: readOnly } }),
 	consoleLog: async (id: string) =>
 		new Uint8Array(await (await send('GET', `/vms/${id}/consoles/serial/log`)).arrayBuffer()),
 

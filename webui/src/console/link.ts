@@ -2,6 +2,7 @@
 
 import { api } from '../api/client';
 import { ApiError, say } from '../api/problem';
+import { may } from '../lib/session';
 
 export type LinkState =
 	| { status: 'connecting' }
@@ -63,7 +64,7 @@ export class ConsoleLink {
 		this.drop();
 		this.events.state({ status: 'connecting' });
 		try {
-			const { ticket, path, protocol } = await api.consoleTicket(this.vm);
+			const { ticket, path, protocol } = await api.consoleTicket(this.vm, !may('console.use'));
 			if (!this.closed)
 				this.connect(path, [protocol, ticket]);
 		} catch (error) {

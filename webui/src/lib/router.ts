@@ -10,20 +10,20 @@ export type Route =
 	| { screen: 'tokens' }
 	| { screen: 'missing'; path: string };
 
-const PLAIN: Record<string, Route> = {
-	'': { screen: 'host' },
-	host: { screen: 'host' },
-	vms: { screen: 'vms' },
-	'vms/new': { screen: 'vm-new' },
-	images: { screen: 'images' },
-	tasks: { screen: 'tasks' },
-	tokens: { screen: 'tokens' },
-};
+const PLAIN = new Map<string, Route>([
+	['', { screen: 'host' }],
+	['host', { screen: 'host' }],
+	['vms', { screen: 'vms' }],
+	['vms/new', { screen: 'vm-new' }],
+	['images', { screen: 'images' }],
+	['tasks', { screen: 'tasks' }],
+	['tokens', { screen: 'tokens' }],
+]);
 
 /** @param hash location.hash; @returns the screen it names. */
 export function parseRoute(hash: string): Route {
 	const path = hash.replace(/^#?\/?/, '').replace(/\/+$/, '');
-	const plain = PLAIN[path];
+	const plain = PLAIN.get(path);
 	if (plain)
 		return plain;
 	const vm = /^vms\/([0-9a-f-]+)(\/console)?$/i.exec(path);

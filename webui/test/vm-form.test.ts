@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import type { Image, Vm } from '../src/api/types';
+import { guessKind, imageName } from '../src/lib/image-name';
+import { checkForm, createRequest, formOf, freeName, MIB, newForm, patchRequest, type VmForm } from '../src/lib/vm-form';
+
+const image = (id: string, kind: Image['kind'], builtin: boolean): Image =>
+	({ id, name: id, kind, size: 1, sha256: null, builtin, created_at: '' });
+const images = [image('own', 'kernel', false), image('deb', 'kernel', true), image('demo', 'initrd', true)];
+const form = (patch: Partial<VmForm> = {}): VmForm => ({ ...newForm(images, []), ...patch });
+const vm: Vm = {
+	id: 'x', name: 'one', mode: 'pvh', vcpus: 2, memory: 512 * MIB,
+	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, state: 'stopped', reason: null,
+	allowed_actions: ['start'], domid: null, task_id: null, created_at: '', updated_at: '', started_at: null,
+};
+
+it('proposes a free name and the built-in images', () => {
+	expect(freeName(['vm-1', 'vm-3'])).toBe('vm-2');
+	expect(newForm(images, ['vm-1'])).toMatchObject({ name: 'vm-2', kernel: 'deb', initrd: 'demo', start: true });
+	expect(newForm([], [])).toMatchObject({ kernel: '', initrd: '' });
+});
+
+describe('checkForm', () => {
+	const wrong = (patch: Partial<VmForm>, taken: string[] = []) => Object.keys(checkForm(form(patch), taken, 8));
+	it('accepts what is first shown', () => expect(wrong({})).toEqual([]));
+	it.each([
+		[{ name: '' }, 'name'],
+		[{ name: '-x' }, 'name'],
+		[{ name: 'a'.repeat(64) }, 'name'],
+		[{ vcpus: '0' }, 'vcpus'],
+		[{ vcpus: '9' }, 'vcpus'],
+		[{ vcpus: '1.5' }, 'vcpus'],
+		[{ memory: '' }, 'memory'],
+		[{ memory: '8' }, 'memory'],
+		[{ memory: '1e3' }, 'memory'],
+		[{ kernel: '' }, 'boot.kernel'],
+		[{ cmdline: 'quiet \u00e9' }, 'boot.cmdline'],
+	] as [Partial<VmForm>, string][])('refuses %j', (patch, field) => expect(wrong(patch)).toEqual([field]));
+	it('refuses a name that is taken', () => expect(wrong({ name: 'db' }, ['db'])).toEqual(['name']));
+});
+
+it('turns the form into the request, in bytes and without blanks', () => {
+	expect(createRequest(form({ name: ' a ', memory: '128', initrd: '', cmdline: ' quiet ' }))).toEqual({
+		name: 'a', mode: 'pvh', vcpus: 1, memory: 134217728,
+		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' }, start: true,
+	});
+});
+
+describe('patchRequest', () => {
+	it('is empty when nothing changed', () => expect(patchRequest(vm, formOf(vm))).toEqual({}));
+	it('holds only what changed', () => {
+		expect(patchRequest(vm, { ...formOf(vm), memory: '256', initrd: '' }))
+			.toEqual({ memory: 256 * MIB, boot: { initrd: null } });
+	});
+});
+
+it('makes names and kinds of file names', () => {
+	expect(imageName('my kernel (1).bin')).toBe('my kernel -1-.bin');
+	expect(imageName('…')).toBe('');
+	expect([guessKind('initrd.img-6.1'), guessKind('rootfs.cpio.gz'), guessKind('vmlinuz')])
+		.toEqual(['initrd', 'initrd', 'kernel']);
+});

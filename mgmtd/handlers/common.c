@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "../auth/audit.h"
+#include "../auth/authenticate.h"
+#include "../svc/idempotency.h"
+#include "../svc/task.h"
+#include "../util/log.h"
+#include "handlers.h"
+
+#define LIMIT_DEFAULT	100
+
+struct svc *svc_of(const struct http_request *req)
+{
+	return http_opaque(req);
+}
+
+void handlers_authenticate(struct http_request *req)
+{
+	authenticate(svc_of(req)->db, req);
+}
+
+void handlers_begin(struct http_request *req)
+{
+	idempotency_begin(svc_of(req), req);
+}
+
+/* Every attempt at a change leaves a record, one that was refused as well. */
+void handlers_end(struct http_request *req)
+{
+	const struct audit_record record = {
+		.user = req->who.kind ? req->who.user : "-", .address = req->address,
+		.action = req->op ? req->op->id : NULL, .target = req->args[0][0] ? req->args[0] : NULL,
+		.result = req->reply.status, .request_id = req->id,
+	};
+
+	if (!req->op || http_is_safe(req))
+		return;
+	idempotency_end(svc_of(req), req);
+	if (req->reply.status && audit_write(svc_of(req)->db, &record))
+		log_line("request %s: no audit record could be written", req->id);
+}
+
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !memcmp(list, name, n))
+			return true;
+		list += n + (list[n] == ',');
+	}
+	return false;
+}
+
+static void trim(json_t *item, const char *fields)
+{
+	const char *key;
+	json_t *value;
+	void *next;
+
+	json_object_foreach_safe(item, next, key, value)
+		if (strcmp(key, "id") && !is_listed(fields, key))
+			json_object_del(item, key);
+}
+
+void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(json_t *item))
+{
+	const char *sort = http_query(req, "sort"), *fields = http_query(req, "fields");
+	auto_json json_t *items = NULL;
+	auto_free char *next = NULL;
+	json_t *item;
+	size_t i;
+	int rc;
+
+	pq->sort = sort ? sort : pq->sort;
+	pq->cursor = http_query(req, "cursor");
+	pq->limit = (unsigned int)http_query_int(req, "limit", LIMIT_DEFAULT);
+	rc = page_fetch(svc_of(req)->db, pq, &items, &next);
+	if (rc == -EINVAL) {
+		http_fail(req, 422, "bad_cursor", "The cursor is not one that this list gave.");
+		return;
+	}
+	if (rc) {
+		http_fail(req, 503, "unavailable", "The database does not answer.");
+		return;
+	}
+	json_array_foreach(items, i, item) {
+		if (finish)
+			finish(item);
+		if (fields && *fields)
+			trim(item, fields);
+	}
+	http_reply(req, 200, json_pack("{sO ss?}", "items", items, "next_cursor", next));
+}
+
+void reply_task(struct http_request *req, const char *id)
+{
+	json_t *task = task_json(svc_of(req), id);
+
+	if (!task) {
+		http_fail(req, 404, "not_found", "There is no task with this id.");
+		return;
+	}
+	http_reply(req, 202, task);
+	http_set_header(req, "Location", "/api/v1/tasks/%s", id);
+}

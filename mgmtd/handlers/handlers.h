@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The operations of the API document, each by its operationId, and the table made from it. */
+#ifndef MGMTD_HANDLERS_H
+#define MGMTD_HANDLERS_H
+
+#include "../http/http.h"
+#include "../store/page.h"
+#include "../svc/svc.h"
+
+/** Made from api/openapi.yaml; ends with a NULL id. */
+extern const struct http_operation http_operations[];
+
+void handle_api_versions(struct http_request *req);
+void handle_health_get(struct http_request *req);
+void handle_session_create(struct http_request *req);
+void handle_session_get(struct http_request *req);
+void handle_session_delete(struct http_request *req);
+void handle_token_list(struct http_request *req);
+void handle_token_create(struct http_request *req);
+void handle_token_get(struct http_request *req);
+void handle_token_delete(struct http_request *req);
+void handle_audit_list(struct http_request *req);
+void handle_host_get(struct http_request *req);
+void handle_host_action(struct http_request *req);
+void handle_image_list(struct http_request *req);
+void begin_image_create(struct http_request *req);
+void handle_image_create(struct http_request *req);
+void handle_image_get(struct http_request *req);
+void handle_image_delete(struct http_request *req);
+void handle_vm_list(struct http_request *req);
+void handle_vm_create(struct http_request *req);
+void handle_vm_get(struct http_request *req);
+void handle_vm_update(struct http_request *req);
+void handle_vm_delete(struct http_request *req);
+void handle_vm_action(struct http_request *req);
+void handle_console_ticket(struct http_request *req);
+void handle_console_log(struct http_request *req);
+void handle_task_list(struct http_request *req);
+void handle_task_get(struct http_request *req);
+void handle_task_cancel(struct http_request *req);
+void handle_event_stream(struct http_request *req);
+
+/** Before and after every operation: repetition, and the audit trail. */
+void handlers_authenticate(struct http_request *req);
+void handlers_begin(struct http_request *req);
+void handlers_end(struct http_request *req);
+
+/** The services behind a request. */
+struct svc *svc_of(const struct http_request *req);
+/**
+ * Answer a list: @pq has select, filters and (for when the client names none) sort; the rest is the
+ * request's. @finish, if any, completes each item.
+ */
+void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(json_t *item));
+/** Answer 202 with the task @id. */
+void reply_task(struct http_request *req, const char *id);
+
+#endif

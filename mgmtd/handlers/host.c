@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../svc/host.h"
+
+#include "handlers.h"
+
+void handle_host_get(struct http_request *req)
+{
+	auto_problem struct problem p = { 0 };
+	json_t *host;
+
+	if (host_json(svc_of(req), &host, &p))
+		http_reply_problem(req, &p);
+	else
+		http_reply(req, 200, host);
+}
+
+void handle_host_action(struct http_request *req)
+{
+	const json_t *timeout = json_object_get(req->json, "timeout");
+	auto_problem struct problem p = { 0 };
+	char task[UUID_TEXT_LEN];
+
+	if (host_act(svc_of(req), req->args[0], timeout ? json_integer_value(timeout) : -1,
+		     req->who.user, req->id, task, &p))
+		http_reply_problem(req, &p);
+	else
+		reply_task(req, task);
+}

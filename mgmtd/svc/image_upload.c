@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images on their way in: to disk and through SHA-256 as the bytes come. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "event.h"
+#include "image.h"
+
+#define SPARE_BYTES	(16ull << 20)	/* disk space an upload may not take */
+
+struct image_upload {
+	struct svc *svc;
+	char name[64];
+	char kind[16];
+	char wanted[SHA256_HEX_LEN];
+	char path[512];			/* where it grows */
+	int fd;
+	uint64_t size;
+	EVP_MD_CTX *digest;
+};
+
+static int disk_full(struct problem *p, uint64_t needed, uint64_t has)
+{
+	problem_set(p, 507, "insufficient_storage", "The image needs %" PRIu64 " bytes, but the data"
+		    " disk has %" PRIu64 " bytes to spare.", needed, has);
+	problem_extra(p, "needed", json_integer((json_int_t)needed));
+	problem_extra(p, "free", json_integer((json_int_t)has));
+	return -ECANCELED;
+}
+
+static uint64_t disk_free(struct svc *svc)
+{
+	struct statvfs fs;
+	uint64_t bytes;
+
+	if (statvfs(svc->config.data, &fs))
+		return 0;
+	bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return bytes > SPARE_BYTES ? bytes - SPARE_BYTES : 0;
+}
+
+static int too_large(struct problem *p)
+{
+	return problem_set(p, 413, "too_large", "An image may have at most %llu bytes.",
+			   IMAGE_MAX_BYTES);
+}
+
+static int name_taken(struct problem *p)
+{
+	problem_set(p, 409, "name_taken", "There is an image of this name already.");
+	problem_field(p, "name", "taken", "is the name of another image");
+	return -ECANCELED;
+}
+
+int image_upload_open(struct svc *svc, const char *name, const char *kind, const char *sha256,
+		      uint64_t length, struct image_upload **out, struct problem *p)
+{
+	char id[UUID_TEXT_LEN];
+	struct image_upload *up;
+
+	if (length > IMAGE_MAX_BYTES)
+		return too_large(p);
+	if (length > disk_free(svc))
+		return disk_full(p, length, disk_free(svc));
+	if (db_value(svc->db, 0, "SELECT 1 FROM image WHERE name = ?", "s", name))
+		return name_taken(p);
+	up = calloc(1, sizeof(*up));
+	if (!up)
+		return problem_internal(p, "memory for an upload");
+	crypt_uuid(id);
+	up->svc = svc;
+	snprintf(up->name, sizeof(up->name), "%s", name);
+	snprintf(up->kind, sizeof(up->kind), "%s", kind);
+	snprintf(up->wanted, sizeof(up->wanted), "%s", sha256 ? sha256 : "");
+	snprintf(up->path, sizeof(up->path), "%s/images/.upload-%s", svc->config.data, id);
+	up->fd = open(up->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	up->digest = EVP_MD_CTX_new();
+	if (up->fd < 0 || !up->digest || !EVP_DigestInit_ex(up->digest, EVP_sha256(), NULL)) {
+		image_upload_close(up);
+		return problem_internal(p, "an upload's file can't be made");
+	}
+	*out = up;
+	return 0;
+}
+
+int image_upload_write(struct image_upload *up, const char *data, size_t len, struct problem *p)
+{
+	if (up->size + len > IMAGE_MAX_BYTES)
+		return too_large(p);
+	EVP_DigestUpdate(up->digest, data, len);
+	up->size += len;
+	while (len) {
+		ssize_t n = write(up->fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == ENOSPC)
+			return disk_full(p, up->size, disk_free(up->svc));
+		if (n < 0)
+			return problem_internal(p, "an upload can't be written");
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int check(struct image_upload *up, const char *sha256, struct problem *p)
+{
+	struct ts_error err = { 0 };
+	char cache[512];
+
+	if (!up->size)
+		return problem_set(p, 422, "empty", "The image is empty.");
+	if (up->wanted[0] && strcmp(up->wanted, sha256))
+		return problem_invalid(p, "sha256", "wrong_digest", "The bytes that came have the"
+				       " digest %s.", sha256);
+	if (strcmp(up->kind, "kernel"))
+		return 0;
+	snprintf(cache, sizeof(cache), "%s/cache", up->svc->config.data);
+	if (!ts_kernel_check(up->path, cache, &err))
+		return 0;
+	if (err.code == TS_EKERNEL || err.code == TS_EINVAL)
+		return problem_set(p, 422, "invalid_kernel", "This is not a kernel that can be booted:"
+				   " %s.", err.detail);
+	return problem_internal(p, err.detail);
+}
+
+static int record(struct image_upload *up, const char *id, const char *path, const char *sha256,
+		  struct problem *p)
+{
+	auto_json json_t *json = NULL;
+	struct svc *svc = up->svc;
+	char now[CLOCK_TEXT_LEN];
+	int rc;
+
+	clock_now(now);
+	if (db_begin(svc->db))
+		return problem_internal(p, "image record");
+	rc = db_run(svc->db, "INSERT INTO image (id, name, kind, size, sha256, path, created_at)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?)", "sssisss", id, up->name, up->kind,
+		    (int64_t)up->size, sha256, path, now);
+	if (rc == -EEXIST)
+		rc = name_taken(p);
+	else if (rc || !(json = image_json(svc, id)) || event_add(svc, "image.created", NULL, json))
+		rc = problem_internal(p, "image record");
+	if (rc) {
+		db_rollback(svc->db);
+		return rc;
+	}
+	return svc_commit(svc) ? problem_internal(p, "image record") : 0;
+}
+
+int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct problem *p)
+{
+	char sha256[SHA256_HEX_LEN], path[512];
+	uint8_t digest[32];
+
+	if (fdatasync(up->fd))
+		return problem_internal(p, "an upload can't be flushed");
+	EVP_DigestFinal_ex(up->digest, digest, NULL);
+	crypt_hex(digest, sizeof(digest), sha256);
+	if (check(up, sha256, p))
+		return -ECANCELED;
+	crypt_uuid(id);
+	snprintf(path, sizeof(path), "%s/images/%s", up->svc->config.data, id);
+	if (rename(up->path, path))
+		return problem_internal(p, "an upload can't be renamed");
+	up->path[0] = '\0';
+	if (record(up, id, path, sha256, p)) {
+		unlink(path);
+		return -ECANCELED;
+	}
+	return 0;
+}
+
+void image_upload_close(struct image_upload *up)
+{
+	if (!up)
+		return;
+	if (up->fd >= 0) {
+		close(up->fd);
+		if (up->path[0])
+			unlink(up->path);
+	}
+	EVP_MD_CTX_free(up->digest);
+	free(up);
+}

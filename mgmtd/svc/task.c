@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "task.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../util/log.h"
+#include "event.h"
+#include "vm.h"
+
+#define WORKERS_MAX	16u
+#define WORKER_STACK	(1u << 20)
+#define PROGRESS_MS	300	/* between two records of progress */
+#define KEEP_DAYS	30
+
+int task_insert(struct svc *svc, const struct task_request *r, char id[UUID_TEXT_LEN])
+{
+	auto_free char *params = r->params ? json_dumps(r->params, JSON_COMPACT) : strdup("{}");
+	auto_json json_t *json = NULL;
+	char now[CLOCK_TEXT_LEN], old[CLOCK_TEXT_LEN];
+
+	if (!params)
+		return -ENOMEM;
+	crypt_uuid(id);
+	clock_now(now);
+	clock_format(clock_wall_ms() - KEEP_DAYS * 86400000ll, old);
+	if (db_run(svc->db, "DELETE FROM task WHERE created_at < ? AND finished_at IS NOT NULL", "s",
+		   old) ||
+	    db_run(svc->db, "INSERT INTO task (id, kind, status, target_type, target, actor, params,"
+		   " request_id, created_at) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)", "ssssssss",
+		   id, r->kind, r->target_type, r->target, r->actor, params, r->request_id, now))
+		return -EIO;
+	json = task_json(svc, id);
+	return json ? event_add(svc, "task.created", r->target, json) : -EIO;
+}
+
+json_t *task_json(struct svc *svc, const char *id)
+{
+	auto_query struct db_query *q = db_query(svc->db, TASK_SELECT " WHERE id = ?", "s", id);
+
+	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
+}
+
+bool task_is_over(const json_t *task)
+{
+	return !json_is_null(json_object_get(task, "finished_at"));
+}
+
+static int touch(struct svc *svc, const char *id)
+{
+	auto_json json_t *json = task_json(svc, id);
+
+	if (!json || db_run(svc->db, "UPDATE task SET revision = revision + 1 WHERE id = ?", "s", id))
+		return -EIO;
+	return event_add(svc, "task.updated",
+			 json_string_value(json_object_get(json_object_get(json, "target"), "id")),
+			 json);
+}
+
+static char *error_text(const struct problem *p)
+{
+	json_t *error;
+	char *text;
+
+	if (!p)
+		return NULL;
+	error = json_pack("{ss ss}", "code", p->code, "detail", p->detail);
+	if (p->extra)
+		json_object_update_missing(error, p->extra);
+	text = json_dumps(error, JSON_COMPACT);
+	json_decref(error);
+	return text;
+}
+
+int task_finish(struct svc *svc, const char *id, const char *status, const struct problem *p)
+{
+	auto_free char *error = error_text(p);
+	char now[CLOCK_TEXT_LEN], vm[UUID_TEXT_LEN] = "";
+	struct db_query *q;
+
+	clock_now(now);
+	if (db_begin(svc->db))
+		return -EIO;
+	q = db_query(svc->db, "SELECT id FROM vm WHERE task_id = ?", "s", id);
+	if (q && db_next(q) == 1)
+		snprintf(vm, sizeof(vm), "%s", db_text(q, 0));
+	db_end(q);
+	if (db_run(svc->db, "UPDATE task SET status = ?, finished_at = ?, error = ?,"
+		   " progress = CASE WHEN ?1 = 'succeeded' THEN 100 ELSE progress END"
+		   " WHERE id = ? AND finished_at IS NULL", "ssss", status, now, error, id) ||
+	    touch(svc, id) ||
+	    (vm[0] && (db_run(svc->db, "UPDATE vm SET task_id = NULL WHERE id = ?", "s", vm) ||
+		       vm_touch(svc, vm, "vm.updated")))) {
+		db_rollback(svc->db);
+		return -EIO;
+	}
+	return svc_commit(svc);
+}
+
+static const struct task_kind *kind_find(const char *name)
+{
+	const struct task_kind *kind = task_kinds;
+
+	while (kind->name && strcmp(kind->name, name))
+		kind++;
+	return kind->name ? kind : NULL;
+}
+
+static struct task_run *run_find(struct svc *svc, const char *id)
+{
+	struct task_run *run = svc->runs;
+
+	while (run && strcmp(run->id, id))
+		run = run->next;
+	return run;
+}
+
+bool task_cancelled(struct svc *svc, struct task_run *run)
+{
+	bool yes;
+
+	pthread_mutex_lock(&svc->lock);
+	yes = run->cancel || svc->stopping;
+	pthread_mutex_unlock(&svc->lock);
+	return yes;
+}
+
+void task_progress(struct svc *svc, struct task_run *run, unsigned int percent, const char *stage)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now - run->shown_ms < PROGRESS_MS)
+		return;
+	run->shown_ms = now;
+	if (db_begin(svc->db))
+		return;
+	if (db_run(svc->db, "UPDATE task SET progress = ?, stage = ? WHERE id = ?", "iss",
+		   (int64_t)percent, stage, run->id) ||
+	    touch(svc, run->id)) {
+		db_rollback(svc->db);
+		return;
+	}
+	if (svc_commit(svc))
+		log_line("task %s: its progress could not be recorded", run->id);
+}
+
+static int mark_running(struct svc *svc, struct task_run *run)
+{
+	char now[CLOCK_TEXT_LEN];
+
+	clock_now(now);
+	if (db_begin(svc->db))
+		return -EIO;
+	if (db_run(svc->db, "UPDATE task SET status = 'running',"
+		   " started_at = coalesce(started_at, ?) WHERE id = ?", "ss", now, run->id) ||
+	    touch(svc, run->id)) {
+		db_rollback(svc->db);
+		return -EIO;
+	}
+	return svc_commit(svc);
+}
+
+/* Do one task from beginning to end. Context: a worker, no locks. */
+static void perform(struct svc *svc, struct task_run *run)
+{
+	struct problem p = { .status = 409, .code = "cancelled", .detail = "It was cancelled." };
+	bool cancelled = task_cancelled(svc, run), stopping;
+	const char *status = "succeeded";
+	int rc = -ECANCELED;
+
+	if (!cancelled && mark_running(svc, run))
+		problem_internal(&p, "task could not be marked as running");
+	else if (!cancelled)
+		rc = run->kind->run(svc, run, &p);
+	pthread_mutex_lock(&svc->lock);
+	cancelled = run->cancel;
+	stopping = svc->stopping;
+	pthread_mutex_unlock(&svc->lock);
+	/* Left as it is, to be taken up by the next start. */
+	if (rc && stopping && !cancelled)
+		goto out;
+	if (rc) {
+		status = cancelled ? "cancelled" : "failed";
+		if (!run->superseded)
+			run->kind->abandon(svc, run, &p);
+		log_line("task %s (%s) %s: %s", run->id, run->kind->name, status, p.detail);
+	}
+	if (task_finish(svc, run->id, status, rc ? &p : NULL))
+		log_line("task %s: its end could not be recorded", run->id);
+out:
+	problem_fini(&p);
+}
+
+static struct task_run *take(struct svc *svc)
+{
+	struct task_run *run = svc->runs;
+
+	while (run && run->running)
+		run = run->next;
+	if (run)
+		run->running = true;
+	return run;
+}
+
+static void drop(struct svc *svc, struct task_run *run)
+{
+	struct task_run **at = &svc->runs;
+
+	while (*at != run)
+		at = &(*at)->next;
+	*at = run->next;
+	json_decref(run->params);
+	free(run);
+}
+
+static void *worker_main(void *arg)
+{
+	struct svc *svc = arg;
+	struct task_run *run;
+
+	pthread_mutex_lock(&svc->lock);
+	while (!svc->stopping && (run = take(svc))) {
+		pthread_mutex_unlock(&svc->lock);
+		perform(svc, run);
+		pthread_mutex_lock(&svc->lock);
+		drop(svc, run);
+		pthread_cond_broadcast(&svc->changed);
+	}
+	svc->workers--;
+	pthread_cond_broadcast(&svc->changed);
+	pthread_mutex_unlock(&svc->lock);
+	return NULL;
+}
+
+/* One more worker, if there may be. Context: [s] held. */
+static void hire(struct svc *svc)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+
+	if (svc->workers >= WORKERS_MAX || svc->stopping)
+		return;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&attr, WORKER_STACK);
+	if (!pthread_create(&thread, &attr, worker_main, svc))
+		svc->workers++;
+	pthread_attr_destroy(&attr);
+}
+
+static struct task_run *run_load(struct svc *svc, const char *id)
+{
+	auto_query struct db_query *q = db_query(
+		svc->db, "SELECT t.kind, t.target, t.params, v.memory FROM task t"
+		" LEFT JOIN vm v ON v.id = t.target WHERE t.id = ?", "s", id);
+	struct task_run *run = calloc(1, sizeof(*run));
+
+	if (!run || !q || db_next(q) != 1 || !(run->kind = kind_find(db_text(q, 0)))) {
+		free(run);
+		return NULL;
+	}
+	snprintf(run->id, sizeof(run->id), "%s", id);
+	snprintf(run->target, sizeof(run->target), "%s", db_text(q, 1));
+	run->params = json_loads(db_text(q, 2), 0, NULL);
+	if (!strcmp(run->kind->name, "vm.start"))
+		run->reserved = (uint64_t)db_int(q, 3);
+	return run;
+}
+
+void task_enqueue(struct svc *svc, const char *id)
+{
+	struct task_run *run = run_load(svc, id), **at = &svc->runs;
+
+	if (!run) {
+		log_line("task %s can't be taken up", id);
+		return;
+	}
+	pthread_mutex_lock(&svc->lock);
+	while (*at)
+		at = &(*at)->next;
+	*at = run;
+	hire(svc);
+	pthread_mutex_unlock(&svc->lock);
+}
+
+void task_supersede(struct svc *svc, const char *id)
+{
+	struct task_run *run;
+
+	pthread_mutex_lock(&svc->lock);
+	run = run_find(svc, id);
+	if (run) {
+		run->cancel = true;
+		run->superseded = true;
+	}
+	pthread_cond_broadcast(&svc->changed);
+	pthread_mutex_unlock(&svc->lock);
+}
+
+int task_cancel(struct svc *svc, const char *id, struct problem *p)
+{
+	struct task_run *run;
+	bool ok;
+
+	pthread_mutex_lock(&svc->lock);
+	run = run_find(svc, id);
+	ok = run && (run->kind->cancellable || !run->running);
+	if (ok)
+		run->cancel = true;
+	pthread_cond_broadcast(&svc->changed);
+	pthread_mutex_unlock(&svc->lock);
+	if (ok)
+		return 0;
+	return problem_set(p, 409, "not_cancellable", run ?
+			   "This task can't be cancelled any more." : "This task has ended.");
+}
+
+uint64_t task_reserved_memory(struct svc *svc)
+{
+	uint64_t sum = 0;
+
+	pthread_mutex_lock(&svc->lock);
+	for (struct task_run *run = svc->runs; run; run = run->next)
+		sum += run->reserved;
+	pthread_mutex_unlock(&svc->lock);
+	return sum;
+}
+
+void task_stop(struct svc *svc)
+{
+	pthread_mutex_lock(&svc->lock);
+	svc->stopping = true;
+	pthread_cond_broadcast(&svc->changed);
+	while (svc->workers)
+		pthread_cond_wait(&svc->changed, &svc->lock);
+	while (svc->runs)
+		drop(svc, svc->runs);
+	pthread_mutex_unlock(&svc->lock);
+}
+
+void task_resume(struct svc *svc)
+{
+	pthread_mutex_lock(&svc->lock);
+	for (struct task_run *run = svc->runs; run; run = run->next)
+		hire(svc);
+	pthread_mutex_unlock(&svc->lock);
+}

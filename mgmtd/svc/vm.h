@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Virtual machines: what is recorded of them, and what their state allows. */
+#ifndef MGMTD_SVC_VM_H
+#define MGMTD_SVC_VM_H
+
+#include "svc.h"
+
+enum vm_state {
+	VM_STOPPED,
+	VM_STARTING,
+	VM_RUNNING,
+	VM_PAUSED,
+	VM_STOPPING,
+	VM_CRASHED,
+	VM_STATES,
+};
+
+#define VM_IN(state)	(1u << (state))
+
+struct vm {
+	char id[UUID_TEXT_LEN];
+	char name[64];
+	uint32_t vcpus;
+	uint64_t memory;		/* bytes */
+	char kernel[UUID_TEXT_LEN];
+	char initrd[UUID_TEXT_LEN];	/* "" for none */
+	char cmdline[2048];
+	enum vm_state state;
+	int64_t domid;			/* -1 when there is no domain */
+	char boot_id[UUID_TEXT_LEN];	/* of the boot its domain was made in */
+	char task_id[UUID_TEXT_LEN];	/* at work on it, or "" */
+	int64_t revision;
+};
+
+/** What a client may ask for, in one table: from which states, and what it makes of them. */
+struct vm_action {
+	const char *name;
+	const char *task_kind;
+	unsigned int from;		/* VM_IN() of the states that allow it */
+	enum vm_state during;		/* the state while the task is at it */
+	bool overrides;			/* goes ahead though another task is at work */
+};
+
+extern const struct vm_action vm_actions[];
+extern const size_t vm_actions_count;
+
+#define VM_SELECT \
+	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\"," \
+	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
+	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
+	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at" \
+	" FROM vm"
+
+const char *vm_state_name(enum vm_state state);
+enum vm_state vm_state_parse(const char *name);
+const struct vm_action *vm_action_find(const char *name);
+/** Names of the actions that @state allows. */
+json_t *vm_allowed_actions(enum vm_state state);
+
+/** Return: 0, -ENOENT, -EIO. */
+must_check int vm_load(struct svc *svc, const char *id, struct vm *out);
+/** As vm_load(), with the problem filled in. */
+must_check int vm_require(struct svc *svc, const char *id, struct vm *out, struct problem *p);
+/** The resource as the API shows it, or NULL. */
+json_t *vm_json(struct svc *svc, const char *id);
+/** Add to a row of VM_SELECT what the table doesn't hold. */
+void vm_json_finish(json_t *vm);
+/** Note that it changed: revision, time, and an event @type. Within a transaction. */
+must_check int vm_touch(struct svc *svc, const char *id, const char *type);
+
+/** Record a new state with an optional reason, and tell everybody. Return: 0 or -EIO. */
+must_check int vm_set_state(struct svc *svc, const char *id, enum vm_state state,
+			    const char *reason_code, const char *reason);
+/** The same for a machine whose domain now is @domid. */
+must_check int vm_set_running(struct svc *svc, const char *id, uint32_t domid, bool paused);
+
+/** Make one as @spec (a checked VmCreate) says; starts it when asked to. @id names it. */
+must_check int vm_create(struct svc *svc, const json_t *spec, const char *actor,
+			 const char *request_id, char id[UUID_TEXT_LEN], struct problem *p);
+/** Apply the merge patch @patch (a checked VmPatch) to @vm as it was loaded. */
+must_check int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch,
+			 struct problem *p);
+must_check int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p);
+/** Begin @action. @task names the task that does it. */
+must_check int vm_act(struct svc *svc, const char *id, const struct vm_action *action,
+		      json_t *params, const char *actor, const char *request_id,
+		      char task[UUID_TEXT_LEN], struct problem *p);
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tasks of virtual machines do. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../util/log.h"
+#include "image.h"
+#include "task_kinds.h"
+#include "vm.h"
+
+#define BUILDERS_MAX		2u
+#define SHUTDOWN_TIMEOUT_S	60
+
+static const struct {
+	enum ts_code code;
+	const char *name;
+} ts_codes[] = {
+	{ TS_EINVAL, "invalid" },	    { TS_ENOMEM_HOST, "insufficient_memory" },
+	{ TS_ENOMEM, "busy" },		    { TS_EKERNEL, "invalid_kernel" },
+	{ TS_EINITRD, "invalid_initrd" },   { TS_ENODOM, "no_domain" },
+	{ TS_EEXIST, "domain_exists" },	    { TS_EHYPERVISOR, "hypervisor" },
+	{ TS_EXENSTORE, "xenstore" },	    { TS_ECANCELED, "cancelled" },
+	{ TS_EIO, "io" },		    { TS_ETIMEDOUT, "timed_out" },
+};
+
+int ts_problem(const struct ts_error *err, struct problem *p)
+{
+	const char *code = "hypervisor";
+
+	for (size_t i = 0; i < ARRAY_SIZE(ts_codes); i++)
+		if (ts_codes[i].code == err->code)
+			code = ts_codes[i].name;
+	problem_set(p, err->code == TS_ENOMEM_HOST ? 507 : 500, code, "%s.", err->detail);
+	if (err->code == TS_ENOMEM_HOST) {
+		problem_extra(p, "needed", json_integer((json_int_t)err->needed));
+		problem_extra(p, "free", json_integer((json_int_t)err->free));
+	}
+	return -ECANCELED;
+}
+
+static int cancelled(struct problem *p)
+{
+	return problem_set(p, 409, "cancelled", "It was cancelled.");
+}
+
+int vm_find_domain(struct svc *svc, const char *id, struct ts_domain_info *info,
+		   struct ts_error *err)
+{
+	uint8_t uuid[TS_UUID_LEN];
+
+	if (!ts_uuid_parse(id, uuid)) {
+		err->code = TS_ENODOM;
+		return -ENOENT;
+	}
+	return ts_domain_find(svc->ts, uuid, info, err);
+}
+
+/* Only so many at once: building is work for CPU and memory bus. */
+static bool builder_enter(struct svc *svc, struct task_run *run)
+{
+	bool ok;
+
+	pthread_mutex_lock(&svc->lock);
+	while (svc->builders >= BUILDERS_MAX && !run->cancel && !svc->stopping)
+		pthread_cond_wait(&svc->changed, &svc->lock);
+	ok = !run->cancel && !svc->stopping;
+	svc->builders += ok;
+	run->reserved = 0;
+	pthread_mutex_unlock(&svc->lock);
+	return ok;
+}
+
+static void builder_leave(struct svc *svc)
+{
+	pthread_mutex_lock(&svc->lock);
+	svc->builders--;
+	pthread_cond_broadcast(&svc->changed);
+	pthread_mutex_unlock(&svc->lock);
+}
+
+struct build {
+	struct svc *svc;
+	struct task_run *run;
+};
+
+static bool build_progress(void *opaque, unsigned int percent, enum ts_stage stage)
+{
+	struct build *b = opaque;
+
+	task_progress(b->svc, b->run, percent, ts_stage_name(stage));
+	return !task_cancelled(b->svc, b->run);
+}
+
+static int build(struct svc *svc, struct task_run *run, const struct vm *vm, uint32_t *domid,
+		 struct problem *p)
+{
+	struct build b = { .svc = svc, .run = run };
+	struct image kernel, initrd = { 0 };
+	char cache[512];
+	struct ts_domain_spec spec = {
+		.name = vm->name, .vcpus = vm->vcpus, .memory = vm->memory,
+		.kernel = kernel.path, .initrd = vm->initrd[0] ? initrd.path : NULL,
+		.cmdline = vm->cmdline, .cache_dir = cache, .progress = build_progress,
+		.opaque = &b,
+	};
+	struct ts_error err = { 0 };
+	int rc;
+
+	snprintf(cache, sizeof(cache), "%s/cache", svc->config.data);
+	if (!ts_uuid_parse(vm->id, spec.uuid) || image_load(svc, vm->kernel, &kernel) ||
+	    (vm->initrd[0] && image_load(svc, vm->initrd, &initrd)))
+		return problem_set(p, 409, "unknown_image", "An image it boots from is gone.");
+	spec.kernel_sha256 = kernel.sha256[0] ? kernel.sha256 : NULL;
+	if (!builder_enter(svc, run))
+		return cancelled(p);
+	rc = ts_domain_create(svc->ts, &spec, domid, &err);
+	builder_leave(svc);
+	return rc ? ts_problem(&err, p) : 0;
+}
+
+/* The domain is there, paused: let it go, unless it is no longer wanted. */
+static int release_domain(struct svc *svc, struct task_run *run, const struct vm *vm,
+			  uint32_t domid, struct problem *p)
+{
+	struct ts_error err = { 0 }, ignored;
+	bool unwanted = task_cancelled(svc, run);
+
+	if (unwanted || ts_domain_unpause(svc->ts, domid, &err)) {
+		if (ts_domain_destroy(svc->ts, domid, &ignored))
+			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
+		return unwanted ? cancelled(p) : ts_problem(&err, p);
+	}
+	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") : 0;
+}
+
+int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	uint32_t domid = 0;
+	struct vm vm;
+	int rc;
+
+	if (!svc_claim(svc, run->target))
+		return cancelled(p);
+	rc = vm_require(svc, run->target, &vm, p);
+	if (!rc && vm.state != VM_STARTING)
+		rc = cancelled(p);
+	if (!rc)
+		rc = build(svc, run, &vm, &domid, p);
+	if (!rc)
+		rc = release_domain(svc, run, &vm, domid, p);
+	svc_release(svc, run->target);
+	return rc;
+}
+
+void vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p)
+{
+	bool asked = !strcmp(p->code, "cancelled");
+	struct vm vm;
+
+	if (!vm_load(svc, run->target, &vm) && vm.state == VM_STARTING &&
+	    vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed", asked ? NULL :
+			 p->detail))
+		log_line("vm %s: its state could not be recorded", vm.id);
+}
+
+int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	struct ts_domain_info info;
+	struct ts_error err = { 0 };
+	int rc;
+
+	if (!svc_claim(svc, run->target))
+		return cancelled(p);
+	rc = vm_find_domain(svc, run->target, &info, &err);
+	if (!rc)
+		rc = ts_domain_destroy(svc->ts, info.domid, &err);
+	if (rc && err.code != TS_ENODOM)
+		rc = ts_problem(&err, p);
+	else if (vm_set_state(svc, run->target, VM_STOPPED, NULL, NULL))
+		rc = problem_internal(p, "vm_set_state");
+	else
+		rc = 0;
+	svc_release(svc, run->target);
+	return rc;
+}
+
+/* The task changed nothing for good: the state is whatever the domain is in. */
+void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p)
+{
+	struct ts_domain_info info;
+	struct ts_error err = { 0 };
+	struct vm vm;
+	int rc;
+
+	(void)p;
+	if (vm_load(svc, run->target, &vm) || vm.state != VM_STOPPING)
+		return;
+	if (!vm_find_domain(svc, vm.id, &info, &err))
+		rc = vm_set_running(svc, vm.id, info.domid, info.paused);
+	else
+		rc = vm_set_state(svc, vm.id, VM_STOPPED, NULL, NULL);
+	if (rc)
+		log_line("vm %s: its state could not be recorded", vm.id);
+	svc_kick(svc);
+}
+
+static enum vm_state state_now(struct svc *svc, const char *id)
+{
+	struct vm vm;
+
+	return vm_load(svc, id, &vm) ? VM_STOPPED : vm.state;
+}
+
+/*
+ * Wait while the machine is in one of the states @mask; the monitor, which sees the guest end,
+ * moves it on. Return: true when it left them, false on time-out or when cancelled.
+ */
+static bool wait_while(struct svc *svc, struct task_run *run, unsigned int mask, int64_t deadline)
+{
+	while (VM_IN(state_now(svc, run->target)) & mask) {
+		bool over;
+
+		pthread_mutex_lock(&svc->lock);
+		over = run->cancel || svc->stopping || clock_mono_ms() >= deadline;
+		if (!over) {
+			int64_t next = clock_mono_ms() + 1000;
+
+			svc_wait(svc, next < deadline ? next : deadline);
+		}
+		pthread_mutex_unlock(&svc->lock);
+		if (over)
+			return false;
+	}
+	return true;
+}
+
+static int overdue(struct svc *svc, struct task_run *run, long long timeout, struct problem *p)
+{
+	if (task_cancelled(svc, run))
+		return cancelled(p);
+	if (json_is_true(json_object_get(run->params, "force")))
+		return vm_task_destroy(svc, run, p);
+	return problem_set(p, 409, "guest_ignored", "The guest did not obey within %lld seconds; it"
+			   " goes on running.", timeout);
+}
+
+static int ask_guest(struct svc *svc, struct task_run *run, enum ts_request request,
+		     struct problem *p)
+{
+	const json_t *given = json_object_get(run->params, "timeout");
+	json_int_t timeout = given ? json_integer_value(given) : SHUTDOWN_TIMEOUT_S;
+	int64_t deadline = clock_mono_ms() + timeout * 1000;
+	struct ts_domain_info info;
+	struct ts_error err = { 0 };
+
+	if (!vm_find_domain(svc, run->target, &info, &err) &&
+	    ts_domain_shutdown_request(svc->ts, info.domid, request, &err) &&
+	    err.code != TS_ENODOM)
+		return ts_problem(&err, p);
+	if (err.code == TS_ENODOM)
+		svc_kick(svc);
+	task_progress(svc, run, 10, "waiting for the guest");
+	if (!wait_while(svc, run, VM_IN(VM_STOPPING), deadline))
+		return overdue(svc, run, timeout, p);
+	return 0;
+}
+
+int vm_task_shutdown(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	int rc = ask_guest(svc, run, TS_REQUEST_POWEROFF, p);
+
+	if (!rc && state_now(svc, run->target) == VM_CRASHED)
+		rc = problem_set(p, 409, "guest_crashed", "The guest crashed as it shut down.");
+	return rc;
+}
+
+int vm_task_reboot(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	int64_t deadline = clock_mono_ms() + SHUTDOWN_TIMEOUT_S * 1000;
+	int rc = ask_guest(svc, run, TS_REQUEST_REBOOT, p);
+
+	if (rc)
+		return rc;
+	if (!wait_while(svc, run, VM_IN(VM_STARTING), deadline) ||
+	    state_now(svc, run->target) != VM_RUNNING)
+		return problem_set(p, 409, "not_rebooted", "The guest stopped, but did not come back.");
+	return 0;
+}
+
+static int set_paused(struct svc *svc, struct task_run *run, bool pause, struct problem *p)
+{
+	struct ts_domain_info info;
+	struct ts_error err = { 0 };
+	int rc;
+
+	if (!svc_claim(svc, run->target))
+		return cancelled(p);
+	rc = vm_find_domain(svc, run->target, &info, &err);
+	if (!rc)
+		rc = pause ? ts_domain_pause(svc->ts, info.domid, &err) :
+			ts_domain_unpause(svc->ts, info.domid, &err);
+	if (rc)
+		rc = ts_problem(&err, p);
+	else if (vm_set_running(svc, run->target, info.domid, pause))
+		rc = problem_internal(p, "vm_set_running");
+	svc_release(svc, run->target);
+	return rc;
+}
+
+int vm_task_pause(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	return set_paused(svc, run, true, p);
+}
+
+int vm_task_resume(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	return set_paused(svc, run, false, p);
+}

@@ -469,11 +469,14 @@ void domain_check_all_down(struct domain *d)
 #define FRAME_TAG_GUEST   1 /* charged to the owner */
 #define FRAME_TAG_SPECIAL 2 /* the hypervisor's, shared with the owner */
 
-static void frames_give(mfn_t mfn, unsigned int order, domid_t owner, uint8_t tag)
+static void frames_give(mfn_t mfn, uint64_t nr, domid_t owner, uint8_t tag)
 {
-	for (uint64_t i = 0; i < 1ULL << order; i++)
-		mfn_to_frame(mfn_add(mfn, i))->order = tag;
-	frame_set_owner(mfn, order, owner);
+	for (uint64_t i = 0; i < nr; i++) {
+		struct frame *f = mfn_to_frame(mfn_add(mfn, i));
+
+		f->order = tag;
+		f->owner = owner;
+	}
 }
 
 int domain_charge_pages(struct domain *d, uint64_t nr)
@@ -518,23 +521,23 @@ int domain_alloc_frames(struct domain *d, unsigned int order, mfn_t *out)
 		domain_uncharge_pages(d, nr);
 		return -ENOMEM;
 	}
-	frames_give(mfn, order, d->id, FRAME_TAG_GUEST);
+	frames_give(mfn, nr, d->id, FRAME_TAG_GUEST);
 	*out = mfn;
 	return 0;
 }
 
-int domain_claim_frames(struct domain *d, mfn_t mfn, unsigned int order)
+int domain_claim_frames(struct domain *d, mfn_t mfn, uint64_t nr)
 {
-	int rc = domain_charge_pages(d, 1ULL << order);
+	int rc = domain_charge_pages(d, nr);
 
 	if (rc)
 		return rc;
-	rc = buddy_claim(mfn, 1ULL << order);
+	rc = buddy_claim(mfn, nr);
 	if (rc) {
-		domain_uncharge_pages(d, 1ULL << order);
+		domain_uncharge_pages(d, nr);
 		return rc;
 	}
-	frames_give(mfn, order, d->id, FRAME_TAG_GUEST);
+	frames_give(mfn, nr, d->id, FRAME_TAG_GUEST);
 	return 0;
 }
 
@@ -544,7 +547,7 @@ void *domain_alloc_special(struct domain *d)
 
 	if (mfn_eq(mfn, INVALID_MFN))
 		return NULL;
-	frames_give(mfn, 0, d->id, FRAME_TAG_SPECIAL);
+	frames_give(mfn, 1, d->id, FRAME_TAG_SPECIAL);
 	return mfn_to_virt(mfn);
 }
 

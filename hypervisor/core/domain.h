@@ -122,9 +122,9 @@ void domain_uncharge_pages(struct domain *d, uint64_t nr);
  */
 int must_check domain_alloc_frames(struct domain *d, unsigned int order, mfn_t *mfn);
 
-/** As domain_alloc_frames(), but exactly the frames at @mfn, contents as they are (domain 0's 1:1 RAM).
- * Return: 0, -ENOMEM, -EBUSY when one of them is not free. */
-int must_check domain_claim_frames(struct domain *d, mfn_t mfn, unsigned int order);
+/** As domain_alloc_frames(), but exactly the @nr frames at @mfn, contents as they are (domain 0's 1:1
+ * RAM). Return: 0, -ENOMEM, -EBUSY when one of them is not free. */
+int must_check domain_claim_frames(struct domain *d, mfn_t mfn, uint64_t nr);
 
 /**
  * A zeroed page that the hypervisor shares with @d (shared info, grant tables): owned by @d for

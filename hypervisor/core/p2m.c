@@ -158,6 +158,13 @@ static void note_dropped(const struct ptab_leaf *leaf, uint64_t frame, unsigned 
 	old->nr = 1ULL << part;
 }
 
+static bool first_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *leaf)
+{
+	(void)leaf;
+	*(uint64_t *)ctx = frame;
+	return false;
+}
+
 /*
  * Replacing by a superpage is for empty ranges only (populate, domain 0's start), so what may lie there
  * is one leaf at the most: -EEXIST otherwise.
@@ -165,16 +172,14 @@ static void note_dropped(const struct ptab_leaf *leaf, uint64_t frame, unsigned 
 static int range_leaf(struct ptab *pt, uint64_t frame, unsigned int order, struct ptab_leaf *leaf,
 		      bool *present)
 {
-	*present = !ptab_lookup(pt, frame, leaf);
-	if (*present && leaf->order < order)
-		return -EEXIST;
-	for (uint64_t i = 1; !*present && i < 1ULL << order; i++) {
-		struct ptab_leaf other;
+	uint64_t pos = frame, found = ~0ULL;
 
-		if (!ptab_lookup(pt, frame + i, &other))
-			return -EEXIST;
-	}
-	return 0;
+	*present = !ptab_lookup(pt, frame, leaf);
+	if (*present)
+		return leaf->order < order ? -EEXIST : 0;
+	if (order)
+		ptab_walk(pt, &pos, first_leaf, &found);
+	return found - frame < 1ULL << order ? -EEXIST : 0;
 }
 
 int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)

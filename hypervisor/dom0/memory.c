@@ -27,43 +27,36 @@ static void add_range(struct dom0_layout *l, uint64_t addr, uint64_t size, uint3
 	l->e820[l->nr_e820++] = (struct e820_range){addr, size, type};
 }
 
-/* Claim and map one block; false when a frame of it is not free. */
-static bool take(struct domain *d, uint64_t frame, unsigned int order)
+/* Map [@frame, @end) of the domain's frames to themselves, in the largest leaves that fit. */
+static void map_run(struct domain *d, uint64_t frame, uint64_t end)
 {
-	int rc;
+	while (frame < end) {
+		unsigned int order = ORDER_1G;
 
-	if (domain_claim_frames(d, mfn_of(frame), order))
-		return false;
-	rc = p2m_map(d, gfn_of(frame), mfn_of(frame), order, P2M_RAM);
-	if (rc)
-		panic("no memory for domain 0's page tables");
-	return true;
+		while (order && ((frame & ((1ULL << order) - 1)) || end - frame < 1ULL << order))
+			order -= ORDER_2M;
+		if (p2m_map(d, gfn_of(frame), mfn_of(frame), order, P2M_RAM))
+			panic("no memory for domain 0's page tables");
+		frame += 1ULL << order;
+	}
 }
 
 /* One range of host RAM: as much of it as is free and still wanted becomes domain 0's. */
 static void take_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint64_t *wanted)
 {
-	while (start < end) {
-		unsigned int order = ORDER_4K;
-		bool mine = false;
+	while (start < end && *wanted) {
+		uint64_t nr = min(end - start, *wanted);
 
-		if (!(start & ((1ULL << ORDER_2M) - 1)) && end - start >= 1ULL << ORDER_2M &&
-		    *wanted >= 1ULL << ORDER_2M) {
-			mine = take(l->d, start, ORDER_2M);
-			if (mine)
-				order = ORDER_2M;
-		}
-		if (!mine && *wanted)
-			mine = take(l->d, start, ORDER_4K);
-		if (!mine && !*wanted) {
-			add_range(l, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, E820_BAD);
-			return;
-		}
-		add_range(l, start << PAGE_SHIFT, PAGE_SIZE << order, mine ? E820_RAM : E820_BAD);
-		if (mine)
-			*wanted -= 1ULL << order;
-		start += 1ULL << order;
+		while (nr && domain_claim_frames(l->d, mfn_of(start), nr))
+			nr /= 2;
+		if (nr)
+			map_run(l->d, start, start + nr);
+		add_range(l, start << PAGE_SHIFT, max(nr, 1UL) << PAGE_SHIFT,
+			  nr ? E820_RAM : E820_BAD);
+		*wanted -= nr;
+		start += max(nr, 1UL);
 	}
+	add_range(l, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, E820_BAD);
 }
 
 /* The largest run of RAM below 4 GiB is where modules and tables of domain 0 go, from its top down. */

@@ -51,10 +51,12 @@ static const char interrupted[] = "The management service stopped while the virt
 static int settle_start(struct svc *svc, const struct open_task *t, const struct vm *vm,
 			const struct ts_domain_info *info)
 {
-	if (vm->state != VM_STARTING)
+	bool over = vm->state == VM_RUNNING || vm->state == VM_PAUSED;
+
+	if (vm->state != VM_STARTING && !over)
 		return fail(svc, t, interrupted);
-	if (info && !info->paused) {
-		if (vm_set_running(svc, vm->id, info->domid, false))
+	if (info && (over || !info->paused)) {
+		if (!over && vm_set_running(svc, vm->id, info->domid, false))
 			return -EIO;
 		return task_finish(svc, t->id, "succeeded", NULL);
 	}

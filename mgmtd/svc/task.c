@@ -87,7 +87,8 @@ int task_finish(struct svc *svc, const char *id, const char *status, const struc
 		snprintf(vm, sizeof(vm), "%s", db_text(q, 0));
 	db_end(q);
 	if (db_run(svc->db, "UPDATE task SET status = ?, finished_at = ?, error = ?,"
-		   " progress = CASE WHEN ?1 = 'succeeded' THEN 100 ELSE progress END"
+		   " progress = CASE WHEN ?1 = 'succeeded' THEN 100 ELSE progress END,"
+		   " stage = CASE WHEN ?1 = 'succeeded' THEN 'done' ELSE stage END"
 		   " WHERE id = ? AND finished_at IS NULL", "ssss", status, now, error, id) ||
 	    touch(svc, id) ||
 	    (vm[0] && (db_run(svc->db, "UPDATE vm SET task_id = NULL WHERE id = ?", "s", vm) ||

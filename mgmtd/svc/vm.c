@@ -83,7 +83,7 @@ int vm_set_state(struct svc *svc, const char *id, enum vm_state state, const cha
 	if (db_begin(svc->db))
 		return -EIO;
 	if (db_run(svc->db, "UPDATE vm SET state = ?1, reason_code = ?2, reason = ?3,"
-		   " domid = CASE WHEN ?4 THEN NULL ELSE domid END,"
+		   " domid = CASE WHEN ?4 THEN NULL ELSE domid END, task_id = NULL,"
 		   " started_at = CASE WHEN ?4 THEN NULL ELSE started_at END WHERE id = ?5", "sssis",
 		   vm_state_name(state), reason_code, reason, (int64_t)gone, id) ||
 	    vm_touch(svc, id, "vm.updated")) {
@@ -100,8 +100,8 @@ int vm_set_running(struct svc *svc, const char *id, uint32_t domid, bool paused)
 	clock_now(now);
 	if (db_begin(svc->db))
 		return -EIO;
-	if (db_run(svc->db, "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL, domid = ?,"
-		   " boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?", "sisss",
+	if (db_run(svc->db, "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL,"
+		   " task_id = NULL, domid = ?, boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?", "sisss",
 		   vm_state_name(paused ? VM_PAUSED : VM_RUNNING), (int64_t)domid, svc->boot_id, now,
 		   id) ||
 	    vm_touch(svc, id, "vm.updated")) {

@@ -68,7 +68,10 @@ void vm_json_finish(json_t *vm);
 /** Note that it changed: revision, time, and an event @type. Within a transaction. */
 must_check int vm_touch(struct svc *svc, const char *id, const char *type);
 
-/** Record a new state with an optional reason, and tell everybody. Return: 0 or -EIO. */
+/**
+ * Record a new state with an optional reason, and tell everybody. Whatever task brought it about has
+ * no more to do with the machine. Return: 0 or -EIO.
+ */
 must_check int vm_set_state(struct svc *svc, const char *id, enum vm_state state,
 			    const char *reason_code, const char *reason);
 /** The same for a machine whose domain now is @domid. */

@@ -259,6 +259,13 @@ static int part_domain_init(struct domain *d)
 		d->gnttab = NULL;
 		return -ENOMEM;
 	}
+	/* Domain 0 maps grants of every guest: its first page of handles is no cost of the first guest. */
+	if (d->is_hwdom && !gnttab_grow_maptrack(gt)) {
+		free_arrays(gt);
+		xfree(gt);
+		d->gnttab = NULL;
+		return -ENOMEM;
+	}
 	return 0;
 }
 

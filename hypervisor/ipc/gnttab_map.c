@@ -12,8 +12,7 @@ static struct maptrack *handle_at(struct gnttab *gt, uint32_t handle)
 	return &gt->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
 
-/* Add a page of free handles. Context: [gnttab]. */
-static bool maptrack_grow(struct gnttab *gt)
+bool gnttab_grow_maptrack(struct gnttab *gt)
 {
 	struct maptrack *page;
 	uint32_t base;
@@ -39,7 +38,7 @@ static uint32_t handle_alloc(struct domain *d, struct maptrack **mt)
 	uint32_t handle = MAPTRACK_NONE;
 
 	spin_lock(&gt->lock);
-	if (!READ_ONCE(d->dying) && (gt->maptrack_free != MAPTRACK_NONE || maptrack_grow(gt))) {
+	if (!READ_ONCE(d->dying) && (gt->maptrack_free != MAPTRACK_NONE || gnttab_grow_maptrack(gt))) {
 		handle = gt->maptrack_free;
 		*mt = handle_at(gt, handle);
 		gt->maptrack_free = (*mt)->next;

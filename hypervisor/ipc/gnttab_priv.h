@@ -86,4 +86,8 @@ void gnttab_peer_put(struct gnttab_peer *p);
 
 int gnttab_copy(struct domain *d, const struct gnttab_copy *op, struct gnttab_peer peers[2]);
 
+/** Add a page of free handles; they stay until the domain's end. Return: false when there is no memory or
+ * the domain's limit is reached. Context: [gnttab], or a domain not yet in use. */
+bool gnttab_grow_maptrack(struct gnttab *gt);
+
 #endif

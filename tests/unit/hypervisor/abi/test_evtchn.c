@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Event channels through the hypercall, as guests see them. */
+#include "tests.h"
+
+#include "ipc/evtchn.h"
+#include "ipc/vtimer.h"
+#include "lib/bitmap.h"
+
+static long op(uint32_t cmd)
+{
+	return fake_hypercall(__HYPERVISOR_event_channel_op, cmd, ARG_GVA, 0);
+}
+
+static uint32_t alloc_unbound(domid_t dom, domid_t remote)
+{
+	*ARG(struct evtchn_alloc_unbound) = (struct evtchn_alloc_unbound){dom, remote, 0};
+	ck_assert_int_eq(op(EVTCHNOP_alloc_unbound), 0);
+	return ARG(struct evtchn_alloc_unbound)->port;
+}
+
+static long bind_interdomain(domid_t remote, uint32_t port)
+{
+	*ARG(struct evtchn_bind_interdomain) =
+		(struct evtchn_bind_interdomain){.remote_dom = remote, .remote_port = port};
+	return op(EVTCHNOP_bind_interdomain);
+}
+
+static long bind_virq(uint32_t virq, uint32_t vcpu)
+{
+	*ARG(struct evtchn_bind_virq) = (struct evtchn_bind_virq){.virq = virq, .vcpu = vcpu};
+	return op(EVTCHNOP_bind_virq);
+}
+
+static long on_port(uint32_t cmd, uint32_t port)
+{
+	*ARG(struct evtchn_send) = (struct evtchn_send){port};
+	return op(cmd);
+}
+
+static uint32_t status_of(domid_t dom, uint32_t port)
+{
+	*ARG(struct evtchn_status) = (struct evtchn_status){.dom = dom, .port = port};
+	ck_assert_int_eq(op(EVTCHNOP_status), 0);
+	return ARG(struct evtchn_status)->status;
+}
+
+static bool pending(struct domain *d, uint32_t port)
+{
+	return bitmap_test(d->shared_info->evtchn_pending, port);
+}
+
+/* A channel between a guest (its port) and domain 0 (ours). */
+static void connect_guest(struct domain *d, uint32_t *theirs, uint32_t *ours)
+{
+	*theirs = alloc_unbound(d->id, 0);
+	ck_assert_int_eq(bind_interdomain(d->id, *theirs), 0);
+	*ours = ARG(struct evtchn_bind_interdomain)->local_port;
+}
+
+START_TEST(interdomain_joins_sends_and_closes)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint32_t theirs, ours;
+
+	connect_guest(d, &theirs, &ours);
+	/* Binding marks our end, for what was sent before we came. */
+	ck_assert(pending(hwdom, ours));
+	ck_assert_uint_eq(status_of(DOMID_SELF, ours), EVTCHNSTAT_interdomain);
+	ck_assert_uint_eq(ARG(struct evtchn_status)->u.interdomain.dom, d->id);
+	ck_assert_uint_eq(ARG(struct evtchn_status)->u.interdomain.port, theirs);
+
+	ck_assert(!pending(d, theirs));
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+	ck_assert(pending(d, theirs));
+	ck_assert_uint_eq(d->vcpus[0]->vcpu_info->evtchn_upcall_pending, 1);
+	ck_assert_uint_eq(d->vcpus[0]->vcpu_info->evtchn_pending_sel, 1);
+
+	ck_assert_int_eq(on_port(EVTCHNOP_close, ours), 0);
+	ck_assert_uint_eq(status_of(DOMID_SELF, ours), EVTCHNSTAT_closed);
+	ck_assert_uint_eq(status_of(d->id, theirs), EVTCHNSTAT_unbound);
+	/* The freed port must not begin its next life pending. */
+	ck_assert(!pending(hwdom, ours));
+	ck_assert_int_eq(bind_interdomain(d->id, theirs), 0);
+}
+END_TEST
+
+START_TEST(an_event_is_told_once_until_consumed)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint32_t theirs, ours;
+
+	connect_guest(d, &theirs, &ours);
+	fake_upcalls = 0;
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+	ck_assert_uint_eq(fake_upcalls, 1);
+	/* Masked: the bit is set, nobody is told until it is unmasked. */
+	memset(d->shared_info->evtchn_pending, 0, sizeof(d->shared_info->evtchn_pending));
+	d->vcpus[0]->vcpu_info->evtchn_pending_sel = 0;
+	d->vcpus[0]->vcpu_info->evtchn_upcall_pending = 0;
+	bitmap_set(d->shared_info->evtchn_mask, theirs);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+	ck_assert_uint_eq(fake_upcalls, 1);
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(on_port(EVTCHNOP_unmask, theirs), 0);
+	ck_assert_uint_eq(fake_upcalls, 2);
+	ck_assert(!bitmap_test(d->shared_info->evtchn_mask, theirs));
+}
+END_TEST
+
+START_TEST(loopback_within_one_domain)
+{
+	uint32_t a = alloc_unbound(DOMID_SELF, DOMID_SELF), b;
+
+	ck_assert_int_eq(bind_interdomain(DOMID_SELF, a), 0);
+	b = ARG(struct evtchn_bind_interdomain)->local_port;
+	ck_assert_uint_ne(a, b);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, b), 0);
+	ck_assert(pending(hwdom, a));
+	ck_assert_int_eq(on_port(EVTCHNOP_close, a), 0);
+	ck_assert_uint_eq(status_of(DOMID_SELF, b), EVTCHNSTAT_unbound);
+}
+END_TEST
+
+START_TEST(hostile_ports_are_refused)
+{
+	static const uint32_t bad[] = {0, 1, 127, 128, 4095, 4096, 4097, 1u << 31, ~0u};
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
+		ck_assert_int_eq(on_port(EVTCHNOP_send, bad[i]), -EINVAL);
+		ck_assert_int_eq(on_port(EVTCHNOP_close, bad[i]), -EINVAL);
+		ck_assert_int_eq(on_port(EVTCHNOP_unmask, bad[i]), -EINVAL);
+		ck_assert_int_eq(bind_interdomain(0, bad[i]), -EINVAL);
+	}
+	ck_assert_int_eq(bind_interdomain(77, 1), -ESRCH);
+	ck_assert_int_eq(op(EVTCHNOP_init_control), -ENOSYS);
+	ck_assert_int_eq(op(1000), -ENOSYS);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, 8, 0),
+			 -EFAULT);
+}
+END_TEST
+
+START_TEST(strangers_cannot_take_a_port)
+{
+	struct domain *a = fake_domain(1, 4), *b = fake_domain(1, 4);
+	uint32_t port = alloc_unbound(a->id, 0);
+
+	fake_run_as(b->vcpus[0]);
+	ck_assert_int_eq(bind_interdomain(a->id, port), -EINVAL);
+	*ARG(struct evtchn_alloc_unbound) = (struct evtchn_alloc_unbound){a->id, b->id, 0};
+	ck_assert_int_eq(op(EVTCHNOP_alloc_unbound), -EPERM);
+	*ARG(struct evtchn_status) = (struct evtchn_status){.dom = a->id, .port = port};
+	ck_assert_int_eq(op(EVTCHNOP_status), -EPERM);
+	*ARG(struct evtchn_reset) = (struct evtchn_reset){a->id};
+	ck_assert_int_eq(op(EVTCHNOP_reset), -EPERM);
+}
+END_TEST
+
+START_TEST(virqs_bind_once_and_where_they_may)
+{
+	uint32_t port;
+
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 1), 0);
+	port = ARG(struct evtchn_bind_virq)->port;
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 1), -EEXIST);
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 2), -ENOENT);
+	ck_assert_int_eq(bind_virq(NR_VIRQS, 0), -EINVAL);
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 1), -EINVAL);
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0), 0);
+
+	evtchn_virq(hwdom->vcpus[1], VIRQ_TIMER);
+	ck_assert(pending(hwdom, port));
+	ck_assert_uint_eq(hwdom->vcpus[1]->vcpu_info->evtchn_upcall_pending, 1);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, port), -EINVAL);
+
+	ck_assert_int_eq(on_port(EVTCHNOP_close, port), 0);
+	evtchn_virq(hwdom->vcpus[1], VIRQ_TIMER);
+	ck_assert(!pending(hwdom, port));
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 1), 0);
+}
+END_TEST
+
+START_TEST(binding_to_a_vcpu_moves_the_notice)
+{
+	uint32_t ipi, port = alloc_unbound(DOMID_SELF, DOMID_SELF);
+
+	*ARG(struct evtchn_bind_ipi) = (struct evtchn_bind_ipi){.vcpu = 1};
+	ck_assert_int_eq(op(EVTCHNOP_bind_ipi), 0);
+	ipi = ARG(struct evtchn_bind_ipi)->port;
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ipi), 0);
+	ck_assert_uint_eq(hwdom->vcpus[1]->vcpu_info->evtchn_upcall_pending, 1);
+	ck_assert_uint_eq(hwdom->vcpus[0]->vcpu_info->evtchn_upcall_pending, 0);
+
+	*ARG(struct evtchn_bind_vcpu) = (struct evtchn_bind_vcpu){ipi, 0};
+	ck_assert_int_eq(op(EVTCHNOP_bind_vcpu), -EINVAL);
+	*ARG(struct evtchn_bind_vcpu) = (struct evtchn_bind_vcpu){port, 7};
+	ck_assert_int_eq(op(EVTCHNOP_bind_vcpu), -ENOENT);
+	*ARG(struct evtchn_bind_vcpu) = (struct evtchn_bind_vcpu){port, 1};
+	ck_assert_int_eq(op(EVTCHNOP_bind_vcpu), 0);
+	ck_assert_uint_eq(status_of(DOMID_SELF, port), EVTCHNSTAT_unbound);
+	ck_assert_uint_eq(ARG(struct evtchn_status)->vcpu, 1);
+}
+END_TEST
+
+START_TEST(ports_run_out_and_come_back)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint32_t port = 0, n = 0;
+
+	evtchn_set_max_port(d, 300);
+	while (!evtchn_alloc_unbound(d, 0, &port))
+		ck_assert_uint_eq(port, ++n);
+	ck_assert_uint_eq(n, 300);
+	ck_assert_uint_eq(evtchn_count(d), 300);
+	ck_assert_int_eq(evtchn_close(d, 17), 0);
+	ck_assert_int_eq(evtchn_alloc_unbound(d, 0, &port), 0);
+	ck_assert_uint_eq(port, 17);
+	fake_run_as(d->vcpus[0]);
+	fake_preempt_every = 2;
+	*ARG(struct evtchn_reset) = (struct evtchn_reset){DOMID_SELF};
+	ck_assert_int_eq(op(EVTCHNOP_reset), 0);
+	ck_assert_uint_gt(fake_restarts, 0);
+	ck_assert_uint_eq(evtchn_count(d), 0);
+}
+END_TEST
+
+START_TEST(a_dead_domain_leaves_its_peers_unbound_and_told)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint32_t theirs, ours;
+
+	connect_guest(d, &theirs, &ours);
+	memset(hwdom->shared_info->evtchn_pending, 0, sizeof(hwdom->shared_info->evtchn_pending));
+	fake_domain_kill(d);
+	ck_assert_uint_eq(status_of(DOMID_SELF, ours), EVTCHNSTAT_unbound);
+	ck_assert(pending(hwdom, ours));
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+}
+END_TEST
+
+START_TEST(global_virq_reaches_domain_0)
+{
+	ck_assert_int_eq(bind_virq(VIRQ_DOM_EXC, 0), 0);
+	fake_domain_kill(fake_domain(1, 4));
+	ck_assert(pending(hwdom, ARG(struct evtchn_bind_virq)->port));
+}
+END_TEST
+
+START_TEST(poll_waits_for_its_port_or_its_time)
+{
+	struct vcpu *v = hwdom->vcpus[0];
+	uint32_t port = alloc_unbound(DOMID_SELF, DOMID_SELF), b;
+	struct sched_poll *poll = ARG(struct sched_poll);
+	uint32_t *ports = (uint32_t *)(void *)&fake_guest_mem[256];
+
+	ck_assert_int_eq(bind_interdomain(DOMID_SELF, port), 0);
+	b = ARG(struct evtchn_bind_interdomain)->local_port;
+	memset(hwdom->shared_info->evtchn_pending, 0, sizeof(hwdom->shared_info->evtchn_pending));
+	bitmap_set(hwdom->shared_info->evtchn_mask, port); /* polled ports are usually masked */
+
+	ports[0] = port;
+	*poll = (struct sched_poll){.nr_ports = 1, .timeout = fake_now + 100};
+	poll->ports.p = ports;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), 0);
+	ck_assert_int_eq(v->state, VCPU_BLOCKED);
+	ck_assert_int_eq(evtchn_send(hwdom, b), 0);
+	ck_assert_int_eq(v->state, VCPU_RUNNABLE);
+
+	/* Pending already: no wait. */
+	fake_run_as(v);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), 0);
+	ck_assert_int_eq(v->state, VCPU_RUNNING);
+
+	/* Time runs out. */
+	bitmap_clear(hwdom->shared_info->evtchn_pending, port);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), 0);
+	ck_assert_int_eq(v->state, VCPU_BLOCKED);
+	fake_now += 200;
+	fake_timers();
+	ck_assert_int_eq(v->state, VCPU_RUNNABLE);
+
+	fake_run_as(v);
+	ports[0] = 5000;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), -EINVAL);
+	poll->nr_ports = 129;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), -EINVAL);
+	ck_assert_int_eq(v->state, VCPU_RUNNING);
+}
+END_TEST
+
+START_TEST(timers_raise_the_timer_virq)
+{
+	struct vcpu *v = hwdom->vcpus[0];
+	uint32_t port;
+
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 0), 0);
+	port = ARG(struct evtchn_bind_virq)->port;
+	vtimer_set_singleshot(v, fake_now + 10);
+	fake_timers();
+	ck_assert(!pending(hwdom, port));
+	fake_now += 10;
+	fake_timers();
+	ck_assert(pending(hwdom, port));
+
+	bitmap_clear(hwdom->shared_info->evtchn_pending, port);
+	vtimer_set_periodic(v, 1000000);
+	for (int i = 0; i < 3; i++) {
+		fake_now += 1000000;
+		fake_timers();
+		ck_assert(pending(hwdom, port));
+		bitmap_clear(hwdom->shared_info->evtchn_pending, port);
+	}
+	vtimer_stop_periodic(v);
+	fake_now += 5000000;
+	fake_timers();
+	ck_assert(!pending(hwdom, port));
+}
+END_TEST
+
+Suite *evtchn_suite(void)
+{
+	Suite *s = suite_create("event channels");
+	TCase *tc = host_case("ports");
+
+	tcase_add_test(tc, interdomain_joins_sends_and_closes);
+	tcase_add_test(tc, an_event_is_told_once_until_consumed);
+	tcase_add_test(tc, loopback_within_one_domain);
+	tcase_add_test(tc, hostile_ports_are_refused);
+	tcase_add_test(tc, strangers_cannot_take_a_port);
+	tcase_add_test(tc, virqs_bind_once_and_where_they_may);
+	tcase_add_test(tc, binding_to_a_vcpu_moves_the_notice);
+	tcase_add_test(tc, ports_run_out_and_come_back);
+	tcase_add_test(tc, a_dead_domain_leaves_its_peers_unbound_and_told);
+	tcase_add_test(tc, global_virq_reaches_domain_0);
+	tcase_add_test(tc, poll_waits_for_its_port_or_its_time);
+	tcase_add_test(tc, timers_raise_the_timer_virq);
+	suite_add_tcase(s, tc);
+	return s;
+}

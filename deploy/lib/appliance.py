@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 import time
 
+from http.client import HTTPException
+
 from client import ApiError, Client
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -94,6 +96,7 @@ class Appliance:
         self.process = None
         self.qmp = None
         self.started = 0.0
+        self.health = "never asked"
         self.password = options.admin_password
         os.makedirs(options.log, exist_ok=True)
         self.serial = os.path.join(options.log, "serial.log")
@@ -122,7 +125,8 @@ class Appliance:
 
     def dom0_args(self):
         """The management kernel's command line."""
-        return f"{DOM0_CMDLINE} {self.o.dom0_extra}".strip()
+        disk = "domus.data=none" if self.o.data == "none" else ""
+        return " ".join(f"{DOM0_CMDLINE} {disk} {self.o.dom0_extra}".split())
 
     def _initramfs(self):
         return self.o.initramfs or os.path.join(self.o.build, "image/initramfs.img")
@@ -218,7 +222,7 @@ class Appliance:
             if not self.running():
                 raise BootError(f"QEMU ended with status {self.process.poll()}\n{self.tail()}")
             if time.monotonic() > deadline:
-                raise BootError(f"not ready after {timeout} s\n{self.tail()}")
+                raise BootError(f"not ready after {timeout} s; health: {self.health}\n{self.tail()}")
             text = self.serial_text()
             shown = _show_new(text, shown, progress)
             # Before it has an address the forwarded port takes connections and never answers.
@@ -230,15 +234,14 @@ class Appliance:
 
     def _healthy(self):
         client = self.client()
-        client.timeout = 2
+        client.timeout = 10
         try:
-            return client.raw("GET", "/api/v1/health").status == 200
-        except (OSError, ValueError, EOFError):
+            answer = client.raw("GET", "/api/v1/health")
+            self.health = f"HTTP {answer.status} {answer.body[:300].decode(errors='replace')}"
+            return answer.status == 200
+        except (OSError, ValueError, HTTPException) as error:
+            self.health = f"{type(error).__name__}: {error}"
             return False
-        except Exception as error:  # http.client's own family
-            if type(error).__module__ == "http.client":
-                return False
-            raise
         finally:
             client.close()
 

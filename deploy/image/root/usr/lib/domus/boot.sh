@@ -117,6 +117,7 @@ data_device() {
 
 mount_data() {
 	for _ in 1 2 3 4 5 6; do
+		told domus.data=none && break
 		dev=$(data_device) && break
 		sleep 0.3
 	done

@@ -471,17 +471,20 @@ static int step_nodes(struct build *b)
 	return rc;
 }
 
-/* In order; the percentage is where a step ends, for a kernel that is in the cache. */
+/*
+ * In order; the percentage is where a step ends, for a kernel that is in the cache. The vCPUs have
+ * their state before anything is loaded: the hypervisor copies through vCPU 0's address space.
+ */
 static const struct step {
 	int (*run)(struct build *b);
 	enum ts_stage stage;
 	unsigned int percent;
 } steps[] = {
-	{step_check, TS_STAGE_KERNEL, 2},     {step_files, TS_STAGE_KERNEL, 15},
-	{step_mark, TS_STAGE_DOMAIN, 17},     {step_create, TS_STAGE_DOMAIN, 20},
-	{step_limits, TS_STAGE_DOMAIN, 22},   {step_memory, TS_STAGE_MEMORY, 40},
-	{step_load, TS_STAGE_LOAD, 90},	      {step_rings, TS_STAGE_DOMAIN, 92},
-	{step_params, TS_STAGE_DOMAIN, 94},   {step_vcpus, TS_STAGE_DOMAIN, 96},
+	{step_check, TS_STAGE_KERNEL, 2},  {step_files, TS_STAGE_KERNEL, 15},
+	{step_mark, TS_STAGE_DOMAIN, 17},  {step_create, TS_STAGE_DOMAIN, 20},
+	{step_limits, TS_STAGE_DOMAIN, 22}, {step_vcpus, TS_STAGE_DOMAIN, 24},
+	{step_memory, TS_STAGE_MEMORY, 40}, {step_load, TS_STAGE_LOAD, 90},
+	{step_rings, TS_STAGE_XENSTORE, 92}, {step_params, TS_STAGE_XENSTORE, 94},
 	{step_nodes, TS_STAGE_XENSTORE, 100},
 };
 
@@ -501,8 +504,7 @@ static int run_steps(struct build *b)
 	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++) {
 		int rc;
 
-		if (steps[i].stage > b->stage)
-			b->stage = steps[i].stage;
+		b->stage = steps[i].stage;
 		b->percent_end = steps[i].percent;
 		rc = progress(b, 0, 0);
 		if (!rc)

@@ -171,10 +171,10 @@ void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cach
 	if (!e->temp[0])
 		return;
 	/* The name must never be there without the data. */
-	if (fdatasync(e->fd) == 0 && cache_path(dir, key, path, sizeof(path)) &&
-	    rename(e->temp, path) == 0)
-		e->temp[0] = '\0';
-	/* If not, cache_close() takes the file away and this kernel is used from the open one. */
+	if (fdatasync(e->fd) || !cache_path(dir, key, path, sizeof(path)) ||
+	    rename(e->temp, path))
+		unlink(e->temp);	/* this kernel is used from the open file */
+	e->temp[0] = '\0';
 }
 
 void cache_close(struct cache_entry *e)

@@ -30,7 +30,10 @@ TS_MUST_CHECK int cache_lookup(const char *dir, const uint8_t key[CACHE_KEY_LEN]
  * memory. Return: 0 or a negative errno.
  */
 TS_MUST_CHECK int cache_begin(const char *dir, size_t size, struct cache_entry *out);
-/** The kernel is written: free its zero pages and, in a directory, put it in place under @key. */
+/**
+ * The kernel is written: free its zero pages and, in a directory, put it in place under @key. When
+ * that fails the entry is good for this once.
+ */
 void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cache_entry *e);
 /** Close; an entry that was begun and not committed disappears. */
 void cache_close(struct cache_entry *e);

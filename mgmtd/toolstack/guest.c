@@ -7,8 +7,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "hypercall.h"
 #include "layout.h"
 
+#define COPY_PAGES	256	/* 1 MiB: what one call copies */
 #define BATCH_PAGES	16384	/* 64 MiB: one batch holds any usual kernel */
 
 /* What is put into a window, window by window. */
@@ -81,11 +83,10 @@ static int fill_window(struct toolstack *ts, uint32_t domid, uint64_t gpa, size_
 	return rc;
 }
 
-static int fill_range(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len,
-		      const struct source *src)
+/* The plain way: works on every hypervisor, at two calls a page. */
+static int fill_mapped(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len,
+		       const struct source *src, uint64_t done)
 {
-	uint64_t done = 0;
-
 	while (done < len) {
 		uint64_t room = BATCH_PAGES * GUEST_PAGE_SIZE -
 				((gpa + done) & (GUEST_PAGE_SIZE - 1));
@@ -97,6 +98,46 @@ static int fill_range(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64
 		done += now;
 	}
 	return 0;
+}
+
+/*
+ * The fast way: the debugger's interface copies a whole buffer in one call. @done: how far it came
+ * before the hypervisor refused, which is no error.
+ */
+static int fill_copied(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len,
+		       const struct source *src, uint64_t *done)
+{
+	uint8_t *buffer = ts->no_copy_in ? NULL : hv_pages_get(ts, COPY_PAGES);
+	int rc = 0;
+
+	if (!buffer)
+		return 0;
+	while (*done < len) {
+		uint64_t room = COPY_PAGES * GUEST_PAGE_SIZE;
+		size_t now = (size_t)(len - *done < room ? len - *done : room);
+		int refused;
+
+		rc = src->fill(src, buffer, *done, now);
+		if (rc)
+			break;
+		refused = hv_copy_in(ts, domid, gpa + *done, buffer, (uint32_t)now);
+		if (hv_absent(refused))
+			ts->no_copy_in = true;
+		if (refused)
+			break;
+		*done += now;
+	}
+	hv_pages_put(ts, buffer, COPY_PAGES);
+	return rc;
+}
+
+static int fill_range(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len,
+		      const struct source *src)
+{
+	uint64_t done = 0;
+	int rc = fill_copied(ts, domid, gpa, len, src, &done);
+
+	return rc ? rc : fill_mapped(ts, domid, gpa, len, src, done);
 }
 
 int guest_write(struct toolstack *ts, uint32_t domid, uint64_t gpa, const void *data, size_t len)

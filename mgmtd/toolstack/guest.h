@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writing to the memory of a domain that has never run. Pages are mapped in large batches and
- * unmapped again before a function returns.
+ * Writing to the memory of a domain that has never run. The hypervisor is asked to copy where it
+ * can; otherwise pages are mapped in large batches, and unmapped before a function returns.
  */
 #ifndef DOMUS_TOOLSTACK_GUEST_H
 #define DOMUS_TOOLSTACK_GUEST_H

@@ -174,6 +174,28 @@ int hv_uptime(struct toolstack *ts, uint64_t *ns)
 	return 0;
 }
 
+int hv_copy_in(struct toolstack *ts, uint32_t domid, uint64_t gpa, const void *data, uint32_t len)
+{
+	struct xen_domctl op = {
+		.u.gdbsx_guest_memio = {
+			.gva = gpa, .uva = (uintptr_t)data, .len = len, .gwr = 1}};
+	int rc = hv_domctl(ts, XEN_DOMCTL_gdbsx_guestmemio, domid, &op);
+
+	if (rc)
+		return rc;
+	return op.u.gdbsx_guest_memio.remain ? -EFAULT : 0;
+}
+
+void *hv_pages_get(struct toolstack *ts, size_t pages)
+{
+	return xencall_alloc_buffer_pages(ts->call, pages);
+}
+
+void hv_pages_put(struct toolstack *ts, void *p, size_t pages)
+{
+	xencall_free_buffer_pages(ts->call, p, pages);
+}
+
 int hv_populate(struct toolstack *ts, uint32_t domid, unsigned int order, const xen_pfn_t *gfns,
 		unsigned int count, unsigned int *done)
 {

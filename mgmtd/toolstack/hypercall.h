@@ -36,6 +36,16 @@ TS_MUST_CHECK int hv_version(struct toolstack *ts, unsigned int sub, void *out, 
 /** Time since vCPU 0 of the caller was made, in ns. */
 TS_MUST_CHECK int hv_uptime(struct toolstack *ts, uint64_t *ns);
 
+/**
+ * Copy @len bytes of @data to guest physical @gpa of a domain whose vCPU 0 has paging off.
+ * @data: from hv_pages_get().
+ */
+TS_MUST_CHECK int hv_copy_in(struct toolstack *ts, uint32_t domid, uint64_t gpa, const void *data,
+			     uint32_t len);
+/** Memory that the hypervisor can always reach, and its return. */
+void *hv_pages_get(struct toolstack *ts, size_t pages);
+void hv_pages_put(struct toolstack *ts, void *p, size_t pages);
+
 #define HV_POPULATE_MAX		512	/* extents in one call */
 
 /**

@@ -3,8 +3,10 @@
 #ifndef DOMUS_TOOLSTACK_INTERNAL_H
 #define DOMUS_TOOLSTACK_INTERNAL_H
 
-#include <pthread.h>
 #include "abi.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
 #include <xencall.h>
 #include <xenforeignmemory.h>
 #include <xenstore.h>
@@ -19,6 +21,7 @@ struct toolstack {
 	xenforeignmemory_handle *memory;
 	struct xs_handle *store;
 	struct xs_handle *watch;
+	atomic_bool no_copy_in;		/* the hypervisor has no bulk copy */
 	pthread_mutex_t lock;
 	uint8_t built[DOMID_COUNT / 8];	/* [lock] domains known to be whole: saves asking xenstored */
 };

@@ -14,6 +14,7 @@
 #include "cache.h"
 
 #define MEMO_SLOTS	16
+#define ZERO_BLOCK	(64 * 1024)	/* bytes; less is not worth leaving out */
 
 /* What a file's hash was the last time we saw it: hashing costs more than building a domain. */
 struct memo {
@@ -199,27 +200,64 @@ void kernel_close(struct kernel *k)
 	*k = KERNEL_NONE;
 }
 
-bool kernel_next_data(const struct kernel *k, uint64_t *pos, uint64_t end, uint64_t *start,
-		      uint64_t *len)
+/* The next part of the file that is not a hole. */
+static bool next_extent(const struct kernel *k, uint64_t pos, uint64_t end, uint64_t *start,
+			uint64_t *stop)
 {
-	off_t data, hole;
+	off_t data = lseek(k->fd, (off_t)(k->base + pos), SEEK_DATA);
+	off_t hole;
 
-	if (*pos >= end)
-		return false;
-	data = lseek(k->fd, (off_t)(k->base + *pos), SEEK_DATA);
 	if (data < 0 && errno == ENXIO)
 		return false;
-	if (data < 0)		/* a file system without holes */
-		data = (off_t)(k->base + *pos);
+	if (data < 0) /* a file system without holes */
+		data = (off_t)(k->base + pos);
 	if ((uint64_t)data >= k->base + end)
 		return false;
 	hole = lseek(k->fd, data, SEEK_HOLE);
 	if (hole <= data || (uint64_t)hole > k->base + end)
 		hole = (off_t)(k->base + end);
 	*start = (uint64_t)data - k->base;
-	*len = (uint64_t)(hole - data);
-	*pos = *start + *len;
+	*stop = (uint64_t)hole - k->base;
 	return true;
+}
+
+static bool block_is_zero(const struct kernel *k, uint64_t pos)
+{
+	const uint8_t *p = k->data + pos;
+
+	return p[0] == 0 && memcmp(p, p + 1, ZERO_BLOCK - 1) == 0;
+}
+
+/* Narrow [*start, *stop) to its first stretch without whole blocks of zeroes; false if empty. */
+static bool skip_zero_blocks(const struct kernel *k, uint64_t *start, uint64_t *stop)
+{
+	uint64_t pos;
+
+	while (*stop - *start >= ZERO_BLOCK && block_is_zero(k, *start))
+		*start += ZERO_BLOCK;
+	for (pos = *start; *stop - pos >= ZERO_BLOCK; pos += ZERO_BLOCK)
+		if (block_is_zero(k, pos))
+			break;
+	if (*stop - pos >= ZERO_BLOCK)
+		*stop = pos;
+	return *stop > *start;
+}
+
+bool kernel_next_data(const struct kernel *k, uint64_t *pos, uint64_t end, uint64_t *start,
+		      uint64_t *len)
+{
+	uint64_t stop;
+
+	while (*pos < end && next_extent(k, *pos, end, start, &stop)) {
+		/* Files of the cache have their zeroes punched out already. */
+		bool some = k->base || skip_zero_blocks(k, start, &stop);
+
+		*pos = stop;
+		*len = stop - *start;
+		if (some)
+			return true;
+	}
+	return false;
 }
 
 int ts_kernel_check(const char *path, const char *cache_dir, struct ts_error *err)

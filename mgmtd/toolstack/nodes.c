@@ -64,19 +64,15 @@ static void grant(struct writer *w, const char *path, uint32_t owner, uint32_t r
 		w->rc = -errno;
 }
 
-/* What the guest itself writes. */
-static const char *const guest_nodes[] = {
-	"control/shutdown",	    "control/feature-poweroff", "control/feature-reboot",
-	"control/feature-suspend",  "control/sysrq",		"data",
-	"drivers",		    "attr",			"error",
-};
+/* Directories in which the guest itself writes; what is made in them later is its own, too. */
+static const char *const guest_dirs[] = {"control", "data"};
 
-static void put_guest_nodes(struct writer *w, const char *dir, uint32_t domid)
+static void put_guest_dirs(struct writer *w, const char *dir, uint32_t domid)
 {
 	char path[PATH_MAX_LEN];
 
-	for (size_t i = 0; i < sizeof(guest_nodes) / sizeof(*guest_nodes); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dir, guest_nodes[i]);
+	for (size_t i = 0; i < sizeof(guest_dirs) / sizeof(*guest_dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, guest_dirs[i]);
 		put(w, "", "%s", path);
 		grant(w, path, domid, domid);
 	}
@@ -85,7 +81,6 @@ static void put_guest_nodes(struct writer *w, const char *dir, uint32_t domid)
 static void put_console(struct writer *w, const char *dir, const struct nodes_spec *s)
 {
 	put(w, "xenconsoled", "%s/console/type", dir);
-	put(w, "pty", "%s/console/output", dir);
 	put_number(w, CONSOLE_LIMIT, dir, "console/limit");
 	put_number(w, s->console_gfn, dir, "console/ring-ref");
 	put_number(w, s->console_port, dir, "console/port");
@@ -115,10 +110,9 @@ static void put_domain(struct writer *w, const struct nodes_spec *s)
 	put_number(w, s->store_gfn, dir, "store/ring-ref");
 	put_number(w, s->store_port, dir, "store/port");
 	put_console(w, dir, s);
-	put(w, "1", "%s/control/platform-feature-multiprocessor-suspend", dir);
-	put(w, "1", "%s/control/platform-feature-xs_reset_watches", dir);
 	put(w, "", "%s/device", dir);
-	put_guest_nodes(w, dir, s->domid);
+	put_guest_dirs(w, dir, s->domid);
+	put(w, "1", "%s/control/platform-feature-xs_reset_watches", dir);
 }
 
 int nodes_write(struct toolstack *ts, const struct nodes_spec *spec, struct ts_error *err)

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What guests see: CPUID, MSRs, save records; and the ids of address spaces. */
+#include "fake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/x86/cpu/msr.h"
+#include "arch/x86/cpu/regs.h"
+#include "hvm/exits.h"
+#include "hvm/hvm.h"
+#include "hvm/save_check.h"
+#include "hvm/svm/asid.h"
+
+static void setup(void)
+{
+	fake_setup(false, true);
+}
+
+START_TEST(cpuid_hides_and_shows)
+{
+	struct vcpu *v = fake_vcpu(2);
+	uint32_t r[4];
+
+	hvm_cpuid(v, 0, 0, r);
+	ck_assert_uint_eq(r[0], 0xd);
+	hvm_cpuid(v, 1, 0, r);
+	ck_assert_uint_eq(r[2] & (1u << 31 | 1u << 21), 1u << 31 | 1u << 21);
+	ck_assert_uint_eq(r[2] & (1u << 3 | 1u << 24 | 1u << 27), 0);
+	ck_assert_uint_eq(r[1] >> 24, 4);	/* APIC id */
+	fake_control(v)->reg[HVM_CR4] = X86_CR4_OSXSAVE;
+	hvm_cpuid(v, 1, 0, r);
+	ck_assert_uint_eq(r[2] & 1u << 27, 1u << 27);
+	hvm_cpuid(v, 0x80000001, 0, r);
+	ck_assert_uint_eq(r[2] & (1u << 2 | 1u << 3 | 1u << 9 | 1u << 12 | 1u << 22 | 1u << 29), 0);
+	hvm_cpuid(v, 0x80000000, 0, r);
+	ck_assert_uint_le(r[0], 0x80000008);
+	hvm_cpuid(v, 0x8000000a, 0, r);
+	ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
+	hvm_cpuid(v, 5, 0, r);
+	ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
+	hvm_cpuid(v, 0xb, 0, r);
+	ck_assert_uint_eq(r[3], 4);
+	hvm_cpuid(v, 0xb, 1, r);
+	ck_assert_uint_eq(r[1], FAKE_VCPUS);
+	ck_assert_uint_ge(1u << r[0], 7);
+	hvm_cpuid(v, 0xd, 0, r);
+	ck_assert_uint_eq(r[0] & ~7u, 0);
+	hvm_cpuid(v, 0xd, 1, r);
+	ck_assert_uint_eq(r[0] & 8, 0);		/* no XSAVES */
+	hvm_cpuid(v, 0xffffffff, 0, r);
+	ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
+}
+END_TEST
+
+START_TEST(cpuid_says_xen)
+{
+	struct vcpu *v = fake_vcpu(2);
+	uint32_t r[4];
+
+	hvm_cpuid(v, 0x40000000, 0, r);
+	ck_assert_uint_ge(r[0], 0x40000002);
+	ck_assert_mem_eq(r + 1, "XenVMMXenVMM", 12);
+	hvm_cpuid(v, 0x40000001, 0, r);
+	ck_assert_uint_eq(r[0], 4u << 16 | 17);
+	hvm_cpuid(v, 0x40000002, 0, r);
+	ck_assert_uint_eq(r[1], 0x40000000);
+	hvm_cpuid(v, 0x40000004, 0, r);
+	ck_assert_uint_eq(r[0], 1u << 3 | 1u << 4 | 1u << 6);
+	ck_assert_uint_eq(r[1], 2);
+	ck_assert_uint_eq(r[2], 7);
+	hvm_cpuid(v, 0x40000100, 0, r);
+	ck_assert_uint_eq(r[0] | r[1], 0);
+}
+END_TEST
+
+START_TEST(unknown_msrs_do_not_exist)
+{
+	static const uint32_t absent[] = {0, 0x3a, 0x3b, 0x10a, 0x6e0, 0xc0010114, 0xc0010117,
+					  0xc0000104, 0xc0011030, 0xffffffff, 0x210, 0x251};
+	struct vcpu *v = fake_vcpu(0);
+	uint64_t value;
+
+	for (size_t i = 0; i < ARRAY_SIZE(absent); i++) {
+		ck_assert_int_eq(hvm_rdmsr(v, absent[i], &value), -EINVAL);
+		ck_assert_int_eq(hvm_wrmsr(v, absent[i], 0), -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(msr_rules)
+{
+	struct vcpu *v = fake_vcpu(0);
+	uint64_t value;
+
+	ck_assert_int_eq(hvm_rdmsr(v, MSR_EFER, &value), 0);
+	ck_assert_uint_eq(value, X86_EFER_LMA | X86_EFER_LME);
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, value | X86_EFER_SVME), -EINVAL);
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_SCE), -EINVAL);	/* LME while paging */
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_LME | X86_EFER_NXE), 0);
+	ck_assert_int_eq(hvm_rdmsr(v, MSR_EFER, &value), 0);
+	ck_assert_uint_eq(value, X86_EFER_LMA | X86_EFER_LME | X86_EFER_NXE);
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_PAT, 0x0007010600070106), 0);
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_PAT, 2), -EINVAL);
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_PAT, 8ULL << 56), -EINVAL);
+	ck_assert_int_eq(hvm_rdmsr(v, MSR_MTRR_CAP, &value), 0);
+	ck_assert_uint_eq(value & 0xff, 8);
+	ck_assert_int_eq(hvm_rdmsr(v, 0x2ff, &value), 0);
+	ck_assert_uint_eq(value & 0x8ff, 0x806);	/* enabled, write-back */
+	ck_assert_int_eq(hvm_wrmsr(v, 0x201, 0xfff00800), 0);
+	ck_assert_int_eq(hvm_rdmsr(v, 0x201, &value), 0);
+	ck_assert_uint_eq(value, 0xfff00800);
+	ck_assert_int_eq(hvm_wrmsr(v, 0x40000000, 0x2001), -EINVAL);
+	ck_assert_int_eq(hvm_wrmsr(v, 0x40000000, 0x2000), 0);
+	ck_assert_mem_eq(fake_mem + 0x2000 + 32 * 17, "\xb8\x11\0\0\0\x0f\x01\xd9\xc3", 9);
+	ck_assert_int_eq(hvm_wrmsr(v, 0x40000000, 0x10000000), -EINVAL);
+}
+END_TEST
+
+START_TEST(efer_of_real_mode_may_change)
+{
+	struct vcpu *v = fake_vcpu(0);
+
+	fake_control(v)->reg[HVM_CR0] = 0;
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_SCE), 0);
+}
+END_TEST
+
+START_TEST(records_round_trip)
+{
+	static const size_t cpu_at = 8 + sizeof(struct hvm_save_header) + 8;
+	size_t size = hvm_save_size(&fake_domain), written;
+	struct hvm_save_descriptor desc;
+	struct hvm_hw_cpu *cpu;
+	uint8_t *buf = malloc(size), *broken = malloc(size);
+
+	ck_assert_int_eq(hvm_save(&fake_domain, buf, size - 1, &written), -ENOSPC);
+	fake_vcpu(0)->regs.rbx = 0xabcd;
+	ck_assert_int_eq(hvm_save(&fake_domain, buf, size, &written), 0);
+	ck_assert_uint_eq(written, size);
+	memcpy(&desc, buf + cpu_at - 8, sizeof(desc));
+	ck_assert_uint_eq(desc.length, 0x408);
+	fake_vcpu(0)->regs.rbx = 0;
+	fake_vcpu(0)->state = VCPU_DOWN;
+	ck_assert_int_eq(hvm_load(&fake_domain, buf, size), 0);
+	ck_assert_uint_eq(fake_vcpu(0)->regs.rbx, 0xabcd);
+	ck_assert_int_eq(fake_vcpu(0)->state, VCPU_RUNNABLE);
+
+	/* Cut anywhere, it is refused; so is each kind of lie. */
+	for (size_t n = 0; n < size; n++)
+		ck_assert_int_eq(hvm_save_check(buf, n, FAKE_VCPUS), -EINVAL);
+	ck_assert_int_eq(hvm_save_check(buf, size, 1), -EINVAL);
+	memcpy(broken, buf, size);
+	broken[8] ^= 1;					/* magic */
+	ck_assert_int_eq(hvm_save_check(broken, size, FAKE_VCPUS), -EINVAL);
+	cpu = (struct hvm_hw_cpu *)(void *)(broken + cpu_at);
+	memcpy(broken, buf, size);
+	cpu->msr_efer |= X86_EFER_SVME;
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
+	memcpy(broken, buf, size);
+	cpu->cr0 |= 1ULL << 40;
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
+	memcpy(broken, buf, size);
+	cpu->cr4 |= 1ULL << 23;
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
+	memcpy(broken, buf, size);
+	broken[cpu_at - 8] = 77;			/* unknown type */
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
+	memcpy(broken, buf, size);
+	memset(broken + cpu_at - 4, 0xff, 4);		/* length */
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
+	free(buf);
+	free(broken);
+}
+END_TEST
+
+START_TEST(one_record)
+{
+	struct hvm_hw_cpu c;
+	size_t written;
+
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, sizeof(c), &written),
+			 0);
+	ck_assert_uint_eq(written, 0x408);
+	ck_assert_uint_eq(c.rip, 0x1000);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, 8, &written), -ENOSPC);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 99, &c, sizeof(c), &written),
+			 -ENOENT);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, 3, 0, &c, sizeof(c), &written), -EINVAL);
+}
+END_TEST
+
+START_TEST(pvh_entry)
+{
+	struct vcpu *v = fake_vcpu(0);
+
+	hvm_set_pvh_entry(v, 0x1000000, 0x5000);
+	ck_assert_uint_eq(v->regs.rip, 0x1000000);
+	ck_assert_uint_eq(v->regs.rbx, 0x5000);
+	ck_assert_uint_eq(v->regs.rflags, 2);
+	ck_assert_uint_eq(fake_control(v)->reg[HVM_CR0], 0x11);
+	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].attr, 0xc9b);
+	ck_assert_uint_eq(fake_control(v)->seg[HVM_DS].attr, 0xc93);
+	ck_assert_uint_eq(fake_control(v)->seg[HVM_TR].limit, 0x67);
+}
+END_TEST
+
+START_TEST(asids_run_out_by_generation)
+{
+	struct asid_cpu cpu;
+	struct asid a = {0}, b = {0};
+
+	asid_cpu_init(&cpu, 3);
+	ck_assert(!asid_valid(&a, &cpu, 0));
+	ck_assert(!asid_assign(&a, &cpu, 0));
+	ck_assert_uint_eq(a.nr, 1);
+	ck_assert(asid_valid(&a, &cpu, 0));
+	ck_assert(!asid_valid(&a, &cpu, 1));
+	ck_assert(!asid_assign(&b, &cpu, 0));
+	ck_assert_uint_eq(b.nr, 2);
+	ck_assert(asid_assign(&b, &cpu, 0));	/* none left: flush */
+	ck_assert_uint_eq(b.nr, 1);
+	ck_assert(!asid_valid(&a, &cpu, 0));
+	ck_assert(asid_valid(&b, &cpu, 0));
+}
+END_TEST
+
+Suite *policy_suite(void)
+{
+	Suite *s = suite_create("guest view");
+	TCase *tc = tcase_create("policy");
+
+	tcase_add_checked_fixture(tc, setup, fake_teardown);
+	tcase_add_test(tc, cpuid_hides_and_shows);
+	tcase_add_test(tc, cpuid_says_xen);
+	tcase_add_test(tc, unknown_msrs_do_not_exist);
+	tcase_add_test(tc, msr_rules);
+	tcase_add_test(tc, efer_of_real_mode_may_change);
+	tcase_add_test(tc, records_round_trip);
+	tcase_add_test(tc, one_record);
+	tcase_add_test(tc, pvh_entry);
+	tcase_add_test(tc, asids_run_out_by_generation);
+	suite_add_tcase(s, tc);
+	return s;
+}

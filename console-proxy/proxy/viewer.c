@@ -109,14 +109,17 @@ static void viewer_backend_ready(struct loop_source *source, uint32_t events)
 
 	if (events & EPOLLOUT)
 		viewer_flush(v);
-	if (events & ~(uint32_t)EPOLLOUT && source->fd >= 0) {
-		viewer_listen(v, EPOLLIN, false);
-		if (v->wsi)
-			lws_callback_on_writable(v->wsi);
-	}
-	/* Hung up and not asked for: it would be reported again and again. */
-	if (events & EPOLLHUP && source->fd >= 0 && !(events & (EPOLLIN | EPOLLOUT)))
-		viewer_close(v, 1012, "the console was restarted");
+	if (!(events & ~(uint32_t)EPOLLOUT) || source->fd < 0)
+		return;
+	viewer_listen(v, EPOLLIN, false);
+	if (v->wsi)
+		lws_callback_on_writable(v->wsi);
+	/*
+	 * A hang-up can't be unasked for, and would be reported until the browser has taken what is
+	 * still to be read. So the descriptor leaves the loop; its end is found by reading.
+	 */
+	if (events & EPOLLHUP)
+		source->fd = loop_release(&v->proxy->loop, source);
 }
 
 static void viewer_hold(struct viewer *v, const uint8_t *data, size_t len)
@@ -255,11 +258,9 @@ static int viewer_established(struct proxy *p, struct lws *wsi, struct viewer **
 		return -1;
 	*slot = v;
 	v->wsi = wsi;
-	if (v->close_code)
-		lws_callback_on_writable(wsi);
-	else if (v->grant.read_only)
-		viewer_notice(v, "this console is read-only");
-	viewer_listen(v, EPOLLIN, true);
+	if (v->grant.read_only)
+		v->notice = "this console is read-only";
+	lws_callback_on_writable(wsi);
 	util_log("opened user=%s vm=%s kind=%s mode=%s", v->grant.user, v->grant.vm, v->grant.kind,
 		 v->grant.read_only ? "ro" : "rw");
 	return 0;

@@ -276,6 +276,30 @@ class Talk(ProxyCase):
             self.assertEqual((ws.close_code, ws.close_reason),
                              (1012, "the console was restarted"))
 
+    async def test_last_words(self):
+        """What the broker said before it went away arrives, however slowly it is read."""
+        self.broker.say = os.urandom(6 << 20)
+        self.broker.read = False
+        async with self.connect(self.tickets.make(), max_queue=1) as ws:
+            while not self.broker.writers:
+                await asyncio.sleep(0.05)
+            self.broker.writers[0].close()
+            await asyncio.sleep(1)
+            used = self.cpu()
+            await asyncio.sleep(0.5)
+            self.assertLess(self.cpu() - used, 0.2)  # waits, and doesn't spin
+            got = bytearray()
+            with self.assertRaises(websockets.exceptions.ConnectionClosed):
+                while True:
+                    got += await asyncio.wait_for(ws.recv(), 20)
+            self.assertEqual(bytes(got), self.broker.say)
+            self.assertEqual(ws.close_code, 1012)
+
+    def cpu(self):
+        with open("/proc/%d/stat" % self.proxy.pid) as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     async def test_session_end(self):
         async with self.connect(self.tickets.make(session_expires=int(time.time()) + 2)) as ws:
             await self.read_until(ws, b"hello")

@@ -8,6 +8,7 @@
 #include "arch/x86/cpu/regs.h"
 #include "core/console.h"
 #include "core/softirq.h"
+#include "hvm/debug.h"
 #include "hvm/debug_regs.h"
 #include "hvm/exits.h"
 #include "hvm/xstate.h"
@@ -65,6 +66,7 @@ int hvm_init(void)
 	if (rc)
 		return rc;
 	hvm_cpuid_init();
+	hvm_debug_init();
 	vlapic_set_hooks(&lapic_hooks);
 	irq_set_guest_handler(vioapic_host_irq);
 	return 0;

@@ -4,6 +4,7 @@
 #include "arch/x86/cpu/regs.h"
 #include "core/domain.h"
 #include "core/panic.h"
+#include "hvm/debug.h"
 #include "hvm/exits.h"
 #include "hvm/svm/svm.h"
 #include "lib/printf.h"
@@ -140,7 +141,7 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_HLT] = { "HLT", hvm_exit_hlt, HVM_EXIT_HLT },
 	[SVM_EXIT_INVLPGA] = FORBIDDEN("INVLPGA"),
 	[SVM_EXIT_IOIO] = { "IO", on_io, HVM_EXIT_IO },
-	[SVM_EXIT_MSR] = { "MSR", on_msr, HVM_EXIT_RDMSR },
+	[SVM_EXIT_MSR] = { "MSR", on_msr, HVM_EXIT_MSR },
 	[SVM_EXIT_TASK_SWITCH] = { "task switch", on_task_switch, HVM_EXIT_FATAL },
 	[SVM_EXIT_SHUTDOWN] = { "shutdown", on_shutdown, HVM_EXIT_FATAL },
 	[SVM_EXIT_VMRUN] = FORBIDDEN("VMRUN"),
@@ -173,11 +174,14 @@ void svm_handle_exit(struct vcpu *v)
 
 	if (unlikely(!row)) {
 		hvm_count(v, HVM_EXIT_FATAL);
+		hvm_log_state(v);
 		domain_crash(v->domain, "vCPU %u: exit %#lx at %#lx", v->id,
 			     (unsigned long)b->exit_code, (unsigned long)v->regs.rip);
 		return;
 	}
 	hvm_count(v, (enum hvm_exit)row->count);
+	if (unlikely(row->count == HVM_EXIT_FATAL))
+		hvm_log_state(v);
 	row->handle(v);
 }
 

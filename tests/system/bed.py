@@ -48,7 +48,7 @@ class Bed:
 
     def spec(self, name, **more):
         """The demo guest, by default small and not started."""
-        return guest_spec(self.client, name, **{"memory": 64 * MIB, **more})
+        return {**guest_spec(self.client, name), "memory": 64 * MIB, **more}
 
     def free(self):
         return steady_free(self.client)
@@ -70,6 +70,8 @@ class Bed:
     def remove_all(self):
         """Destroy and delete every VM."""
         for vm in self.client.get("/vms?limit=1000")["items"]:
+            if vm["task_id"]:
+                self.client.get(f"/tasks/{vm['task_id']}?wait=60")
             remove(self.client, vm["id"])
 
     def stop(self):
@@ -79,15 +81,9 @@ class Bed:
 
 
 def remove(client, vm):
-    """Destroy a VM if it runs, and delete it."""
-    state = client.get(f"/vms/{vm}")["state"]
-    if state not in ("stopped", "crashed"):
+    """Destroy a VM if there is anything to destroy, and delete it."""
+    if "destroy" in client.get(f"/vms/{vm}")["allowed_actions"]:
         client.action(vm, "destroy")
-    elif state == "crashed":
-        # A crashed domain may still be there for its owner to look at.
-        answer = client.raw("POST", f"/api/v1/vms/{vm}/actions/destroy")
-        if answer.status == 202:
-            client.wait_task(answer.headers["Location"].rsplit("/", 1)[-1])
     client.delete(f"/vms/{vm}")
 
 

@@ -167,7 +167,7 @@ class BadInput(ApiTest):
             ({"boot": {}}, "boot"),
         ):
             with self.subTest(change=change):
-                problem = self.refused(422, "POST", "/vms", self.bed.spec("bad", **change))
+                problem = self.refused(422, "POST", "/vms", {**self.bed.spec("bad"), **change})
                 self.assertIn(field, json.dumps(problem["errors"]))
 
     def test_unknown_image(self):

@@ -118,12 +118,12 @@ function Frame({ user }: { user: string }) {
 					))}
 				</ul>
 			</nav>
-			<div class="account">
+			<section class="account" aria-label="Account">
 				<LinkState />
 				<span class="account-user"><Icon name="person" /><span class="offscreen">Logged in as </span>{user}</span>
 				<ThemeButton />
 				<Button tone="quiet" icon="logout" label="Log out" onClick={() => void logOut()} />
-			</div>
+			</section>
 			<main id="main" class="main"><CurrentScreen route={route} /></main>
 		</div>
 	);

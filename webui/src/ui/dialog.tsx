@@ -16,8 +16,10 @@ export function Dialog({ title, children, onClose, onSubmit, footer }: {
 	const id = useId();
 	useEffect(() => {
 		const before = document.activeElement as HTMLElement | null;
-		ref.current?.showModal();
+		const dialog = ref.current;
+		dialog?.showModal();
 		return () => {
+			dialog?.close(); /* first: nothing outside can take the focus while it is open */
 			if (before?.isConnected)
 				before.focus();
 			else

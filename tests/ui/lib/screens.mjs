@@ -1,0 +1,51 @@
+/** Every screen there is, and how to get there; used by the tests that look at all of them. */
+import { visit } from './browser.mjs';
+
+/** @vm is a stopped machine, for the screens of one. */
+export function screens(vm) {
+	const dialog = (page) => page.getByRole('dialog').waitFor();
+	return [
+		['host', (page) => visit(page, '/', /./).then(() => page.getByRole('heading', { name: 'Memory' }).waitFor())],
+		['host, power dialog', async (page) => {
+			await page.locator('.screen-head').getByRole('button', { name: 'Reboot' }).click();
+			await dialog(page);
+		}],
+		['machines', (page) => visit(page, '/vms', 'Virtual machines').then(() => page.getByRole('link', { name: vm.name, exact: true }).waitFor())],
+		['new machine', (page) => visit(page, '/vms/new', 'New virtual machine')],
+		['new machine with mistakes', async (page) => {
+			await page.getByLabel('Name').fill('');
+			await page.getByRole('button', { name: 'Create and start' }).click();
+			await page.locator('.field-error').first().waitFor();
+		}],
+		['machine', (page) => visit(page, `/vms/${vm.id}`, vm.name)],
+		['machine, edit dialog', async (page) => {
+			await page.getByRole('button', { name: 'Edit' }).click();
+			await dialog(page);
+		}],
+		['console', async (page) => {
+			await visit(page, `/vms/${vm.id}/console`, vm.name);
+			await page.locator('.xterm-screen').waitFor();
+		}],
+		['machine that is not there', (page) => visit(page, '/vms/00000000-0000-4000-8000-000000000000', 'Machine not found')],
+		['images', (page) => visit(page, '/images', 'Images').then(() => page.getByText('Built in').first().waitFor())],
+		['images, upload dialog', async (page) => {
+			await page.getByRole('button', { name: 'Upload an image' }).click();
+			await dialog(page);
+		}],
+		['tasks', (page) => visit(page, '/tasks', 'Tasks')],
+		['tokens', (page) => visit(page, '/tokens', 'API tokens')],
+		['tokens, new dialog', async (page) => {
+			await page.getByRole('button', { name: 'New token' }).click();
+			await dialog(page);
+		}],
+		['a wrong address', (page) => visit(page, '/nothing-here', 'Page not found')],
+	];
+}
+
+/** Leave an open dialog, so that the next screen can be visited. */
+export async function leaveDialog(page) {
+	if (await page.getByRole('dialog').count()) {
+		await page.keyboard.press('Escape');
+		await page.getByRole('dialog').waitFor({ state: 'detached' });
+	}
+}

@@ -265,6 +265,8 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *conn, co
 		*size = 0;
 		return MHD_YES;
 	}
+	/* Set again, on this thread alone, by http_wait() and http_defer(). */
+	req->suspended = false;
 	if (!req->reply.status)
 		request_run(req);
 	return req->suspended ? MHD_YES : request_finish(req);

@@ -17,7 +17,6 @@ static void release(struct http_request **at)
 
 	*at = req->wait_next;
 	req->waiting = false;
-	req->suspended = false;
 	MHD_resume_connection(req->connection);
 }
 
@@ -149,7 +148,6 @@ static void *deferred_main(void *arg)
 		d.req->held = true;
 		enqueue(d.req, d.req->wait_until);
 	} else {
-		d.req->suspended = false;
 		MHD_resume_connection(d.req->connection);
 	}
 	server->deferred--;

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "auth/limiter.h"
+#include "auth/password.h"
+#include "auth/roles.h"
+#include "auth/sessions.h"
+#include "auth/tokens.h"
+#include "auth/users.h"
+#include "fixture.h"
+#include "handlers/handlers.h"
+
+static struct db *db;
+static char console[128];
+
+static void setup(void)
+{
+	char path[128];
+
+	test_dir_make();
+	snprintf(path, sizeof(path), "%s/test.db", test_dir);
+	snprintf(console, sizeof(console), "%s/console", test_dir);
+	ck_assert_int_eq(db_open(path, &db), 0);
+}
+
+static void teardown(void)
+{
+	db_close(db);
+	test_dir_remove();
+}
+
+START_TEST(passwords)
+{
+	char hash[PASSWORD_HASH_LEN], again[PASSWORD_HASH_LEN], made[PASSWORD_MADE_LEN];
+
+	ck_assert_int_eq(password_hash("secret", hash), 0);
+	ck_assert_int_eq(password_hash("secret", again), 0);
+	ck_assert_str_ne(hash, again);
+	ck_assert_ptr_null(strstr(hash, "secret"));
+	ck_assert(password_verify("secret", hash));
+	ck_assert(!password_verify("Secret", hash));
+	ck_assert(!password_verify("secret", NULL));
+	ck_assert(!password_verify("secret", "scrypt$1$"));
+	password_make(made);
+	ck_assert_uint_eq(strlen(made), 23);
+	ck_assert_int_eq(made[5], '-');
+}
+END_TEST
+
+START_TEST(first_start_makes_a_password)
+{
+	char line[128] = "", *password;
+	struct user admin;
+	FILE *f;
+
+	ck_assert_int_eq(users_bootstrap(db, "/nonexistent", console), 0);
+	f = fopen(console, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(line, sizeof(line), f));
+	fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	ck_assert_int_eq(strncmp(line, "domus: administrator user=admin password=", 41), 0);
+	password = line + 41;
+	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
+	ck_assert(password_verify(password, admin.password));
+
+	/* The second start leaves it alone; a given one takes its place. */
+	unlink(console);
+	ck_assert_int_eq(users_bootstrap(db, NULL, console), 0);
+	ck_assert_int_ne(access(console, F_OK), 0);
+	test_file("password", "another one\n");
+	snprintf(line, sizeof(line), "%s/password", test_dir);
+	ck_assert_int_eq(users_bootstrap(db, line, console), 0);
+	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
+	ck_assert(password_verify("another one", admin.password));
+}
+END_TEST
+
+START_TEST(sessions_open_and_end)
+{
+	char secret[SECRET_TEXT_LEN];
+	struct identity who, found;
+	struct user admin;
+
+	ck_assert_int_eq(users_bootstrap(db, NULL, console), 0);
+	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
+	ck_assert_int_eq(user_find(db, "nobody", &admin), -ENOENT);
+	ck_assert_int_eq(session_create(db, &admin, "10.0.0.1", secret, &who), 0);
+	ck_assert_int_eq(session_find(db, secret, &found), 0);
+	ck_assert_str_eq(found.user, "admin");
+	ck_assert_str_eq(found.csrf, who.csrf);
+	ck_assert_int_eq(db_value(db, 0, "SELECT count(*) FROM session WHERE hash = ?", "s", secret), 0);
+	secret[0] ^= 1;
+	ck_assert_int_eq(session_find(db, secret, &found), -ENOENT);
+	secret[0] ^= 1;
+	ck_assert(credential_alive(db, &who));
+	ck_assert_int_eq(db_run(db, "UPDATE session SET seen_ms = seen_ms - ?", "i",
+				SESSION_IDLE_MS + 1), 0);
+	ck_assert_int_eq(session_find(db, secret, &found), -ENOENT);
+	ck_assert_int_eq(session_delete(db, who.credential), 0);
+	ck_assert(!credential_alive(db, &who));
+}
+END_TEST
+
+START_TEST(tokens_are_least_of_both)
+{
+	char secret[TOKEN_TEXT_LEN], id[UUID_TEXT_LEN];
+	struct identity who = { .kind = IDENTITY_SESSION }, found;
+	struct user admin;
+
+	ck_assert_int_eq(users_bootstrap(db, NULL, console), 0);
+	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
+	snprintf(who.user_id, sizeof(who.user_id), "%s", admin.id);
+	ck_assert_int_eq(token_create(db, &who, "t", "operator", 60000, secret, id), 0);
+	ck_assert_int_eq(token_create(db, &who, "t", "operator", 60000, secret, id), -EEXIST);
+	ck_assert_int_eq(token_create(db, &who, "u", "operator", 60000, secret, id), 0);
+	ck_assert_int_eq(token_find(db, secret, &found), 0);
+	ck_assert_str_eq(found.role, "operator");
+	ck_assert_int_eq(db_run(db, "UPDATE user SET role = 'viewer'", ""), 0);
+	ck_assert_int_eq(token_find(db, secret, &found), 0);
+	ck_assert_str_eq(found.role, "viewer");
+	ck_assert_int_eq(db_run(db, "UPDATE token SET expires_ms = 1", ""), 0);
+	ck_assert_int_eq(token_find(db, secret, &found), -ENOENT);
+	ck_assert_int_eq(token_delete(db, admin.id, id), 0);
+	ck_assert_int_eq(token_delete(db, admin.id, id), -ENOENT);
+}
+END_TEST
+
+START_TEST(roles_and_operations_fit)
+{
+	ck_assert(role_may("admin", "vm.write"));
+	ck_assert(role_may("operator", "vm.power"));
+	ck_assert(!role_may("operator", "vm.write"));
+	ck_assert(!role_may("viewer", "vm.power"));
+	ck_assert(!role_may("", "vm.read"));
+	ck_assert(!role_may("admin", "no.such"));
+	ck_assert_str_eq(role_least("admin", "viewer"), "viewer");
+	/* Each permission the API document names is one that an administrator has. */
+	for (const struct http_operation *op = http_operations; op->id; op++)
+		ck_assert_msg(!op->permission || role_may("admin", op->permission), "%s", op->id);
+}
+END_TEST
+
+START_TEST(guessing_gets_slower)
+{
+	int64_t now = 1000, last = 0;
+
+	limiter_reset();
+	for (int i = 0; i < LIMITER_FREE_TRIES; i++) {
+		ck_assert_int_eq(limiter_wait("u", "a", now), 0);
+		limiter_failed("u", "a", now);
+	}
+	for (int i = 0; i < 5; i++) {
+		int64_t wait = limiter_wait("u", "a", now);
+
+		ck_assert_int_gt(wait, last);
+		last = wait;
+		limiter_failed("u", "a", now);
+	}
+	ck_assert_int_eq(limiter_wait("u", "b", now), 0);
+	ck_assert_int_eq(limiter_wait("v", "a", now), 0);
+	ck_assert_int_eq(limiter_wait("u", "a", now + LIMITER_MAX_WAIT_MS), 0);
+	limiter_passed("u", "a");
+	ck_assert_int_eq(limiter_wait("u", "a", now), 0);
+	/* Many names from one address are held up as well. */
+	for (int i = 0; i < 40; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "n%d", i);
+		limiter_failed(name, "a", now);
+	}
+	ck_assert_int_gt(limiter_wait("fresh", "a", now), 0);
+	limiter_reset();
+}
+END_TEST
+
+Suite *suite_auth(void)
+{
+	Suite *suite = suite_create("auth");
+	TCase *tc = tcase_create("auth");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, passwords);
+	tcase_add_test(tc, first_start_makes_a_password);
+	tcase_add_test(tc, sessions_open_and_end);
+	tcase_add_test(tc, tokens_are_least_of_both);
+	tcase_add_test(tc, roles_and_operations_fit);
+	tcase_add_test(tc, guessing_gets_slower);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

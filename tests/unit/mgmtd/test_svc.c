@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* States, tasks, and what becomes of both when the daemon is killed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "svc/task.h"
+#include "svc/ticket.h"
+#include "svc/vm.h"
+
+static struct svc svc;
+static bool is_open;
+
+static void open_svc(bool start)
+{
+	ck_assert_int_eq(svc_open(&test_config, &svc), 0);
+	is_open = true;
+	if (start)
+		ck_assert_int_eq(svc_start(&svc), 0);
+}
+
+static void close_svc(void)
+{
+	if (is_open)
+		svc_close(&svc);
+	is_open = false;
+}
+
+static void setup(void)
+{
+	test_dir_make();
+}
+
+static void teardown(void)
+{
+	close_svc();
+	test_dir_remove();
+}
+
+static void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN])
+{
+	json_t *spec = json_pack("{ss ss si sI s{ss ss} sb}", "name", name, "mode", "pvh", "vcpus", 1,
+				 "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
+				 "cmdline", cmdline, "start", start);
+	struct problem p = { 0 };
+
+	ck_assert_msg(!vm_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
+	json_decref(spec);
+	problem_fini(&p);
+}
+
+static int act(const char *id, const char *action, json_t *params, char task[UUID_TEXT_LEN])
+{
+	struct problem p = { 0 };
+	int rc = vm_act(&svc, id, vm_action_find(action), params, "tester", "r", task, &p);
+
+	json_decref(params);
+	problem_fini(&p);
+	return rc ? p.status : 0;
+}
+
+static enum vm_state state_of(const char *id)
+{
+	struct vm vm;
+
+	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+	return vm.state;
+}
+
+static void wait_state(const char *id, enum vm_state state)
+{
+	for (int i = 0; i < 1000 && state_of(id) != state; i++)
+		usleep(10000);
+	ck_assert_str_eq(vm_state_name(state_of(id)), vm_state_name(state));
+}
+
+/* How a task ended. */
+static void wait_task(const char *id, const char *status)
+{
+	json_t *task = task_json(&svc, id);
+
+	for (int i = 0; i < 1000 && task && !task_is_over(task); i++) {
+		json_decref(task);
+		usleep(10000);
+		task = task_json(&svc, id);
+	}
+	ck_assert_ptr_nonnull(task);
+	ck_assert_str_eq(json_string_value(json_object_get(task, "status")), status);
+	json_decref(task);
+}
+
+static const char *reason_of(const char *id)
+{
+	json_t *vm = vm_json(&svc, id);
+	static char code[64];
+	const char *text = json_string_value(json_object_get(json_object_get(vm, "reason"), "code"));
+
+	snprintf(code, sizeof(code), "%s", text ? text : "");
+	json_decref(vm);
+	return code;
+}
+
+static size_t domains(void)
+{
+	struct ts_domain_info *list;
+	size_t count;
+
+	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
+	free(list);
+	return count;
+}
+
+START_TEST(table_of_actions)
+{
+	static const struct { const char *action; const char *states; } rows[] = {
+		{ "start", "stopped crashed " },
+		{ "shutdown", "running " },
+		{ "reboot", "running " },
+		{ "destroy", "starting running paused stopping " },
+		{ "pause", "running " },
+		{ "resume", "paused " },
+	};
+
+	ck_assert_uint_eq(vm_actions_count, ARRAY_SIZE(rows));
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct vm_action *action = vm_action_find(rows[i].action);
+		char states[128] = "";
+
+		ck_assert_ptr_nonnull(action);
+		for (int s = 0; s < VM_STATES; s++)
+			if (action->from & VM_IN(s))
+				strcat(strcat(states, vm_state_name((enum vm_state)s)), " ");
+		ck_assert_str_eq(states, rows[i].states);
+	}
+	ck_assert_ptr_null(vm_action_find("explode"));
+}
+END_TEST
+
+START_TEST(whole_life)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("one", "", true, id);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(act(id, "start", NULL, task), 409);
+	ck_assert_int_eq(act(id, "pause", NULL, task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_PAUSED);
+	ck_assert_int_eq(act(id, "shutdown", NULL, task), 409);
+	ck_assert_int_eq(act(id, "resume", NULL, task), 0);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(act(id, "reboot", NULL, task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_RUNNING);
+	ck_assert_int_eq(act(id, "shutdown", NULL, task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	/* A state that was seen can be acted on at once. */
+	ck_assert_int_eq(act(id, "start", NULL, task), 0);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(act(id, "destroy", NULL, task), 0);
+	wait_state(id, VM_STOPPED);
+	ck_assert_uint_eq(domains(), 0);
+}
+END_TEST
+
+START_TEST(guests_that_end_by_themselves)
+{
+	char crash[UUID_TEXT_LEN], off[UUID_TEXT_LEN], reboot[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("crash", "fake.crash", true, crash);
+	make_vm("off", "fake.poweroff", true, off);
+	make_vm("reboot", "fake.reboot", true, reboot);
+	wait_state(crash, VM_CRASHED);
+	ck_assert_str_eq(reason_of(crash), "guest_crashed");
+	wait_state(off, VM_STOPPED);
+	/* It reboots for ever: more than one start was made for it. */
+	for (int i = 0; i < 500 && db_value(svc.db, 0, "SELECT count(*) FROM task WHERE target = ? AND"
+					    " actor = 'guest'", "s", reboot) < 2; i++)
+		usleep(10000);
+	ck_assert_int_ge(db_value(svc.db, 0, "SELECT count(*) FROM task WHERE target = ? AND"
+				  " actor = 'guest'", "s", reboot), 2);
+}
+END_TEST
+
+START_TEST(deaf_guest)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("deaf", "fake.ignore", true, id);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(act(id, "shutdown", json_pack("{si}", "timeout", 1), task), 0);
+	wait_task(task, "failed");
+	ck_assert_int_eq(state_of(id), VM_RUNNING);
+	ck_assert_int_eq(act(id, "shutdown", json_pack("{si}", "timeout", 100), task), 0);
+	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){ 0 }), 0);
+	wait_task(task, "cancelled");
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(act(id, "shutdown", json_pack("{si sb}", "timeout", 1, "force", 1), task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	ck_assert_uint_eq(domains(), 0);
+}
+END_TEST
+
+START_TEST(start_that_is_given_up)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("slow", "fake.slow=20000", false, id);
+	ck_assert_int_eq(act(id, "start", NULL, task), 0);
+	usleep(200000);
+	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){ 0 }), 0);
+	wait_task(task, "cancelled");
+	wait_state(id, VM_STOPPED);
+	ck_assert_int_eq(act(id, "start", NULL, task), 0);
+	usleep(200000);
+	ck_assert_int_eq(act(id, "destroy", NULL, (char[UUID_TEXT_LEN]){ 0 }), 0);
+	wait_task(task, "cancelled");
+	wait_state(id, VM_STOPPED);
+	ck_assert_uint_eq(domains(), 0);
+}
+END_TEST
+
+START_TEST(memory_is_not_promised_twice)
+{
+	json_t *spec = json_pack("{ss ss si sI s{ss} sb}", "name", "big", "mode", "pvh", "vcpus", 1,
+				 "memory", (json_int_t)(4096 * MIB), "boot", "kernel", TEST_KERNEL,
+				 "start", 1);
+	char id[UUID_TEXT_LEN];
+	struct problem p = { 0 };
+
+	open_svc(true);
+	ck_assert_int_lt(vm_create(&svc, spec, "t", "r", id, &p), 0);
+	ck_assert_int_eq(p.status, 507);
+	ck_assert_int_eq(json_integer_value(json_object_get(p.extra, "needed")), 4096 * MIB);
+	ck_assert_int_gt(json_integer_value(json_object_get(p.extra, "free")), 0);
+	ck_assert_int_eq(db_value(svc.db, -1, "SELECT count(*) FROM vm", ""), 0);
+	json_decref(spec);
+	problem_fini(&p);
+}
+END_TEST
+
+START_TEST(running_guest_outlives_the_daemon)
+{
+	char id[UUID_TEXT_LEN];
+	struct vm before, after;
+
+	open_svc(true);
+	make_vm("one", "", true, id);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(vm_load(&svc, id, &before), 0);
+	close_svc();
+	open_svc(true);
+	ck_assert_int_eq(vm_load(&svc, id, &after), 0);
+	ck_assert_int_eq(after.state, VM_RUNNING);
+	ck_assert_int_eq(after.domid, before.domid);
+	ck_assert_uint_eq(domains(), 1);
+}
+END_TEST
+
+/* As if the daemon had been killed at that moment. */
+static void record_start(const char *id, const char *status, char task[UUID_TEXT_LEN])
+{
+	const struct task_request request = {
+		.kind = "vm.start", .target_type = "vm", .target = id, .actor = "t", .request_id = "r",
+	};
+
+	ck_assert_int_eq(db_begin(svc.db), 0);
+	ck_assert_int_eq(task_insert(&svc, &request, task), 0);
+	ck_assert_int_eq(db_run(svc.db, "UPDATE task SET status = ? WHERE id = ?", "ss", status, task), 0);
+	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'starting', task_id = ? WHERE id = ?",
+				"ss", task, id), 0);
+	ck_assert_int_eq(db_commit(svc.db), 0);
+}
+
+static uint32_t build_domain(const char *id)
+{
+	struct ts_domain_spec spec = { .vcpus = 1, .memory = 64 * MIB };
+	char kernel[128];
+	uint32_t domid;
+
+	snprintf(kernel, sizeof(kernel), "%s/images/kernel", test_dir);
+	spec.kernel = kernel;
+	ck_assert(ts_uuid_parse(id, spec.uuid));
+	ck_assert_int_eq(ts_domain_create(svc.ts, &spec, &domid, NULL), 0);
+	return domid;
+}
+
+START_TEST(killed_while_building)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(false);
+	make_vm("one", "", false, id);
+	record_start(id, "running", task);
+	build_domain(id);	/* complete, never let go */
+	close_svc();
+	open_svc(true);
+	wait_task(task, "failed");
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	ck_assert_str_eq(reason_of(id), "interrupted");
+	ck_assert_uint_eq(domains(), 0);
+	ck_assert_int_eq(act(id, "start", NULL, task), 0);
+	wait_state(id, VM_RUNNING);
+}
+END_TEST
+
+START_TEST(killed_just_after_letting_go)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(false);
+	make_vm("one", "", false, id);
+	record_start(id, "running", task);
+	ck_assert_int_eq(ts_domain_unpause(svc.ts, build_domain(id), NULL), 0);
+	close_svc();
+	open_svc(true);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_RUNNING);
+	ck_assert_uint_eq(domains(), 1);
+}
+END_TEST
+
+START_TEST(killed_before_beginning)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(false);
+	make_vm("one", "", false, id);
+	record_start(id, "queued", task);
+	close_svc();
+	open_svc(true);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_RUNNING);
+}
+END_TEST
+
+START_TEST(domain_gone_while_away)
+{
+	char id[UUID_TEXT_LEN];
+	struct vm vm;
+
+	open_svc(true);
+	make_vm("one", "", true, id);
+	wait_state(id, VM_RUNNING);
+	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+	close_svc();
+	open_svc(false);
+	ck_assert_int_eq(ts_domain_destroy(svc.ts, (uint32_t)vm.domid, NULL), 0);
+	close_svc();
+	open_svc(true);
+	ck_assert_int_eq(state_of(id), VM_CRASHED);
+	/* After a reboot of the host it is no crash. */
+	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'running', boot_id = 'other'", ""), 0);
+	close_svc();
+	open_svc(true);
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	ck_assert_str_eq(reason_of(id), "host_restarted");
+}
+END_TEST
+
+START_TEST(tickets_are_good_once)
+{
+	struct identity who = { .user = "admin", .expires_ms = clock_wall_ms() + 10000 };
+	char ticket[SECRET_TEXT_LEN], other[SECRET_TEXT_LEN];
+	json_t *grant;
+
+	open_svc(false);
+	ck_assert_int_eq(ticket_issue(&svc, &who, TEST_KERNEL, true, ticket), 0);
+	ck_assert_int_eq(ticket_issue(&svc, &who, TEST_KERNEL, false, other), 0);
+	ck_assert_ptr_null(ticket_redeem(&svc, "nonsense"));
+	grant = ticket_redeem(&svc, ticket);
+	ck_assert(json_is_true(json_object_get(grant, "read_only")));
+	ck_assert_str_eq(json_string_value(json_object_get(grant, "vm")), TEST_KERNEL);
+	json_decref(grant);
+	ck_assert_ptr_null(ticket_redeem(&svc, ticket));
+	tickets_drop_all(&svc);
+	ck_assert_ptr_null(ticket_redeem(&svc, other));
+}
+END_TEST
+
+Suite *suite_svc(void)
+{
+	Suite *suite = suite_create("svc");
+	TCase *tc = tcase_create("svc");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, table_of_actions);
+	tcase_add_test(tc, whole_life);
+	tcase_add_test(tc, guests_that_end_by_themselves);
+	tcase_add_test(tc, deaf_guest);
+	tcase_add_test(tc, start_that_is_given_up);
+	tcase_add_test(tc, memory_is_not_promised_twice);
+	tcase_add_test(tc, running_guest_outlives_the_daemon);
+	tcase_add_test(tc, killed_while_building);
+	tcase_add_test(tc, killed_just_after_letting_go);
+	tcase_add_test(tc, killed_before_beginning);
+	tcase_add_test(tc, domain_gone_while_away);
+	tcase_add_test(tc, tickets_are_good_once);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

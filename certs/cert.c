@@ -14,8 +14,8 @@
 #include <unistd.h>
 
 #define CERT_ORGANIZATION "Domus"
-#define DAY_SECONDS (24L * 60 * 60)
-#define CERT_FILE_MAX (256 * 1024)
+#define DAY_SECONDS       (24L * 60 * 60)
+#define CERT_FILE_MAX     (256 * 1024)
 
 static void cert_freep(BIO **bio)
 {
@@ -59,8 +59,9 @@ static enum cert_verdict cert_judge(const struct cert *c)
 	if (!c->key || !c->x509 || X509_check_private_key(c->x509, c->key) != 1)
 		return CERT_BROKEN;
 	if (!cert_is_ours(c)) {
-		return X509_cmp_current_time(X509_get0_notAfter(c->x509)) < 0 ? CERT_FOREIGN_EXPIRED
-									     : CERT_GOOD;
+		return X509_cmp_current_time(X509_get0_notAfter(c->x509)) < 0 ?
+			       CERT_FOREIGN_EXPIRED :
+			       CERT_GOOD;
 	}
 	soon = time(NULL) + cert_renew_seconds(c);
 	if (X509_cmp_time(X509_get0_notAfter(c->x509), &soon) <= 0 ||
@@ -171,10 +172,10 @@ static int cert_add_extensions(X509 *x509, const struct names *names)
 		int nid;
 		const char *value;
 	} table[] = {
-		{ NID_basic_constraints, "critical,CA:FALSE" },
-		{ NID_key_usage, "critical,digitalSignature" },
-		{ NID_ext_key_usage, "serverAuth" },
-		{ NID_subject_key_identifier, "hash" },
+		{NID_basic_constraints, "critical,CA:FALSE"},
+		{NID_key_usage, "critical,digitalSignature"},
+		{NID_ext_key_usage, "serverAuth"},
+		{NID_subject_key_identifier, "hash"},
 	};
 	size_t i;
 

@@ -22,9 +22,9 @@ struct cert {
 
 enum cert_verdict {
 	CERT_GOOD,
-	CERT_MISSING,	/* no file */
-	CERT_BROKEN,	/* unreadable, or key and certificate do not belong together */
-	CERT_ENDING,	/* ours, and expired or nearly so, or not valid yet */
+	CERT_MISSING,         /* no file */
+	CERT_BROKEN,          /* unreadable, or key and certificate do not belong together */
+	CERT_ENDING,          /* ours, and expired or nearly so, or not valid yet */
 	CERT_FOREIGN_EXPIRED, /* installed by the administrator, and expired: not ours to replace */
 };
 

@@ -16,7 +16,7 @@
 
 /* Clients of several vendors refuse server certificates that live longer. */
 #define DEFAULT_DAYS 825
-#define MAX_DAYS 36500
+#define MAX_DAYS     36500
 
 struct options {
 	const char *dir;
@@ -67,35 +67,26 @@ static int parse_group(const char *text, gid_t *out)
 static int parse_option(struct options *o, int c)
 {
 	switch (c) {
-	case 'd':
-		o->dir = optarg;
-		return 0;
-	case 'n':
-		return names_add(&o->names, NAME_DNS, optarg);
-	case 'a':
-		return names_add(&o->names, NAME_ADDRESS, optarg);
-	case 'D':
-		return parse_days(optarg, &o->days);
-	case 'g':
-		return parse_group(optarg, &o->group);
-	case 'r':
-		o->renew = 1;
-		return 0;
-	default:
-		return -EINVAL;
+	case 'd': o->dir = optarg; return 0;
+	case 'n': return names_add(&o->names, NAME_DNS, optarg);
+	case 'a': return names_add(&o->names, NAME_ADDRESS, optarg);
+	case 'D': return parse_days(optarg, &o->days);
+	case 'g': return parse_group(optarg, &o->group);
+	case 'r': o->renew = 1; return 0;
+	default: return -EINVAL;
 	}
 }
 
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{ "dir", required_argument, NULL, 'd' },
-		{ "name", required_argument, NULL, 'n' },
-		{ "address", required_argument, NULL, 'a' },
-		{ "days", required_argument, NULL, 'D' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "renew", no_argument, NULL, 'r' },
-		{ NULL, 0, NULL, 0 },
+		{"dir", required_argument, NULL, 'd'},
+		{"name", required_argument, NULL, 'n'},
+		{"address", required_argument, NULL, 'a'},
+		{"days", required_argument, NULL, 'D'},
+		{"group", required_argument, NULL, 'g'},
+		{"renew", no_argument, NULL, 'r'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
@@ -179,8 +170,8 @@ static int ensure(struct cert *c, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .days = DEFAULT_DAYS, .group = (gid_t)-1 };
-	struct cert c = { 0 };
+	struct options o = {.days = DEFAULT_DAYS, .group = (gid_t)-1};
+	struct cert c = {0};
 	int rc;
 
 	if (parse_options(argc, argv, &o)) {

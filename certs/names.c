@@ -44,11 +44,11 @@ static int names_canonical_address(const char *text, char *out, socklen_t size)
 
 int names_add(struct names *names, enum name_kind kind, const char *text)
 {
-	struct name name = { .kind = kind };
+	struct name name = {.kind = kind};
 	size_t i;
 
-	if (kind == NAME_ADDRESS ? names_canonical_address(text, name.text, sizeof(name.text))
-				 : !names_valid_dns(text))
+	if (kind == NAME_ADDRESS ? names_canonical_address(text, name.text, sizeof(name.text)) :
+				   !names_valid_dns(text))
 		return -EINVAL;
 	if (kind == NAME_DNS)
 		strcpy(name.text, text);
@@ -106,9 +106,9 @@ int names_discover(struct names *names)
 		enum name_kind kind;
 		const char *text;
 	} always[] = {
-		{ NAME_DNS, "localhost" },
-		{ NAME_ADDRESS, "127.0.0.1" },
-		{ NAME_ADDRESS, "::1" },
+		{NAME_DNS, "localhost"},
+		{NAME_ADDRESS, "127.0.0.1"},
+		{NAME_ADDRESS, "::1"},
 	};
 	char host[256] = "";
 	size_t i;

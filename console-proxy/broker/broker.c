@@ -9,15 +9,16 @@
 #include <stddef.h>
 
 /* Bounds of one turn, so that no kind of work starves another. */
-#define TURN_EVENTS 32
+#define TURN_EVENTS  32
 #define TURN_ACCEPTS 8
-#define MAX_DOMAINS 1024
+#define MAX_DOMAINS  1024
 
 static struct guest *broker_guest(struct broker *b, uint32_t domid)
 {
 	struct guest *g;
 
-	LIST_FOREACH(g, &b->guests, link) {
+	LIST_FOREACH(g, &b->guests, link)
+	{
 		if (g->domid == domid)
 			return g;
 	}
@@ -68,7 +69,8 @@ static void broker_events(struct loop_source *source, uint32_t events)
 		port = xen_pending(b->xen);
 		if (port < 0)
 			return;
-		LIST_FOREACH(g, &b->guests, link) {
+		LIST_FOREACH(g, &b->guests, link)
+		{
 			if (g->console && g->port == (uint32_t)port) {
 				guest_service(g);
 				break;
@@ -119,12 +121,12 @@ static int broker_watch(struct broker *b, struct loop_source *source, int fd,
 	return loop_add(&b->loop, source, EPOLLIN);
 }
 
-int broker_init(struct broker *b, struct xen *xen, const char *socket, const char *group,
-		int dirfd, size_t limit)
+int broker_init(struct broker *b, struct xen *xen, const char *socket, const char *group, int dirfd,
+		size_t limit)
 {
 	int rc, fd;
 
-	*b = (struct broker){ .xen = xen, .dirfd = dirfd, .limit = limit };
+	*b = (struct broker){.xen = xen, .dirfd = dirfd, .limit = limit};
 	b->listener.fd = -1;
 	rc = loop_init(&b->loop);
 	if (rc)
@@ -159,11 +161,13 @@ static int64_t broker_deadline(const struct broker *b)
 	const struct console *c;
 	const struct guest *g;
 
-	LIST_FOREACH(c, &b->consoles, link) {
+	LIST_FOREACH(c, &b->consoles, link)
+	{
 		if (console_deadline(c) < first)
 			first = console_deadline(c);
 	}
-	LIST_FOREACH(g, &b->guests, link) {
+	LIST_FOREACH(g, &b->guests, link)
+	{
 		if (guest_deadline(g) < first)
 			first = guest_deadline(g);
 	}
@@ -175,7 +179,8 @@ static void broker_tick(struct broker *b, int64_t now)
 	struct console *c, *next;
 	struct guest *g;
 
-	LIST_FOREACH(g, &b->guests, link) {
+	LIST_FOREACH(g, &b->guests, link)
+	{
 		if (guest_deadline(g) <= now)
 			guest_service(g);
 	}

@@ -18,8 +18,8 @@
 #include "store.h"
 #include "xen.h"
 
-#define CONSOLE_INPUT_SIZE 4096
-#define BROKER_MAX_CLIENTS 512
+#define CONSOLE_INPUT_SIZE  4096
+#define BROKER_MAX_CLIENTS  512
 #define BROKER_MAX_CONSOLES 512
 
 struct broker;
@@ -33,18 +33,18 @@ struct console {
 	LIST_HEAD(, client) clients;
 	uint8_t input[CONSOLE_INPUT_SIZE]; /* typed, not yet in the guest's ring */
 	size_t input_len;
-	bool forgotten; /* goes away with its guest */
-	bool eager;	/* somebody typed: what comes next is an echo, send it at once */
-	bool dirty;	/* viewers have not been given everything yet */
+	bool forgotten;  /* goes away with its guest */
+	bool eager;      /* somebody typed: what comes next is an echo, send it at once */
+	bool dirty;      /* viewers have not been given everything yet */
 	int64_t flushed; /* when they last were, ms */
-	int64_t used;	 /* when it last had a guest or a client, ms */
+	int64_t used;    /* when it last had a guest or a client, ms */
 };
 
 struct guest {
 	LIST_ENTRY(guest) link;
 	struct broker *broker;
 	uint32_t domid;
-	struct console *console;	/* NULL: its xenstore nodes are incomplete */
+	struct console *console;        /* NULL: its xenstore nodes are incomplete */
 	struct xencons_interface *ring; /* shared with the guest */
 	int granted;
 	uint32_t port;
@@ -62,12 +62,12 @@ struct client {
 	struct console *console; /* NULL until it has asked for one */
 	char line[SESSION_LINE_SIZE];
 	size_t line_len;
-	uint64_t pos, end;  /* next byte to send, and where to stop */
-	char note[112];	    /* reply or notice that goes out before more of the history */
+	uint64_t pos, end; /* next byte to send, and where to stop */
+	char note[112];    /* reply or notice that goes out before more of the history */
 	size_t note_len, note_sent;
 	bool writable;
-	bool closing;	/* close when note and history up to end are sent */
-	bool held;	/* typed more than the guest takes: not read from */
+	bool closing; /* close when note and history up to end are sent */
+	bool held;    /* typed more than the guest takes: not read from */
 };
 
 struct broker {
@@ -88,8 +88,8 @@ struct broker {
  * @dirfd is a directory for histories or -1; the broker owns it from here on.
  * Return: 0 or a negative errno; the broker is to be ended with broker_fini in either case.
  */
-must_check int broker_init(struct broker *b, struct xen *xen, const char *socket,
-			   const char *group, int dirfd, size_t limit);
+must_check int broker_init(struct broker *b, struct xen *xen, const char *socket, const char *group,
+			   int dirfd, size_t limit);
 void broker_fini(struct broker *b);
 
 /**

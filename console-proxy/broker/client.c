@@ -224,8 +224,8 @@ static bool client_type(struct client *c)
 		client_listen(c, EPOLLIN, false);
 		return true;
 	}
-	n = wanted ? recv(c->source.fd, console->input + console->input_len, room, 0)
-		   : recv(c->source.fd, dropped, sizeof(dropped), 0);
+	n = wanted ? recv(c->source.fd, console->input + console->input_len, room, 0) :
+		     recv(c->source.fd, dropped, sizeof(dropped), 0);
 	if (n < 0 && errno == EAGAIN)
 		return true;
 	if (n <= 0)

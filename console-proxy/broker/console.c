@@ -9,14 +9,15 @@
  * Linux hands its console out in pieces of 16 bytes. Each would cost every viewer a frame and a TLS
  * record, so output that keeps coming is gathered for a moment.
  */
-#define CONSOLE_GATHER_MS 4
+#define CONSOLE_GATHER_MS    4
 #define CONSOLE_GATHER_BYTES 8192
 
 struct console *console_find(struct broker *b, const char *uuid)
 {
 	struct console *c;
 
-	LIST_FOREACH(c, &b->consoles, link) {
+	LIST_FOREACH(c, &b->consoles, link)
+	{
 		if (!strcmp(c->uuid, uuid))
 			return c;
 	}
@@ -33,7 +34,8 @@ static void console_evict(struct broker *b)
 {
 	struct console *c, *oldest = NULL;
 
-	LIST_FOREACH(c, &b->consoles, link) {
+	LIST_FOREACH(c, &b->consoles, link)
+	{
 		if (console_idle(c) && (!oldest || c->used < oldest->used))
 			oldest = c;
 	}
@@ -132,7 +134,8 @@ static bool console_may_gather(const struct console *c, int64_t now)
 
 	if (c->eager || now - c->flushed >= CONSOLE_GATHER_MS)
 		return false;
-	LIST_FOREACH(client, &c->clients, link) {
+	LIST_FOREACH(client, &c->clients, link)
+	{
 		if (history_end(&c->store.history) - client->pos >= CONSOLE_GATHER_BYTES)
 			return false;
 	}
@@ -177,5 +180,5 @@ void console_push_input(struct console *c)
 	c->input_len -= n;
 	memmove(c->input, c->input + n, c->input_len);
 	LIST_FOREACH(client, &c->clients, link)
-		client_resume(client);
+	client_resume(client);
 }

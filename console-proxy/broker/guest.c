@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* What one guest may take of us in a slice; above it, it waits for the next one. */
-#define SLICE_MS 100
+#define SLICE_MS     100
 #define SLICE_EVENTS 4000
-#define SLICE_BYTES (1u << 20)
+#define SLICE_BYTES  (1u << 20)
 
 static void guest_drain(struct guest *g)
 {

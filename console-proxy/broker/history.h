@@ -20,9 +20,9 @@
 struct history_header {
 	char magic[8];
 	uint32_t version;
-	uint32_t domid;	  /* domain that spoke last; history itself does not use it */
-	uint64_t size;	  /* bytes of the ring */
-	uint64_t total;	  /* bytes ever written */
+	uint32_t domid;   /* domain that spoke last; history itself does not use it */
+	uint64_t size;    /* bytes of the ring */
+	uint64_t total;   /* bytes ever written */
 	uint64_t started; /* position where the guest's present start begins */
 };
 

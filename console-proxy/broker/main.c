@@ -33,11 +33,11 @@ static const char usage[] =
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "keep", required_argument, NULL, 'k' },
-		{ "limit", required_argument, NULL, 'l' },
-		{ NULL, 0, NULL, 0 },
+		{"socket", required_argument, NULL, 's'},
+		{"group", required_argument, NULL, 'g'},
+		{"keep", required_argument, NULL, 'k'},
+		{"limit", required_argument, NULL, 'l'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 

@@ -11,7 +11,7 @@
 #include <xen/io/console.h>
 
 #define RING_OUT_SIZE sizeof(((struct xencons_interface *)0)->out)
-#define RING_IN_SIZE sizeof(((struct xencons_interface *)0)->in)
+#define RING_IN_SIZE  sizeof(((struct xencons_interface *)0)->in)
 
 /**
  * Take all output the guest has published, at most RING_OUT_SIZE bytes.

@@ -9,10 +9,10 @@ static const struct {
 	enum session_verb verb;
 	int words; /* the verb included */
 } session_verbs[] = {
-	{ "attach", SESSION_ATTACH, 3 },
-	{ "log", SESSION_LOG, 2 },
-	{ "forget", SESSION_FORGET, 2 },
-	{ "ping", SESSION_PING, 1 },
+	{"attach", SESSION_ATTACH, 3},
+	{"log", SESSION_LOG, 2},
+	{"forget", SESSION_FORGET, 2},
+	{"ping", SESSION_PING, 1},
 };
 
 /* Split @line at single spaces. Return: number of words, or one more than fit. */
@@ -36,7 +36,7 @@ static int session_refuse(const char **why, const char *words)
 
 int session_parse(const char *line, struct session_request *out, const char **why)
 {
-	struct session_request request = { 0 };
+	struct session_request request = {0};
 	char copy[SESSION_LINE_SIZE];
 	char *word[3];
 	size_t i;

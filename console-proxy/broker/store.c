@@ -66,7 +66,7 @@ int store_open(struct store *s, int dirfd, const char *uuid, size_t size)
 {
 	void *mem;
 
-	*s = (struct store){ .size = size, .fd = -1 };
+	*s = (struct store){.size = size, .fd = -1};
 	if (dirfd >= 0 && !store_open_file(s, dirfd, uuid))
 		return 0;
 	mem = store_map(s, -1);

@@ -11,9 +11,9 @@
 
 struct store {
 	struct history history;
-	size_t size;	/* of the history's ring */
+	size_t size;    /* of the history's ring */
 	size_t claimed; /* bytes of the ring that have backing */
-	int fd;		/* -1: plain memory */
+	int fd;         /* -1: plain memory */
 };
 
 /**

@@ -92,7 +92,7 @@ int xen_event_fd(struct xen *x)
 
 int xen_store_drain(struct xen *x)
 {
-	struct pollfd pfd = { .fd = xs_fileno(x->store), .events = POLLIN };
+	struct pollfd pfd = {.fd = xs_fileno(x->store), .events = POLLIN};
 	char **news;
 
 	while ((news = xs_check_watch(x->store)))

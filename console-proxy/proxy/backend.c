@@ -25,7 +25,7 @@ static bool serial_accepts(const char *reply)
 }
 
 static const struct backend backends[] = {
-	{ "serial", serial_connect, serial_request, serial_accepts },
+	{"serial", serial_connect, serial_request, serial_accepts},
 };
 
 const struct backend *backend_find(const char *kind)

@@ -14,12 +14,12 @@ struct text {
 struct fields {
 	struct text host, origin, key, version, upgrade, length, encoding;
 	int connection_upgrade;
-	int protocols;	   /* how many were named */
-	int spoken;	   /* ours is the first of them */
+	int protocols;      /* how many were named */
+	int spoken;         /* ours is the first of them */
 	struct text ticket; /* the second */
 };
 
-#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+#define BASE64       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #define TICKET_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
 
 static int text_is(struct text t, const char *word)
@@ -58,8 +58,8 @@ static struct text text_cut(struct text from, char mark, struct text *rest)
 	const char *at = from.len ? memchr(from.at, mark, from.len) : NULL;
 	size_t len = at ? (size_t)(at - from.at) : from.len;
 
-	*rest = (struct text){ at ? at + 1 : NULL, at ? from.len - len - 1 : 0 };
-	return (struct text){ from.at, len };
+	*rest = (struct text){at ? at + 1 : NULL, at ? from.len - len - 1 : 0};
+	return (struct text){from.at, len};
 }
 
 size_t handshake_head_length(const char *data, size_t len)
@@ -100,13 +100,13 @@ static struct text *fields_single(struct fields *f, struct text name)
 		const char *name;
 		struct text *slot;
 	} table[] = {
-		{ "host", &f->host },
-		{ "origin", &f->origin },
-		{ "upgrade", &f->upgrade },
-		{ "sec-websocket-key", &f->key },
-		{ "sec-websocket-version", &f->version },
-		{ "content-length", &f->length },
-		{ "transfer-encoding", &f->encoding },
+		{"host", &f->host},
+		{"origin", &f->origin},
+		{"upgrade", &f->upgrade},
+		{"sec-websocket-key", &f->key},
+		{"sec-websocket-version", &f->version},
+		{"content-length", &f->length},
+		{"transfer-encoding", &f->encoding},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -119,8 +119,9 @@ static struct text *fields_single(struct fields *f, struct text name)
 /* RFC 9110 5.6.2: what a field's name is made of. */
 static int fields_valid_name(struct text name)
 {
-	return name.len && text_consists_of(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-						  "0123456789!#$%&'*+-.^_`|~");
+	return name.len &&
+	       text_consists_of(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789!#$%&'*+-.^_`|~");
 }
 
 static int fields_valid_value(struct text value)
@@ -184,7 +185,7 @@ static enum refusal head_request(struct text line)
 
 static int valid_key(struct text key)
 {
-	struct text digits = { key.at, 22 };
+	struct text digits = {key.at, 22};
 
 	return key.len == 24 && text_consists_of(digits, BASE64) && key.at[22] == '=' &&
 	       key.at[23] == '=';
@@ -219,8 +220,8 @@ static enum refusal fields_judge(const struct fields *f)
 
 enum refusal handshake_parse(const char *data, size_t len, struct handshake *out)
 {
-	struct text head = { data, len }, line;
-	struct fields f = { 0 };
+	struct text head = {data, len}, line;
+	struct fields f = {0};
 	enum refusal why;
 
 	if (len < 4 || handshake_head_length(data, len) != len || !head_line(&head, &line))
@@ -259,27 +260,25 @@ static int split_authority(struct text all, struct text *host, struct text *port
 		while (name < all.len && all.at[name] != ':')
 			name++;
 	}
-	*host = (struct text){ all.at, name };
-	*port = (struct text){ all.at + name, 0 };
+	*host = (struct text){all.at, name};
+	*port = (struct text){all.at + name, 0};
 	if (name == all.len)
 		return name != 0;
 	port->at++;
 	port->len = all.len - name - 1;
-	return name && all.at[name] == ':' && port->len &&
-	       text_consists_of(*port, "0123456789");
+	return name && all.at[name] == ':' && port->len && text_consists_of(*port, "0123456789");
 }
 
-int handshake_same_origin(const char *origin, size_t origin_len, const char *host,
-			  size_t host_len)
+int handshake_same_origin(const char *origin, size_t origin_len, const char *host, size_t host_len)
 {
 	static const struct {
 		const char *scheme;
 		const char *port;
 	} schemes[] = {
-		{ "https://", "443" },
-		{ "http://", "80" },
+		{"https://", "443"},
+		{"http://", "80"},
 	};
-	struct text from = { origin, origin_len }, to = { host, host_len };
+	struct text from = {origin, origin_len}, to = {host, host_len};
 	struct text name[2], port[2];
 	size_t i;
 
@@ -297,7 +296,7 @@ int handshake_same_origin(const char *origin, size_t origin_len, const char *hos
 		return 0;
 	for (size_t k = 0; k < 2; k++) {
 		if (!port[k].len)
-			port[k] = (struct text){ schemes[i].port, strlen(schemes[i].port) };
+			port[k] = (struct text){schemes[i].port, strlen(schemes[i].port)};
 	}
 	return name[0].len == name[1].len && !strncasecmp(name[0].at, name[1].at, name[0].len) &&
 	       port[0].len == port[1].len && !memcmp(port[0].at, port[1].at, port[0].len);

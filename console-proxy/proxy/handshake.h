@@ -10,8 +10,8 @@
 #include "refusal.h"
 #include "util.h"
 
-#define HANDSHAKE_PROTOCOL "domus.console.v1"
-#define HANDSHAKE_HEAD_MAX 8192
+#define HANDSHAKE_PROTOCOL   "domus.console.v1"
+#define HANDSHAKE_HEAD_MAX   8192
 #define HANDSHAKE_TICKET_MIN 16
 #define HANDSHAKE_TICKET_MAX 128
 
@@ -34,8 +34,7 @@ must_check enum refusal handshake_parse(const char *head, size_t len, struct han
  * True when a page of @origin may talk to @host (the Host header): same host and port, where a
  * missing port is the scheme's. Both are not terminated beyond their lengths.
  */
-int handshake_same_origin(const char *origin, size_t origin_len, const char *host,
-			  size_t host_len);
+int handshake_same_origin(const char *origin, size_t origin_len, const char *host, size_t host_len);
 
 /** Write the request that stands for @h. Return: its length. */
 size_t handshake_canonical(const struct handshake *h, char *out, size_t size);

@@ -18,8 +18,8 @@
 #include <sys/timerfd.h>
 
 /* Descriptors: two per viewer and per handshake, and some of our own. */
-#define MAX_FDS 2048
-#define MAX_TOTAL 900
+#define MAX_FDS          2048
+#define MAX_TOTAL        900
 #define ACCEPTS_PER_TURN 8
 
 struct options {
@@ -41,15 +41,15 @@ static const char usage[] =
 static int parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{ "socket", required_argument, NULL, 's' },
-		{ "group", required_argument, NULL, 'g' },
-		{ "user", required_argument, NULL, 'u' },
-		{ "tickets", required_argument, NULL, 't' },
-		{ "broker", required_argument, NULL, 'b' },
-		{ "max-total", required_argument, NULL, 'm' },
-		{ "max-per-user", required_argument, NULL, 'M' },
-		{ "ping", required_argument, NULL, 'p' },
-		{ NULL, 0, NULL, 0 },
+		{"socket", required_argument, NULL, 's'},
+		{"group", required_argument, NULL, 'g'},
+		{"user", required_argument, NULL, 'u'},
+		{"tickets", required_argument, NULL, 't'},
+		{"broker", required_argument, NULL, 'b'},
+		{"max-total", required_argument, NULL, 'm'},
+		{"max-per-user", required_argument, NULL, 'M'},
+		{"ping", required_argument, NULL, 'p'},
+		{NULL, 0, NULL, 0},
 	};
 	const struct {
 		int letter;
@@ -57,10 +57,14 @@ static int parse_options(int argc, char **argv, struct options *o)
 		uint64_t *number;
 		uint64_t max;
 	} slots[] = {
-		{ 's', &o->socket, NULL, 0 },	       { 'g', &o->group, NULL, 0 },
-		{ 'u', &o->user, NULL, 0 },	       { 't', &o->tickets, NULL, 0 },
-		{ 'b', &o->broker, NULL, 0 },	       { 'm', NULL, &o->max_total, MAX_TOTAL },
-		{ 'M', NULL, &o->max_per_user, MAX_TOTAL }, { 'p', NULL, &o->ping, 3600 },
+		{'s', &o->socket, NULL, 0},
+		{'g', &o->group, NULL, 0},
+		{'u', &o->user, NULL, 0},
+		{'t', &o->tickets, NULL, 0},
+		{'b', &o->broker, NULL, 0},
+		{'m', NULL, &o->max_total, MAX_TOTAL},
+		{'M', NULL, &o->max_per_user, MAX_TOTAL},
+		{'p', NULL, &o->ping, 3600},
 	};
 	int c;
 
@@ -73,8 +77,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return -EINVAL;
 		if (slots[i].text)
 			*slots[i].text = optarg;
-		else if (util_parse_u64(optarg, slots[i].max, slots[i].number) ||
-			 !*slots[i].number)
+		else if (util_parse_u64(optarg, slots[i].max, slots[i].number) || !*slots[i].number)
 			return -EINVAL;
 	}
 	return optind == argc ? 0 : -EINVAL;
@@ -128,7 +131,7 @@ static void on_tick(struct loop_source *source, uint32_t events)
 void proxy_update_timer(struct proxy *p)
 {
 	bool needed = p->gate_count || p->viewer_count;
-	struct itimerspec when = { 0 };
+	struct itimerspec when = {0};
 
 	if (needed == p->ticking)
 		return;
@@ -161,11 +164,11 @@ static int open_lws(struct proxy *p, unsigned int ping)
 {
 	static struct lws_protocols protocols[3];
 	static lws_retry_bo_t keepalive;
-	struct lws_context_creation_info info = { 0 };
-	lws_sock_file_fd_type fd = { .filefd = p->loop.fd };
+	struct lws_context_creation_info info = {0};
+	lws_sock_file_fd_type fd = {.filefd = p->loop.fd};
 
 	protocols[0] = viewer_protocol;
-	protocols[1] = (struct lws_protocols){ .name = "loop", .callback = loop_callback };
+	protocols[1] = (struct lws_protocols){.name = "loop", .callback = loop_callback};
 	keepalive.secs_since_valid_ping = (uint16_t)ping;
 	keepalive.secs_since_valid_hangup = (uint16_t)(ping + 20);
 	info.port = CONTEXT_PORT_NO_LISTEN_SERVER;
@@ -179,8 +182,8 @@ static int open_lws(struct proxy *p, unsigned int ping)
 	if (!p->lws)
 		return -ENOMEM;
 	p->vhost = lws_get_vhost_by_name(p->lws, "default");
-	if (!p->vhost || !lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "loop",
-						     NULL))
+	if (!p->vhost ||
+	    !lws_adopt_descriptor_vhost(p->vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "loop", NULL))
 		return -ENOMEM;
 	return 0;
 }
@@ -204,7 +207,7 @@ static int open_sources(struct proxy *p, const struct options *o)
 static int proxy_open(struct proxy *p, const struct options *o)
 {
 	/* libwebsockets sizes its tables by this. */
-	const struct rlimit fds = { MAX_FDS, MAX_FDS };
+	const struct rlimit fds = {MAX_FDS, MAX_FDS};
 	int rc;
 
 	p->max_total = (unsigned int)o->max_total;

@@ -25,7 +25,7 @@ static int ticket_string(const json_t *json, const char *name, char *out, size_t
 /* RFC 3339 in UTC, as all times of the API are. */
 static int ticket_time(const char *text, int64_t *out)
 {
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 
 	if (end && *end == '.')
@@ -55,7 +55,7 @@ static int ticket_expiry(const json_t *json, int64_t *out)
 int ticket_parse(const char *line, struct grant *out)
 {
 	__attribute__((cleanup(ticket_json_decref))) json_t *json = NULL;
-	struct grant grant = { 0 };
+	struct grant grant = {0};
 	const json_t *read_only;
 
 	if (!strncmp(line, "error", 5) && (!line[5] || line[5] == ' '))

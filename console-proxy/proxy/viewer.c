@@ -8,10 +8,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#define VIEWER_CHUNK ((size_t)64 << 10)	  /* most bytes in one frame to the browser */
-#define VIEWER_RX_CHUNK ((size_t)4 << 10) /* most bytes in one piece from it */
-#define VIEWER_HELD_MAX ((size_t)64 << 10)
-#define VIEWER_TEXT_MAX 1024
+#define VIEWER_CHUNK         ((size_t)64 << 10) /* most bytes in one frame to the browser */
+#define VIEWER_RX_CHUNK      ((size_t)4 << 10)  /* most bytes in one piece from it */
+#define VIEWER_HELD_MAX      ((size_t)64 << 10)
+#define VIEWER_TEXT_MAX      1024
 #define VIEWER_CLOSE_SECONDS 10 /* for a browser to take our close frame */
 
 struct viewer {
@@ -21,13 +21,13 @@ struct viewer {
 	int client_fd;
 	struct loop_source backend;
 	struct grant grant;
-	const char *notice;	/* text to send when there is room, or NULL */
-	uint8_t *held;		/* typed, not yet taken by the backend */
+	const char *notice; /* text to send when there is room, or NULL */
+	uint8_t *held;      /* typed, not yet taken by the backend */
 	size_t held_len;
 	size_t text_len;
-	uint16_t close_code;	/* 0: not closing */
+	uint16_t close_code; /* 0: not closing */
 	const char *close_reason;
-	bool warned;		/* about being read-only */
+	bool warned; /* about being read-only */
 	char text[VIEWER_TEXT_MAX];
 };
 
@@ -51,7 +51,7 @@ unsigned int viewer_count(const struct proxy *p, const char *user)
 	unsigned int n = 0;
 
 	LIST_FOREACH(v, &p->viewers, link)
-		n += !strcmp(v->grant.user, user);
+	n += !strcmp(v->grant.user, user);
 	return n;
 }
 
@@ -243,7 +243,8 @@ static struct viewer *viewer_find(struct proxy *p, int fd)
 {
 	struct viewer *v;
 
-	LIST_FOREACH(v, &p->viewers, link) {
+	LIST_FOREACH(v, &p->viewers, link)
+	{
 		if (!v->wsi && v->client_fd == fd)
 			return v;
 	}
@@ -272,26 +273,22 @@ static int viewer_callback(struct lws *wsi, enum lws_callback_reasons reason, vo
 	struct viewer **slot = user;
 
 	switch (reason) {
-	case LWS_CALLBACK_HTTP:
-		return -1;
+	case LWS_CALLBACK_HTTP: return -1;
 	case LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION:
 		/* Nobody gets here but by viewer_create. */
-		return viewer_find(lws_context_user(lws_get_context(wsi)),
-				   lws_get_socket_fd(wsi)) ? 0 : -1;
+		return viewer_find(lws_context_user(lws_get_context(wsi)), lws_get_socket_fd(wsi)) ?
+			       0 :
+			       -1;
 	case LWS_CALLBACK_ESTABLISHED:
 		return viewer_established(lws_context_user(lws_get_context(wsi)), wsi, slot);
-	case LWS_CALLBACK_RECEIVE:
-		viewer_received(*slot, in, len);
-		return 0;
-	case LWS_CALLBACK_SERVER_WRITEABLE:
-		return viewer_writable(*slot);
+	case LWS_CALLBACK_RECEIVE: viewer_received(*slot, in, len); return 0;
+	case LWS_CALLBACK_SERVER_WRITEABLE: return viewer_writable(*slot);
 	case LWS_CALLBACK_CLOSED:
 		if (*slot)
 			viewer_destroy(*slot);
 		*slot = NULL;
 		return 0;
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -351,7 +348,8 @@ void viewer_tick(struct proxy *p)
 	time_t now = time(NULL);
 	struct viewer *v;
 
-	LIST_FOREACH(v, &p->viewers, link) {
+	LIST_FOREACH(v, &p->viewers, link)
+	{
 		if (v->grant.expires <= now)
 			viewer_close(v, 1008, "the session has ended");
 	}

@@ -19,7 +19,7 @@ void loop_fini(struct loop *loop)
 
 int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = source };
+	struct epoll_event ev = {.events = events, .data.ptr = source};
 
 	if (epoll_ctl(loop->fd, EPOLL_CTL_ADD, source->fd, &ev))
 		return -errno;
@@ -29,7 +29,7 @@ int loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 
 void loop_set(struct loop *loop, struct loop_source *source, uint32_t events)
 {
-	struct epoll_event ev = { .events = events, .data.ptr = source };
+	struct epoll_event ev = {.events = events, .data.ptr = source};
 
 	if (events == source->events)
 		return;

@@ -53,8 +53,8 @@ int util_is_uuid(const char *text)
 	size_t i;
 
 	for (i = 0; shape[i]; i++) {
-		if (shape[i] == '-' ? text[i] != '-'
-				    : !text[i] || !strchr("0123456789abcdef", text[i]))
+		if (shape[i] == '-' ? text[i] != '-' :
+				      !text[i] || !strchr("0123456789abcdef", text[i]))
 			return 0;
 	}
 	return text[i] == '\0';

@@ -3,16 +3,17 @@
 #ifndef CONSOLE_UTIL_H
 #define CONSOLE_UTIL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define must_check __attribute__((warn_unused_result))
-#define _cleanup_free_ __attribute__((cleanup(util_freep)))
+#define must_check      __attribute__((warn_unused_result))
+#define _cleanup_free_  __attribute__((cleanup(util_freep)))
 #define _cleanup_close_ __attribute__((cleanup(util_closep)))
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define ARRAY_SIZE(a)                   (sizeof(a) / sizeof((a)[0]))
+#define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline void util_freep(void *p)
 {

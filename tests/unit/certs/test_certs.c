@@ -82,8 +82,8 @@ static void spill(const char *path, const char *text)
 
 START_TEST(what_is_made)
 {
-	const struct name dns = { NAME_DNS, "box.example" }, ip4 = { NAME_ADDRESS, "192.0.2.7" },
-			  ip6 = { NAME_ADDRESS, "2001:db8::7" }, no = { NAME_DNS, "other" };
+	const struct name dns = {NAME_DNS, "box.example"}, ip4 = {NAME_ADDRESS, "192.0.2.7"},
+			  ip6 = {NAME_ADDRESS, "2001:db8::7"}, no = {NAME_DNS, "other"};
 	struct cert c, public;
 	char group[32], say[4096];
 	int days = 0, seconds = 0;
@@ -119,9 +119,9 @@ END_TEST
 
 START_TEST(this_host)
 {
-	const struct name local = { NAME_DNS, "localhost" }, four = { NAME_ADDRESS, "127.0.0.1" },
-			  six = { NAME_ADDRESS, "::1" };
-	struct name host = { .kind = NAME_DNS };
+	const struct name local = {NAME_DNS, "localhost"}, four = {NAME_ADDRESS, "127.0.0.1"},
+			  six = {NAME_ADDRESS, "::1"};
+	struct name host = {.kind = NAME_DNS};
 	struct cert c;
 	char say[4096];
 
@@ -157,7 +157,7 @@ END_TEST
 
 START_TEST(renewal_keeps_the_key)
 {
-	const struct name b = { NAME_DNS, "b" };
+	const struct name b = {NAME_DNS, "b"};
 	struct cert old, new;
 	char say[4096];
 
@@ -176,8 +176,8 @@ END_TEST
 /* Put a certificate of ours in place that ends in @days (may be negative). */
 static void plant(int days)
 {
-	struct names names = { 0 };
-	struct cert c = { 0 };
+	struct names names = {0};
+	struct cert c = {0};
 
 	ck_assert_int_eq(names_add(&names, NAME_DNS, "a"), 0);
 	ck_assert_int_eq(cert_make_key(&c), 0);
@@ -195,7 +195,10 @@ START_TEST(expired)
 		int days;
 		enum cert_verdict verdict;
 	} table[] = {
-		{ -1, CERT_ENDING }, { 10, CERT_ENDING }, { 60, CERT_GOOD }, { 401, CERT_ENDING },
+		{-1, CERT_ENDING},
+		{10, CERT_ENDING},
+		{60, CERT_GOOD},
+		{401, CERT_ENDING},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -234,7 +237,7 @@ START_TEST(damaged)
 	strcpy(half, slurp(pem));
 	half[strlen(half) / 2] = '\0';
 	for (int i = 0; i < 3; i++) {
-		const char *const content[] = { "", half, "not a certificate\n" };
+		const char *const content[] = {"", half, "not a certificate\n"};
 
 		spill(pem, content[i]);
 		ck_assert_int_eq(run("--name a", say), 0);
@@ -249,8 +252,8 @@ END_TEST
 
 START_TEST(wrong_key)
 {
-	struct names names = { 0 };
-	struct cert c = { 0 };
+	struct names names = {0};
+	struct cert c = {0};
 	char say[4096];
 
 	ck_assert_int_eq(names_add(&names, NAME_DNS, "a"), 0);
@@ -288,9 +291,18 @@ END_TEST
 START_TEST(bad_arguments)
 {
 	static const char *const table[] = {
-		"--name 'a b'",	     "--name ''",	"--name a..b",	   "--name -a",
-		"--name a,IP:1.2.3.4", "--address 1.2.3", "--address a",	   "--days 0",
-		"--days x",	     "--days 999999999", "--frobnicate",   "stray",
+		"--name 'a b'",
+		"--name ''",
+		"--name a..b",
+		"--name -a",
+		"--name a,IP:1.2.3.4",
+		"--address 1.2.3",
+		"--address a",
+		"--days 0",
+		"--days x",
+		"--days 999999999",
+		"--frobnicate",
+		"stray",
 		"--group no-such-group",
 	};
 	char say[4096];
@@ -309,7 +321,7 @@ END_TEST
 
 START_TEST(name_list)
 {
-	struct names names = { 0 };
+	struct names names = {0};
 	char text[32];
 
 	ck_assert_ptr_null(names_first(&names));

@@ -34,14 +34,9 @@ static size_t mutate(uint8_t *data, size_t size)
 	size_t at = pick(size), n;
 
 	switch (pick(4)) {
-	case 0:
-		data[at] = (uint8_t)pick(256);
-		return size;
-	case 1:
-		data[at] = (uint8_t)salt[pick(sizeof(salt))];
-		return size;
-	case 2:
-		return at ? at : 1;
+	case 0: data[at] = (uint8_t)pick(256); return size;
+	case 1: data[at] = (uint8_t)salt[pick(sizeof(salt))]; return size;
+	case 2: return at ? at : 1;
 	default:
 		n = pick(size - at) + 1;
 		memmove(data + at + n, data + at, size - at);

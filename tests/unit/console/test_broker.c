@@ -311,8 +311,8 @@ START_TEST(hostile_ring)
 	hear(fd, NULL);
 	ring = &xen->domain[1].page;
 	for (int i = 0; i < 20000; i++) {
-		uint32_t *index[] = { &ring->out_prod, &ring->out_cons, &ring->in_prod,
-				      &ring->in_cons };
+		uint32_t *index[] = {&ring->out_prod, &ring->out_cons, &ring->in_prod,
+				     &ring->in_cons};
 
 		seed = seed * 1664525 + 1013904223;
 		*index[seed >> 30] = seed << (seed >> 27 & 7);
@@ -422,14 +422,14 @@ START_TEST(bad_requests)
 		const char *request;
 		const char *reply;
 	} table[] = {
-		{ "hello\n", "error unknown request\n" },
-		{ "log x\n", "error not a lower-case uuid\n" },
-		{ "attach " A " rwx\n", "error mode is neither rw nor ro\n" },
-		{ "attach " A "\n", "error wrong number of words\n" },
-		{ "log " A "\n", "error no such console\n" },
-		{ "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
-		  "error request too long\n" },
-		{ "ping\n", "ok\n" },
+		{"hello\n", "error unknown request\n"},
+		{"log x\n", "error not a lower-case uuid\n"},
+		{"attach " A " rwx\n", "error mode is neither rw nor ro\n"},
+		{"attach " A "\n", "error wrong number of words\n"},
+		{"log " A "\n", "error no such console\n"},
+		{"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+		 "error request too long\n"},
+		{"ping\n", "ok\n"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(marks_a_start)
 {
-	uint8_t filler[SIZE] = { 0 };
+	uint8_t filler[SIZE] = {0};
 
 	history_append(&h, "first life", 10);
 	history_mark_start(&h);

@@ -63,8 +63,8 @@ START_TEST(output_hostile)
 	static const struct {
 		uint32_t cons, prod;
 	} bad[] = {
-		{ 0, RING_OUT_SIZE + 1 }, { 1, 0 },		  { 0, UINT32_MAX },
-		{ 0x80000000, 0 },	  { UINT32_MAX, 0x7fffffff }, { 5000, 100 },
+		{0, RING_OUT_SIZE + 1},   {1, 0},      {0, UINT32_MAX}, {0x80000000, 0},
+		{UINT32_MAX, 0x7fffffff}, {5000, 100},
 	};
 	uint8_t buf[RING_OUT_SIZE];
 	int broken;
@@ -107,7 +107,7 @@ END_TEST
 
 START_TEST(input_hostile)
 {
-	uint8_t data[64] = { 0 };
+	uint8_t data[64] = {0};
 
 	for (uint32_t lie = RING_IN_SIZE; lie; lie = lie << 1) {
 		ring->in_prod = 0;

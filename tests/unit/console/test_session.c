@@ -16,11 +16,11 @@ START_TEST(good)
 		const char *uuid;
 		int writable;
 	} table[] = {
-		{ "attach " UUID " rw", SESSION_ATTACH, UUID, 1 },
-		{ "attach " UUID " ro", SESSION_ATTACH, UUID, 0 },
-		{ "log " UUID, SESSION_LOG, UUID, 0 },
-		{ "forget " UUID, SESSION_FORGET, UUID, 0 },
-		{ "ping", SESSION_PING, "", 0 },
+		{"attach " UUID " rw", SESSION_ATTACH, UUID, 1},
+		{"attach " UUID " ro", SESSION_ATTACH, UUID, 0},
+		{"log " UUID, SESSION_LOG, UUID, 0},
+		{"forget " UUID, SESSION_FORGET, UUID, 0},
+		{"ping", SESSION_PING, "", 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
@@ -59,7 +59,7 @@ START_TEST(bad)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-		struct session_request request = { .verb = (enum session_verb)99 };
+		struct session_request request = {.verb = (enum session_verb)99};
 		const char *why = NULL;
 
 		ck_assert_int_eq(session_parse(table[i], &request, &why), -EINVAL);

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define VM "\"vm\":\"01234567-89ab-4cde-8f01-23456789abcd\""
+#define VM   "\"vm\":\"01234567-89ab-4cde-8f01-23456789abcd\""
 #define REST ",\"kind\":\"serial\",\"read_only\":false,\"user\":\"admin\""
 
 START_TEST(good)
@@ -27,9 +27,8 @@ START_TEST(good)
 				      &grant),
 			 0);
 	ck_assert_int_eq(grant.expires, 1795388400);
-	ck_assert_int_eq(ticket_parse("ok {" VM REST ",\"session_expires\":null,\"more\":1}",
-				      &grant),
-			 0);
+	ck_assert_int_eq(
+		ticket_parse("ok {" VM REST ",\"session_expires\":null,\"more\":1}", &grant), 0);
 }
 END_TEST
 
@@ -39,27 +38,27 @@ START_TEST(bad)
 		const char *line;
 		int rc;
 	} table[] = {
-		{ "error unknown", -EACCES },
-		{ "error", -EACCES },
-		{ "errors", -EPROTO },
-		{ "", -EPROTO },
-		{ "ok", -EPROTO },
-		{ "ok ", -EPROTO },
-		{ "ok []", -EPROTO },
-		{ "ok {}", -EPROTO },
-		{ "ok {" VM "}", -EPROTO },
-		{ "ok {" VM VM REST "}", -EPROTO },
-		{ "ok {" VM REST "} ", 0 },
-		{ "ok {" VM REST "}}", -EPROTO },
-		{ "ok {\"vm\":\"../x\"" REST "}", -EPROTO },
-		{ "ok {\"vm\":7" REST "}", -EPROTO },
-		{ "ok {" VM ",\"kind\":\"serial\",\"read_only\":0,\"user\":\"a\"}", -EPROTO },
-		{ "ok {" VM ",\"kind\":\"serial\",\"user\":\"a\"}", -EPROTO },
-		{ "ok {" VM ",\"kind\":\"\",\"read_only\":true,\"user\":\"a\"}", -EPROTO },
-		{ "ok {" VM ",\"kind\":\"0123456789abcdef\",\"read_only\":true,\"user\":\"a\"}",
-		  -EPROTO },
-		{ "ok {" VM REST ",\"session_expires\":\"tomorrow\"}", -EPROTO },
-		{ "ok {" VM REST ",\"session_expires\":true}", -EPROTO },
+		{"error unknown", -EACCES},
+		{"error", -EACCES},
+		{"errors", -EPROTO},
+		{"", -EPROTO},
+		{"ok", -EPROTO},
+		{"ok ", -EPROTO},
+		{"ok []", -EPROTO},
+		{"ok {}", -EPROTO},
+		{"ok {" VM "}", -EPROTO},
+		{"ok {" VM VM REST "}", -EPROTO},
+		{"ok {" VM REST "} ", 0},
+		{"ok {" VM REST "}}", -EPROTO},
+		{"ok {\"vm\":\"../x\"" REST "}", -EPROTO},
+		{"ok {\"vm\":7" REST "}", -EPROTO},
+		{"ok {" VM ",\"kind\":\"serial\",\"read_only\":0,\"user\":\"a\"}", -EPROTO},
+		{"ok {" VM ",\"kind\":\"serial\",\"user\":\"a\"}", -EPROTO},
+		{"ok {" VM ",\"kind\":\"\",\"read_only\":true,\"user\":\"a\"}", -EPROTO},
+		{"ok {" VM ",\"kind\":\"0123456789abcdef\",\"read_only\":true,\"user\":\"a\"}",
+		 -EPROTO},
+		{"ok {" VM REST ",\"session_expires\":\"tomorrow\"}", -EPROTO},
+		{"ok {" VM REST ",\"session_expires\":true}", -EPROTO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -16,16 +16,16 @@ START_TEST(numbers)
 		int rc;
 		uint64_t value;
 	} table[] = {
-		{ "0", 10, 0, 0 },
-		{ "10", 10, 0, 10 },
-		{ "11", 10, -EINVAL, 0 },
-		{ "", 10, -EINVAL, 0 },
-		{ "-1", 10, -EINVAL, 0 },
-		{ "1x", 10, -EINVAL, 0 },
-		{ " 1", 10, -EINVAL, 0 },
-		{ "18446744073709551615", UINT64_MAX, 0, UINT64_MAX },
-		{ "18446744073709551616", UINT64_MAX, -EINVAL, 0 },
-		{ "99999999999999999999999", UINT64_MAX, -EINVAL, 0 },
+		{"0", 10, 0, 0},
+		{"10", 10, 0, 10},
+		{"11", 10, -EINVAL, 0},
+		{"", 10, -EINVAL, 0},
+		{"-1", 10, -EINVAL, 0},
+		{"1x", 10, -EINVAL, 0},
+		{" 1", 10, -EINVAL, 0},
+		{"18446744073709551615", UINT64_MAX, 0, UINT64_MAX},
+		{"18446744073709551616", UINT64_MAX, -EINVAL, 0},
+		{"99999999999999999999999", UINT64_MAX, -EINVAL, 0},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -23,6 +23,7 @@
 #include <xen/hvm/params.h>
 #include <xen/hvm/save.h>
 #include <xen/memory.h>
+#include <xen/sched.h>
 #include <xen/sysctl.h>
 #include <xen/vcpu.h>
 #include <xen/version.h>

@@ -8,32 +8,32 @@
 
 #include "toolstack.h"
 
-#define OEM_ID			"DOMUS "
-#define OEM_TABLE_ID		"DOMUSPVH"
-#define OEM_REVISION		1
-#define CREATOR_ID		"DOMS"
-#define CREATOR_REVISION	1
+#define OEM_ID           "DOMUS "
+#define OEM_TABLE_ID     "DOMUSPVH"
+#define OEM_REVISION     1
+#define CREATOR_ID       "DOMS"
+#define CREATOR_REVISION 1
 
 /* Ports as the Xen ABI places them; nothing answers there, which the guest takes for "quiet". */
-#define PM1A_EVENT_PORT		0xb000
-#define PM1A_CONTROL_PORT	0xb004
-#define GPE0_PORT		0xafe0
-#define RESET_PORT		0xcf9
-#define RESET_VALUE		6
-#define SCI_IRQ			9
-#define LAPIC_BASE		0xfee00000u
+#define PM1A_EVENT_PORT   0xb000
+#define PM1A_CONTROL_PORT 0xb004
+#define GPE0_PORT         0xafe0
+#define RESET_PORT        0xcf9
+#define RESET_VALUE       6
+#define SCI_IRQ           9
+#define LAPIC_BASE        0xfee00000u
 
-#define FADT_WBINVD		(1u << 0)
-#define FADT_PROC_C1		(1u << 2)
-#define FADT_NO_PWR_BUTTON	(1u << 4)
-#define FADT_NO_SLP_BUTTON	(1u << 5)
-#define FADT_NO_FIX_RTC		(1u << 6)
-#define FADT_RESET_REG		(1u << 10)
-#define BOOT_ARCH_NO_VGA	(1u << 2)
-#define BOOT_ARCH_NO_CMOS_RTC	(1u << 5)
+#define FADT_WBINVD           (1u << 0)
+#define FADT_PROC_C1          (1u << 2)
+#define FADT_NO_PWR_BUTTON    (1u << 4)
+#define FADT_NO_SLP_BUTTON    (1u << 5)
+#define FADT_NO_FIX_RTC       (1u << 6)
+#define FADT_RESET_REG        (1u << 10)
+#define BOOT_ARCH_NO_VGA      (1u << 2)
+#define BOOT_ARCH_NO_CMOS_RTC (1u << 5)
 
 struct acpi_gas {
-	uint8_t space;		/* 1: system I/O */
+	uint8_t space; /* 1: system I/O */
 	uint8_t bit_width;
 	uint8_t bit_offset;
 	uint8_t access_size;
@@ -66,7 +66,7 @@ struct acpi_header {
 
 struct acpi_xsdt {
 	struct acpi_header header;
-	uint64_t tables[2];	/* FADT, MADT */
+	uint64_t tables[2]; /* FADT, MADT */
 } __attribute__((packed));
 
 struct acpi_fadt {
@@ -146,11 +146,11 @@ struct acpi_madt {
 } __attribute__((packed));
 
 struct acpi_madt_lapic {
-	uint8_t type;		/* 0 */
+	uint8_t type; /* 0 */
 	uint8_t length;
 	uint8_t uid;
 	uint8_t apic_id;
-	uint32_t flags;		/* bit 0: enabled */
+	uint32_t flags; /* bit 0: enabled */
 } __attribute__((packed));
 
 static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
@@ -162,23 +162,23 @@ static_assert(2 * (TS_VCPUS_MAX - 1) < 255, "APIC ids of 255 and more need x2API
 
 /* One processor device in AML: Device (CPxx) { Name (_HID, "ACPI0007") Name (_UID, n) }. */
 struct aml_cpu {
-	uint8_t device_op[2];	/* ExtOpPrefix DeviceOp */
+	uint8_t device_op[2]; /* ExtOpPrefix DeviceOp */
 	uint8_t pkg_length;
 	char name[4];
-	uint8_t hid_op;		/* NameOp */
+	uint8_t hid_op; /* NameOp */
 	char hid_name[4];
-	uint8_t hid_string;	/* StringPrefix */
+	uint8_t hid_string; /* StringPrefix */
 	char hid[9];
 	uint8_t uid_op;
 	char uid_name[4];
-	uint8_t uid_byte;	/* BytePrefix */
+	uint8_t uid_byte; /* BytePrefix */
 	uint8_t uid;
 } __attribute__((packed));
 
 struct aml_scope {
 	uint8_t scope_op;
-	uint8_t pkg_length[2];	/* the two-byte form */
-	char name[5];		/* \_SB_ */
+	uint8_t pkg_length[2]; /* the two-byte form */
+	char name[5];          /* \_SB_ */
 } __attribute__((packed));
 
 static_assert(ACPI_SIZE_MAX >= sizeof(struct acpi_rsdp) + sizeof(struct acpi_xsdt) +

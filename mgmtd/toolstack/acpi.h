@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 /** Enough for TS_VCPUS_MAX vCPUs. */
-#define ACPI_SIZE_MAX		8192
+#define ACPI_SIZE_MAX 8192
 
 /**
  * Write RSDP (first), XSDT, FADT, FACS, DSDT and MADT for @vcpus vCPUs; vCPU n has APIC id 2n.

@@ -16,24 +16,24 @@
 #include "layout.h"
 #include "nodes.h"
 
-#define LARGE_ORDER		9	/* 2 MiB extents */
-#define LARGE_PAGES		(1u << LARGE_ORDER)
-#define LARGE_BATCH		64	/* extents, so 128 MiB between two progress notices */
-#define SMALL_BATCH		HV_POPULATE_MAX
+#define LARGE_ORDER 9 /* 2 MiB extents */
+#define LARGE_PAGES (1u << LARGE_ORDER)
+#define LARGE_BATCH 64 /* extents, so 128 MiB between two progress notices */
+#define SMALL_BATCH HV_POPULATE_MAX
 
-#define EVENT_PORT_MAX		1023
-#define GRANT_VERSION		1
-#define GRANT_CONSOLE		0	/* entries that the ABI reserves for the two rings */
-#define GRANT_XENSTORE		1
-#define MAX_MEM_SLACK_KIB	1024	/* special and ACPI pages */
+#define EVENT_PORT_MAX    1023
+#define GRANT_VERSION     1
+#define GRANT_CONSOLE     0 /* entries that the ABI reserves for the two rings */
+#define GRANT_XENSTORE    1
+#define MAX_MEM_SLACK_KIB 1024 /* special and ACPI pages */
 
 /* What the hypervisor keeps for a domain beyond its RAM; rough, and only to refuse early. */
-#define OVERHEAD_DOMAIN		(512ull << 10)
-#define OVERHEAD_VCPU		(64ull << 10)
+#define OVERHEAD_DOMAIN (512ull << 10)
+#define OVERHEAD_VCPU   (64ull << 10)
 
 /* Page-table pool: a base, a little per vCPU, and one page per 2 MiB in case all get split. */
-#define POOL_BASE_PAGES		192
-#define POOL_VCPU_PAGES		8
+#define POOL_BASE_PAGES 192
+#define POOL_VCPU_PAGES 8
 
 struct build {
 	struct toolstack *ts;
@@ -50,11 +50,11 @@ struct build {
 	uint32_t store_port;
 	uint32_t console_port;
 	unsigned int percent;
-	unsigned int percent_end;	/* of the step under way */
+	unsigned int percent_end; /* of the step under way */
 	enum ts_stage stage;
 	bool marked;
-	bool fresh_is_zero;		/* new pages of the domain hold zeroes */
-	bool small_only;		/* the host has no 2 MiB extents left */
+	bool fresh_is_zero; /* new pages of the domain hold zeroes */
+	bool small_only;    /* the host has no 2 MiB extents left */
 };
 
 static uint64_t pool_size(const struct ts_domain_spec *s)
@@ -112,11 +112,11 @@ static int check_spec(struct build *b)
 	if (s->vcpus < 1 || s->vcpus > TS_VCPUS_MAX)
 		return ts_fail(b->err, TS_EINVAL, -EINVAL, "a VM has 1 to %d vCPUs, not %u",
 			       TS_VCPUS_MAX, s->vcpus);
-	if (s->memory < TS_MEMORY_MIN || s->memory > TS_MEMORY_MAX ||
-	    s->memory % GUEST_PAGE_SIZE)
-		return ts_fail(b->err, TS_EINVAL, -EINVAL,
-			       "the memory must be a multiple of 4 KiB between %llu MiB and %llu MiB",
-			       TS_MEMORY_MIN >> 20, TS_MEMORY_MAX >> 20);
+	if (s->memory < TS_MEMORY_MIN || s->memory > TS_MEMORY_MAX || s->memory % GUEST_PAGE_SIZE)
+		return ts_fail(
+			b->err, TS_EINVAL, -EINVAL,
+			"the memory must be a multiple of 4 KiB between %llu MiB and %llu MiB",
+			TS_MEMORY_MIN >> 20, TS_MEMORY_MAX >> 20);
 	return 0;
 }
 
@@ -194,15 +194,16 @@ static int step_mark(struct build *b)
 static int step_create(struct build *b)
 {
 	struct xen_domctl op = {
-		.u.createdomain = {
-			.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
-			.max_vcpus = b->spec->vcpus,
-			.max_evtchn_port = EVENT_PORT_MAX,
-			.max_grant_frames = -1,
-			.max_maptrack_frames = -1,
-			.grant_opts = XEN_DOMCTL_GRANT_version(GRANT_VERSION),
-			.arch.emulation_flags = XEN_X86_EMU_LAPIC,
-		},
+		.u.createdomain =
+			{
+				.flags = XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap,
+				.max_vcpus = b->spec->vcpus,
+				.max_evtchn_port = EVENT_PORT_MAX,
+				.max_grant_frames = -1,
+				.max_maptrack_frames = -1,
+				.grant_opts = XEN_DOMCTL_GRANT_version(GRANT_VERSION),
+				.arch.emulation_flags = XEN_X86_EMU_LAPIC,
+			},
 	};
 	int rc;
 
@@ -219,8 +220,8 @@ static int step_limits(struct build *b)
 {
 	struct xen_domctl vcpus = {.u.max_vcpus.max = b->spec->vcpus};
 	struct xen_domctl pool = {.u.paging_mempool.size = pool_size(b->spec)};
-	struct xen_domctl mem = {
-		.u.max_mem.max_memkb = (b->spec->memory >> 10) + MAX_MEM_SLACK_KIB};
+	struct xen_domctl mem = {.u.max_mem.max_memkb =
+					 (b->spec->memory >> 10) + MAX_MEM_SLACK_KIB};
 	int rc;
 
 	rc = hv_domctl(b->ts, XEN_DOMCTL_max_vcpus, b->domid, &vcpus);
@@ -418,6 +419,8 @@ static int step_params(struct build *b)
 	} params[] = {
 		/* Guest time runs on while a vCPU is not scheduled. */
 		{HVM_PARAM_TIMER_MODE, HVMPTM_no_delay_for_missed_ticks, true},
+		/* A triple fault is a crash, and not a way to reboot. */
+		{HVM_PARAM_TRIPLE_FAULT_REASON, SHUTDOWN_crash, true},
 		{HVM_PARAM_STORE_PFN, GUEST_XENSTORE_GFN, false},
 		{HVM_PARAM_STORE_EVTCHN, b->store_port, false},
 		{HVM_PARAM_CONSOLE_PFN, GUEST_CONSOLE_GFN, false},
@@ -480,11 +483,11 @@ static const struct step {
 	enum ts_stage stage;
 	unsigned int percent;
 } steps[] = {
-	{step_check, TS_STAGE_KERNEL, 2},  {step_files, TS_STAGE_KERNEL, 15},
-	{step_mark, TS_STAGE_DOMAIN, 17},  {step_create, TS_STAGE_DOMAIN, 20},
-	{step_limits, TS_STAGE_DOMAIN, 22}, {step_vcpus, TS_STAGE_DOMAIN, 24},
-	{step_memory, TS_STAGE_MEMORY, 40}, {step_load, TS_STAGE_LOAD, 90},
-	{step_rings, TS_STAGE_XENSTORE, 92}, {step_params, TS_STAGE_XENSTORE, 94},
+	{step_check, TS_STAGE_KERNEL, 2},     {step_files, TS_STAGE_KERNEL, 15},
+	{step_mark, TS_STAGE_DOMAIN, 17},     {step_create, TS_STAGE_DOMAIN, 20},
+	{step_limits, TS_STAGE_DOMAIN, 22},   {step_vcpus, TS_STAGE_DOMAIN, 24},
+	{step_memory, TS_STAGE_MEMORY, 40},   {step_load, TS_STAGE_LOAD, 90},
+	{step_rings, TS_STAGE_XENSTORE, 92},  {step_params, TS_STAGE_XENSTORE, 94},
 	{step_nodes, TS_STAGE_XENSTORE, 100},
 };
 
@@ -494,7 +497,7 @@ static void undo(struct build *b)
 	struct ts_error ignored;
 
 	if (b->domid != TS_DOMID_NONE && domain_kill(b->ts, b->domid, &ignored))
-		return;		/* still there: the mark lets ts_cleanup_halfbuilt() try again */
+		return; /* still there: the mark lets ts_cleanup_halfbuilt() try again */
 	if (b->marked)
 		nodes_remove(b->ts, b->domid, b->spec->uuid);
 }

@@ -10,18 +10,18 @@
 #include <zstd.h>
 
 /* Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header". */
-#define SETUP_SECTS		0x1f1
-#define HEADER_MAGIC		0x202
-#define PROTOCOL_VERSION	0x206
-#define PAYLOAD_OFFSET		0x248
-#define PAYLOAD_LENGTH		0x24c
-#define HEADER_END		0x250
-#define SECTOR			512
-#define VERSION_WITH_PAYLOAD	0x0208
-#define SIZE_TRAILER		4	/* the unpacked length, after the compressed data */
+#define SETUP_SECTS          0x1f1
+#define HEADER_MAGIC         0x202
+#define PROTOCOL_VERSION     0x206
+#define PAYLOAD_OFFSET       0x248
+#define PAYLOAD_LENGTH       0x24c
+#define HEADER_END           0x250
+#define SECTOR               512
+#define VERSION_WITH_PAYLOAD 0x0208
+#define SIZE_TRAILER         4 /* the unpacked length, after the compressed data */
 
-#define LZ4_LEGACY_MAGIC	0x184c2102u
-#define XZ_MEMORY_LIMIT		(256ull << 20)
+#define LZ4_LEGACY_MAGIC 0x184c2102u
+#define XZ_MEMORY_LIMIT  (256ull << 20)
 
 /*
  * An unpacker fills @out and says in @got how much that was. It never writes past @room.
@@ -172,7 +172,8 @@ int bzimage_find(const uint8_t *data, size_t size, struct bzimage_payload *out,
 
 bool gzip_probe(const uint8_t *data, size_t size)
 {
-	return size >= codecs[0].magic_len && memcmp(data, codecs[0].magic, codecs[0].magic_len) == 0;
+	return size >= codecs[0].magic_len &&
+	       memcmp(data, codecs[0].magic, codecs[0].magic_len) == 0;
 }
 
 int gzip_find(const uint8_t *data, size_t size, struct bzimage_payload *out, struct ts_error *err)

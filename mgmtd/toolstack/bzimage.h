@@ -6,12 +6,12 @@
 #include "error.h"
 
 /** More than any sane kernel unpacks to; keeps a decompression bomb small. */
-#define KERNEL_UNPACKED_MAX	(512ull << 20)
+#define KERNEL_UNPACKED_MAX (512ull << 20)
 
 struct bzimage_payload {
-	const uint8_t *data;		/* compressed, without the length that follows it */
+	const uint8_t *data; /* compressed, without the length that follows it */
 	size_t size;
-	size_t unpacked_size;		/* as the file says; 1..KERNEL_UNPACKED_MAX */
+	size_t unpacked_size; /* as the file says; 1..KERNEL_UNPACKED_MAX */
 	const struct payload_codec *codec;
 };
 

@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC		"DomusVmk"
-#define FORMAT		1
-#define PAGE		4096
-#define ZERO_RUN	(64 * 1024)	/* bytes; shorter runs of zeroes are not worth a hole */
+#define MAGIC    "DomusVmk"
+#define FORMAT   1
+#define PAGE     4096
+#define ZERO_RUN (64 * 1024) /* bytes; shorter runs of zeroes are not worth a hole */
 
 /* First page of a cache file, little-endian; the rest of the page is zero. */
 struct cache_header {
@@ -158,9 +158,8 @@ static void punch_zero_runs(const struct cache_entry *e)
 
 void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cache_entry *e)
 {
-	struct cache_header h = {.format = FORMAT,
-				 .header_size = CACHE_HEADER_SIZE,
-				 .size = e->size};
+	struct cache_header h = {
+		.format = FORMAT, .header_size = CACHE_HEADER_SIZE, .size = e->size};
 	char path[512];
 
 	memcpy(h.magic, MAGIC, sizeof(h.magic));
@@ -171,9 +170,8 @@ void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cach
 	if (!e->temp[0])
 		return;
 	/* The name must never be there without the data. */
-	if (fdatasync(e->fd) || !cache_path(dir, key, path, sizeof(path)) ||
-	    rename(e->temp, path))
-		unlink(e->temp);	/* this kernel is used from the open file */
+	if (fdatasync(e->fd) || !cache_path(dir, key, path, sizeof(path)) || rename(e->temp, path))
+		unlink(e->temp); /* this kernel is used from the open file */
 	e->temp[0] = '\0';
 }
 

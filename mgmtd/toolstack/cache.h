@@ -5,19 +5,19 @@
 
 #include "error.h"
 
-#define CACHE_KEY_LEN		32
-#define CACHE_HEADER_SIZE	4096	/* bytes before the kernel in the file: keeps it page-aligned */
+#define CACHE_KEY_LEN     32
+#define CACHE_HEADER_SIZE 4096 /* bytes before the kernel in the file: keeps it page-aligned */
 
 struct cache_entry {
 	int fd;
-	uint8_t *map;		/* the whole file; the kernel begins CACHE_HEADER_SIZE into it */
+	uint8_t *map; /* the whole file; the kernel begins CACHE_HEADER_SIZE into it */
 	size_t map_size;
-	size_t size;		/* of the kernel */
-	char temp[256];		/* its temporary name while it is being made, or "" */
+	size_t size;    /* of the kernel */
+	char temp[256]; /* its temporary name while it is being made, or "" */
 };
 
 /** An entry that owns nothing. */
-#define CACHE_ENTRY_NONE	((struct cache_entry){.fd = -1})
+#define CACHE_ENTRY_NONE ((struct cache_entry){.fd = -1})
 
 /**
  * Look @key up. Only a complete file that nobody but us can have written is taken.

@@ -186,7 +186,7 @@ static int request_reboot(struct toolstack *ts, uint32_t domid, struct ts_error 
 
 static const struct command {
 	const char *name;
-	int (*run)(struct toolstack *ts, int argc, char **argv);	     /* or */
+	int (*run)(struct toolstack *ts, int argc, char **argv); /* or */
 	int (*on_domain)(struct toolstack *ts, uint32_t domid, struct ts_error *err);
 } commands[] = {
 	{"host", cmd_host, NULL},

@@ -7,8 +7,8 @@
 #include "hypercall.h"
 #include "internal.h"
 
-#define ABI_MAJOR	4
-#define ABI_MINOR	17
+#define ABI_MAJOR 4
+#define ABI_MINOR 17
 
 static int check_abi(struct toolstack *ts, struct ts_error *err)
 {

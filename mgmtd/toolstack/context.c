@@ -6,20 +6,20 @@
 
 #include "abi.h"
 
-#define CR0_PE			(1u << 0)
-#define CR0_ET			(1u << 4)
-#define RFLAGS_FIXED		(1u << 1)
-#define DR6_RESET		0xffff0ff0u
-#define DR7_RESET		0x400u
+#define CR0_PE         (1u << 0)
+#define CR0_ET         (1u << 4)
+#define RFLAGS_FIXED   (1u << 1)
+#define DR6_RESET      0xffff0ff0u
+#define DR7_RESET      0x400u
 /* Attributes as VMX keeps them: type, S, DPL, P in 0-7; AVL, L, D/B, G in 8-11. */
-#define ATTR_FLAT_CODE		0xc9bu
-#define ATTR_FLAT_DATA		0xc93u
-#define ATTR_TSS		0x8bu
-#define TSS_LIMIT		0x67u
+#define ATTR_FLAT_CODE 0xc9bu
+#define ATTR_FLAT_DATA 0xc93u
+#define ATTR_TSS       0x8bu
+#define TSS_LIMIT      0x67u
 
-#define PAT_RESET		0x0007040600070406ull
-#define MTRR_ENABLED		(1u << 11)
-#define MTRR_WB			6u
+#define PAT_RESET    0x0007040600070406ull
+#define MTRR_ENABLED (1u << 11)
+#define MTRR_WB      6u
 
 static_assert(sizeof(struct hvm_hw_cpu) == 0x408, "ABI record");
 
@@ -34,7 +34,7 @@ static uint8_t *put(uint8_t *out, uint16_t type, uint16_t instance, const void *
 	return out + sizeof(d) + size;
 }
 
-#define PUT(out, name, instance, data)                                                             \
+#define PUT(out, name, instance, data) \
 	put(out, HVM_SAVE_CODE(name), (uint16_t)(instance), data, HVM_SAVE_LENGTH(name))
 
 static struct hvm_hw_cpu boot_cpu(uint64_t entry, uint64_t start_info)

@@ -10,10 +10,10 @@
 #include "layout.h"
 #include "nodes.h"
 
-#define LIST_BATCH		256
-#define GONE_TIMEOUT_NS		(60 * 1000000000ll)
-#define POLL_FIRST_NS		200000l
-#define POLL_LONGEST_NS		20000000l
+#define LIST_BATCH      256
+#define GONE_TIMEOUT_NS (60 * 1000000000ll)
+#define POLL_FIRST_NS   200000l
+#define POLL_LONGEST_NS 20000000l
 
 static int no_domain(struct ts_error *err, uint32_t domid)
 {
@@ -125,8 +125,8 @@ int ts_domain_list(struct toolstack *ts, struct ts_domain_info **list, size_t *c
 
 	rc = read_all(ts, &all, &total);
 	if (rc)
-		return ts_fail(err, TS_EHYPERVISOR, rc, "the hypervisor does not list its domains: %s",
-			       strerror(-rc));
+		return ts_fail(err, TS_EHYPERVISOR, rc,
+			       "the hypervisor does not list its domains: %s", strerror(-rc));
 	if (total) {
 		infos = calloc(total, sizeof(*infos));
 		if (!infos)
@@ -315,7 +315,7 @@ int ts_cleanup_halfbuilt(struct toolstack *ts, size_t *count, uint8_t (**uuids)[
 			 struct ts_error *err)
 {
 	TS_CLEANUP(ts_free) struct ts_domain_info *list = NULL;
-	TS_CLEANUP(ts_free) uint8_t (*killed)[TS_UUID_LEN] = NULL;
+	TS_CLEANUP(ts_free) uint8_t(*killed)[TS_UUID_LEN] = NULL;
 	size_t total, n = 0;
 	int rc;
 

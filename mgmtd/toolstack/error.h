@@ -5,16 +5,15 @@
 
 #include "toolstack.h"
 
-#define TS_MUST_CHECK		__attribute__((warn_unused_result))
-#define TS_CLEANUP(fn)		__attribute__((cleanup(fn)))
-#define TS_PRINTF(fmt, args)	__attribute__((format(printf, fmt, args)))
+#define TS_MUST_CHECK        __attribute__((warn_unused_result))
+#define TS_CLEANUP(fn)       __attribute__((cleanup(fn)))
+#define TS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /**
  * Fill @err (NULL is fine) with @code and a sentence.
  * Return: @rc, so that a failing function can end with `return ts_fail(...)`.
  */
-int ts_fail(struct ts_error *err, enum ts_code code, int rc, const char *fmt, ...)
-	TS_PRINTF(4, 5);
+int ts_fail(struct ts_error *err, enum ts_code code, int rc, const char *fmt, ...) TS_PRINTF(4, 5);
 
 /** TS_ENOMEM_HOST with its numbers. Return: -ENOMEM. */
 int ts_fail_memory(struct ts_error *err, uint64_t needed, uint64_t free_bytes);

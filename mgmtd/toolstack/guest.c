@@ -10,8 +10,8 @@
 #include "hypercall.h"
 #include "layout.h"
 
-#define COPY_PAGES	256	/* 1 MiB: what one call copies */
-#define BATCH_PAGES	16384	/* 64 MiB: one batch holds any usual kernel */
+#define COPY_PAGES  256   /* 1 MiB: what one call copies */
+#define BATCH_PAGES 16384 /* 64 MiB: one batch holds any usual kernel */
 
 /* What is put into a window, window by window. */
 struct source {
@@ -88,8 +88,8 @@ static int fill_mapped(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint6
 		       const struct source *src, uint64_t done)
 {
 	while (done < len) {
-		uint64_t room = BATCH_PAGES * GUEST_PAGE_SIZE -
-				((gpa + done) & (GUEST_PAGE_SIZE - 1));
+		uint64_t room =
+			BATCH_PAGES * GUEST_PAGE_SIZE - ((gpa + done) & (GUEST_PAGE_SIZE - 1));
 		size_t now = (size_t)(len - done < room ? len - done : room);
 		int rc = fill_window(ts, domid, gpa + done, now, src, done);
 

@@ -27,7 +27,7 @@ TS_MUST_CHECK int guest_clear_page(struct toolstack *ts, uint32_t domid, uint64_
  * @refs: pairs of entry number and gfn.
  */
 struct guest_grant {
-	uint32_t ref;		/* < 512 */
+	uint32_t ref; /* < 512 */
 	uint64_t gfn;
 };
 TS_MUST_CHECK int guest_seed_grants(struct toolstack *ts, uint32_t domid,

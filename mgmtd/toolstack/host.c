@@ -8,12 +8,12 @@
 #include "internal.h"
 #include "layout.h"
 
-#define NS_PER_SECOND	1000000000ull
+#define NS_PER_SECOND 1000000000ull
 
 /* EBX of CPUID leaf 0: the first four letters of the vendor. */
-#define VENDOR_AMD	0x68747541u
-#define VENDOR_HYGON	0x6f677948u
-#define VENDOR_INTEL	0x756e6547u
+#define VENDOR_AMD   0x68747541u
+#define VENDOR_HYGON 0x6f677948u
+#define VENDOR_INTEL 0x756e6547u
 
 /* The CPU's vendor tells which extension the hypervisor uses; it shows its guests the true one. */
 static void find_extension(struct ts_host_info *h)
@@ -84,8 +84,8 @@ int toolstack_host(struct toolstack *ts, struct ts_host_info *out, struct ts_err
 	if (!rc)
 		rc = read_physinfo(ts, &h);
 	if (rc)
-		return ts_fail(err, TS_EHYPERVISOR, rc, "the hypervisor does not tell about itself: %s",
-			       strerror(-rc));
+		return ts_fail(err, TS_EHYPERVISOR, rc,
+			       "the hypervisor does not tell about itself: %s", strerror(-rc));
 	find_extension(&h);
 	if (hv_uptime(ts, &uptime) == 0)
 		h.uptime = uptime / NS_PER_SECOND;

@@ -6,7 +6,7 @@
 
 #include "layout.h"
 
-#define RETRIES_MAX	100000	/* of one call that asks to be made again */
+#define RETRIES_MAX 100000 /* of one call that asks to be made again */
 
 /* A piece of memory that the hypervisor can reach. */
 struct hv_buffer {
@@ -165,8 +165,8 @@ int hv_uptime(struct toolstack *ts, uint64_t *ns)
 	rc = hv_buffer_get(ts, &b, NULL, sizeof(info));
 	if (rc)
 		return rc;
-	if (xencall3(ts->call, __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0,
-		     (uintptr_t)b.p) < 0)
+	if (xencall3(ts->call, __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, 0, (uintptr_t)b.p) <
+	    0)
 		return -errno;
 	memcpy(&info, b.p, sizeof(info));
 	*ns = info.time[RUNSTATE_running] + info.time[RUNSTATE_runnable] +
@@ -177,8 +177,7 @@ int hv_uptime(struct toolstack *ts, uint64_t *ns)
 int hv_copy_in(struct toolstack *ts, uint32_t domid, uint64_t gpa, const void *data, uint32_t len)
 {
 	struct xen_domctl op = {
-		.u.gdbsx_guest_memio = {
-			.gva = gpa, .uva = (uintptr_t)data, .len = len, .gwr = 1}};
+		.u.gdbsx_guest_memio = {.gva = gpa, .uva = (uintptr_t)data, .len = len, .gwr = 1}};
 	int rc = hv_domctl(ts, XEN_DOMCTL_gdbsx_guestmemio, domid, &op);
 
 	if (rc)

@@ -46,7 +46,7 @@ TS_MUST_CHECK int hv_copy_in(struct toolstack *ts, uint32_t domid, uint64_t gpa,
 void *hv_pages_get(struct toolstack *ts, size_t pages);
 void hv_pages_put(struct toolstack *ts, void *p, size_t pages);
 
-#define HV_POPULATE_MAX		512	/* extents in one call */
+#define HV_POPULATE_MAX 512 /* extents in one call */
 
 /**
  * Give the domain memory: @count (<= HV_POPULATE_MAX) extents of 2^order frames at @gfns.

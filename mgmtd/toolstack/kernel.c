@@ -13,8 +13,8 @@
 #include "bzimage.h"
 #include "cache.h"
 
-#define MEMO_SLOTS	16
-#define ZERO_BLOCK	(64 * 1024)	/* bytes; less is not worth leaving out */
+#define MEMO_SLOTS 16
+#define ZERO_BLOCK (64 * 1024) /* bytes; less is not worth leaving out */
 
 /* What a file's hash was the last time we saw it: hashing costs more than building a domain. */
 struct memo {
@@ -26,8 +26,8 @@ struct memo {
 	uint8_t key[CACHE_KEY_LEN];
 };
 
-static struct memo memo_table[MEMO_SLOTS];	/* [memo_lock] */
-static unsigned int memo_next;			/* [memo_lock] */
+static struct memo memo_table[MEMO_SLOTS]; /* [memo_lock] */
+static unsigned int memo_next;             /* [memo_lock] */
 static pthread_mutex_t memo_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static bool memo_matches(const struct memo *m, const struct stat *st)
@@ -72,7 +72,8 @@ static int open_file(const char *path, int *fd, struct stat *st, struct ts_error
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (*fd < 0 || fstat(*fd, st) < 0) {
 		rc = -errno;
-		return ts_fail(err, TS_EIO, rc, "the kernel file cannot be read: %s", strerror(-rc));
+		return ts_fail(err, TS_EIO, rc, "the kernel file cannot be read: %s",
+			       strerror(-rc));
 	}
 	if (!S_ISREG(st->st_mode))
 		return ts_fail(err, TS_EIO, -EINVAL, "the kernel is not a regular file");

@@ -6,11 +6,11 @@
 #include "kernel_elf.h"
 
 struct kernel {
-	struct elf_kernel elf;	/* offsets are into @data */
-	const uint8_t *data;	/* the unpacked ELF, read-only */
+	struct elf_kernel elf; /* offsets are into @data */
+	const uint8_t *data;   /* the unpacked ELF, read-only */
 	size_t size;
-	int fd;			/* the file @data is mapped from */
-	uint64_t base;		/* where in that file @data begins */
+	int fd;        /* the file @data is mapped from */
+	uint64_t base; /* where in that file @data begins */
 	/* private */
 	void *map;
 	size_t map_size;
@@ -26,7 +26,7 @@ struct kernel {
 TS_MUST_CHECK int kernel_open(const char *path, const char *cache_dir, const char *sha256,
 			      struct kernel *out, struct ts_error *err);
 /** A kernel that owns nothing. */
-#define KERNEL_NONE		((struct kernel){.fd = -1})
+#define KERNEL_NONE ((struct kernel){.fd = -1})
 /** Give everything back; harmless on KERNEL_NONE. */
 void kernel_close(struct kernel *k);
 

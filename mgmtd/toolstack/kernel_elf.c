@@ -7,8 +7,8 @@
 
 #include "abi.h"
 
-#define FOUR_GIB	(1ull << 32)
-#define PHDRS_MAX	256
+#define FOUR_GIB  (1ull << 32)
+#define PHDRS_MAX 256
 
 /* A program header of either class. */
 struct phdr {
@@ -104,7 +104,7 @@ static struct phdr read_phdr(const struct elf_file *f, unsigned int i)
 		Elf64_Phdr h;
 
 		memcpy(&h, p, sizeof(h));
-		return (struct phdr){h.p_type,	 h.p_offset, h.p_paddr,
+		return (struct phdr){h.p_type,   h.p_offset, h.p_paddr,
 				     h.p_filesz, h.p_memsz,  h.p_align};
 	}
 	Elf32_Phdr h;

@@ -5,20 +5,20 @@
 
 #include "error.h"
 
-#define ELF_SEGMENTS_MAX	32
+#define ELF_SEGMENTS_MAX 32
 
 /** One PT_LOAD with something in it. */
 struct elf_segment {
-	uint64_t paddr;		/* guest physical, bytes */
-	uint64_t memsz;		/* bytes; what lies beyond filesz is zero */
-	uint64_t offset;	/* into the file; offset + filesz <= file size */
-	uint64_t filesz;	/* <= memsz */
+	uint64_t paddr;  /* guest physical, bytes */
+	uint64_t memsz;  /* bytes; what lies beyond filesz is zero */
+	uint64_t offset; /* into the file; offset + filesz <= file size */
+	uint64_t filesz; /* <= memsz */
 };
 
 struct elf_kernel {
-	uint64_t entry;		/* of XEN_ELFNOTE_PHYS32_ENTRY; lies inside a segment */
-	uint64_t start;		/* lowest paddr */
-	uint64_t end;		/* highest paddr + memsz, below 4 GiB */
+	uint64_t entry; /* of XEN_ELFNOTE_PHYS32_ENTRY; lies inside a segment */
+	uint64_t start; /* lowest paddr */
+	uint64_t end;   /* highest paddr + memsz, below 4 GiB */
 	unsigned int nr_segments;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 };

@@ -5,20 +5,20 @@
 
 #include "kernel_elf.h"
 
-#define GUEST_PAGE_SHIFT	12
-#define GUEST_PAGE_SIZE		(1ull << GUEST_PAGE_SHIFT)
+#define GUEST_PAGE_SHIFT 12
+#define GUEST_PAGE_SIZE  (1ull << GUEST_PAGE_SHIFT)
 
 /* The hole below 4 GiB and what is in it. */
-#define GUEST_HOLE_START	0xf0000000ull
-#define GUEST_ACPI_BASE		0xfc000000ull
-#define GUEST_SPECIAL_BASE	0xfeff8000ull
-#define GUEST_SPECIAL_END	0xff000000ull
-#define GUEST_XENSTORE_GFN	0xfeffcull
-#define GUEST_CONSOLE_GFN	0xfefffull
-#define GUEST_HIGH_START	0x100000000ull
+#define GUEST_HOLE_START   0xf0000000ull
+#define GUEST_ACPI_BASE    0xfc000000ull
+#define GUEST_SPECIAL_BASE 0xfeff8000ull
+#define GUEST_SPECIAL_END  0xff000000ull
+#define GUEST_XENSTORE_GFN 0xfeffcull
+#define GUEST_CONSOLE_GFN  0xfefffull
+#define GUEST_HIGH_START   0x100000000ull
 
-#define GUEST_CMDLINE_MAX	4096	/* bytes, with the final NUL */
-#define MEMMAP_ENTRIES_MAX	4
+#define GUEST_CMDLINE_MAX  4096 /* bytes, with the final NUL */
+#define MEMMAP_ENTRIES_MAX 4
 
 enum memmap_type { MEMMAP_RAM = 1, MEMMAP_RESERVED = 2, MEMMAP_ACPI = 3 };
 
@@ -29,17 +29,17 @@ struct memmap_entry {
 };
 
 struct layout {
-	uint64_t low_pages;		/* RAM from 0 */
-	uint64_t high_pages;		/* RAM from 4 GiB */
-	uint64_t entry;			/* guest physical, as all below */
+	uint64_t low_pages;  /* RAM from 0 */
+	uint64_t high_pages; /* RAM from 4 GiB */
+	uint64_t entry;      /* guest physical, as all below */
 	uint64_t rsdp;
-	uint64_t initrd;		/* page-aligned; 0 when there is none */
+	uint64_t initrd; /* page-aligned; 0 when there is none */
 	uint64_t initrd_size;
-	uint64_t start_info;		/* page-aligned; modules, map, command line behind it */
-	uint64_t start_info_size;	/* bytes */
+	uint64_t start_info;      /* page-aligned; modules, map, command line behind it */
+	uint64_t start_info_size; /* bytes */
 	uint64_t acpi_pages;
 	unsigned int nr_memmap;
-	struct memmap_entry memmap[MEMMAP_ENTRIES_MAX];	/* ascending, no overlaps */
+	struct memmap_entry memmap[MEMMAP_ENTRIES_MAX]; /* ascending, no overlaps */
 };
 
 /**

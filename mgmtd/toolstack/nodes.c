@@ -8,13 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PATH_MAX_LEN	256
-#define TRANSACTION_TRIES	20
-#define CONSOLE_LIMIT	1048576		/* bytes that a console daemon keeps */
+#define PATH_MAX_LEN      256
+#define TRANSACTION_TRIES 20
+#define CONSOLE_LIMIT     1048576 /* bytes that a console daemon keeps */
 
-#define STATE_NODE	"/vm/%s/domus/state"
-#define BUILDING	"building"
-#define BUILT		"built"
+#define STATE_NODE "/vm/%s/domus/state"
+#define BUILDING   "building"
+#define BUILT      "built"
 
 /* A transaction, or none, and the first error in it. */
 struct writer {

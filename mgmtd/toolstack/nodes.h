@@ -22,7 +22,7 @@ struct nodes_spec {
 	const uint8_t *uuid;
 	const char *name;
 	uint32_t vcpus;
-	uint64_t memory;	/* bytes */
+	uint64_t memory; /* bytes */
 	uint64_t console_gfn;
 	uint32_t console_port;
 	uint64_t store_gfn;

@@ -17,38 +17,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TS_UUID_LEN		16
-#define TS_UUID_STR_LEN		37	/* with the final NUL */
-#define TS_NAME_MAX		128	/* bytes, with the final NUL */
+#define TS_UUID_LEN     16
+#define TS_UUID_STR_LEN 37  /* with the final NUL */
+#define TS_NAME_MAX     128 /* bytes, with the final NUL */
 
-#define TS_MEMORY_MIN		(8ull << 20)	/* bytes */
-#define TS_MEMORY_MAX		(1ull << 40)	/* bytes */
-#define TS_VCPUS_MAX		128
+#define TS_MEMORY_MIN (8ull << 20) /* bytes */
+#define TS_MEMORY_MAX (1ull << 40) /* bytes */
+#define TS_VCPUS_MAX  128
 
-#define TS_DOMID_NONE		UINT32_MAX
+#define TS_DOMID_NONE UINT32_MAX
 
 /** Why a call failed. */
 enum ts_code {
 	TS_OK,
-	TS_EINVAL,		/* a value in the request is out of range */
-	TS_ENOMEM_HOST,		/* the host has too little free memory: needed/free are set */
-	TS_ENOMEM,		/* this process ran out of memory */
-	TS_EKERNEL,		/* the kernel file is unusable: detail says why */
-	TS_EINITRD,		/* the initrd file is unusable */
-	TS_ENODOM,		/* no such domain */
-	TS_EEXIST,		/* a domain with this uuid exists already */
-	TS_EHYPERVISOR,		/* a hypercall was refused */
-	TS_EXENSTORE,		/* xenstored refused or is not there */
-	TS_ECANCELED,		/* the progress callback asked to stop */
-	TS_EIO,			/* a file could not be read or written */
-	TS_ETIMEDOUT,		/* the domain did not go away in time */
+	TS_EINVAL,      /* a value in the request is out of range */
+	TS_ENOMEM_HOST, /* the host has too little free memory: needed/free are set */
+	TS_ENOMEM,      /* this process ran out of memory */
+	TS_EKERNEL,     /* the kernel file is unusable: detail says why */
+	TS_EINITRD,     /* the initrd file is unusable */
+	TS_ENODOM,      /* no such domain */
+	TS_EEXIST,      /* a domain with this uuid exists already */
+	TS_EHYPERVISOR, /* a hypercall was refused */
+	TS_EXENSTORE,   /* xenstored refused or is not there */
+	TS_ECANCELED,   /* the progress callback asked to stop */
+	TS_EIO,         /* a file could not be read or written */
+	TS_ETIMEDOUT,   /* the domain did not go away in time */
 };
 
 struct ts_error {
 	enum ts_code code;
-	uint64_t needed;	/* bytes; TS_ENOMEM_HOST only */
-	uint64_t free;		/* bytes; TS_ENOMEM_HOST only */
-	char detail[256];	/* one sentence without a full stop */
+	uint64_t needed;  /* bytes; TS_ENOMEM_HOST only */
+	uint64_t free;    /* bytes; TS_ENOMEM_HOST only */
+	char detail[256]; /* one sentence without a full stop */
 };
 
 struct toolstack;
@@ -62,32 +62,32 @@ void toolstack_close(struct toolstack *ts);
 int toolstack_ping(struct toolstack *ts, struct ts_error *err);
 
 struct ts_host_info {
-	char hypervisor[16];	/* "Domus" or "Xen" */
-	char version[32];	/* "4.17-domus" */
-	char build[128];	/* compiler, date, who built it */
-	char capabilities[256];	/* as XENVER_capabilities tells it: "hvm-3.0-x86_64 ..." */
-	bool svm;		/* which CPU extension is in use */
+	char hypervisor[16];    /* "Domus" or "Xen" */
+	char version[32];       /* "4.17-domus" */
+	char build[128];        /* compiler, date, who built it */
+	char capabilities[256]; /* as XENVER_capabilities tells it: "hvm-3.0-x86_64 ..." */
+	bool svm;               /* which CPU extension is in use */
 	bool vmx;
-	bool hvm;		/* HVM and PVH domains can run */
+	bool hvm; /* HVM and PVH domains can run */
 	bool nested_paging;
 	bool iommu;
 	uint32_t cpus_physical;
 	uint32_t cpus_online;
-	uint32_t max_vcpus;	/* per domain */
-	uint64_t memory_total;	/* bytes */
-	uint64_t memory_free;	/* bytes, at this moment; a domain being destroyed still counts as used */
-	uint64_t uptime;	/* seconds since the hypervisor started, 0 when it cannot be asked */
+	uint32_t max_vcpus;    /* per domain */
+	uint64_t memory_total; /* bytes */
+	uint64_t memory_free; /* bytes, at this moment; a domain being destroyed still counts as used */
+	uint64_t uptime;      /* seconds since the hypervisor started, 0 when it cannot be asked */
 };
 
 int toolstack_host(struct toolstack *ts, struct ts_host_info *out, struct ts_error *err);
 
 /** Steps of a create, in this order. */
 enum ts_stage {
-	TS_STAGE_KERNEL,	/* reading and unpacking the kernel */
-	TS_STAGE_DOMAIN,	/* the empty domain and its vCPUs */
-	TS_STAGE_MEMORY,	/* populating RAM */
-	TS_STAGE_LOAD,		/* copying kernel and initrd */
-	TS_STAGE_XENSTORE,	/* nodes and introduction */
+	TS_STAGE_KERNEL,   /* reading and unpacking the kernel */
+	TS_STAGE_DOMAIN,   /* the empty domain and its vCPUs */
+	TS_STAGE_MEMORY,   /* populating RAM */
+	TS_STAGE_LOAD,     /* copying kernel and initrd */
+	TS_STAGE_XENSTORE, /* nodes and introduction */
 	TS_STAGE_DONE,
 };
 
@@ -104,14 +104,14 @@ struct ts_domain_spec {
 	uint8_t uuid[TS_UUID_LEN];
 	const char *name;
 	uint32_t vcpus;
-	uint64_t memory;	/* bytes, a multiple of 4 KiB */
-	const char *kernel;	/* path: bzImage, or ELF with a PVH note, possibly gzipped */
-	const char *initrd;	/* path or NULL */
-	const char *cmdline;	/* or NULL */
-	const char *cache_dir;	/* for unpacked kernels; NULL: no cache */
+	uint64_t memory;           /* bytes, a multiple of 4 KiB */
+	const char *kernel;        /* path: bzImage, or ELF with a PVH note, possibly gzipped */
+	const char *initrd;        /* path or NULL */
+	const char *cmdline;       /* or NULL */
+	const char *cache_dir;     /* for unpacked kernels; NULL: no cache */
 	const char *kernel_sha256; /* 64 hex digits when known, saves hashing the file; or NULL */
-	ts_progress_fn progress; /* or NULL */
-	void *opaque;		/* for @progress */
+	ts_progress_fn progress;   /* or NULL */
+	void *opaque;              /* for @progress */
 };
 
 /**
@@ -157,14 +157,14 @@ const char *ts_shutdown_name(enum ts_shutdown reason);
 struct ts_domain_info {
 	uint32_t domid;
 	uint8_t uuid[TS_UUID_LEN];
-	bool paused;		/* by us */
-	bool dying;		/* being torn down, memory not all back */
-	bool shutdown;		/* the guest has stopped: see shutdown_reason */
-	bool half_built;	/* a create of it is under way, or was when its maker died */
+	bool paused;     /* by us */
+	bool dying;      /* being torn down, memory not all back */
+	bool shutdown;   /* the guest has stopped: see shutdown_reason */
+	bool half_built; /* a create of it is under way, or was when its maker died */
 	enum ts_shutdown shutdown_reason;
-	uint64_t cpu_time;	/* ns, all vCPUs */
-	uint64_t memory;	/* bytes in use now */
-	uint64_t memory_max;	/* bytes */
+	uint64_t cpu_time;   /* ns, all vCPUs */
+	uint64_t memory;     /* bytes in use now */
+	uint64_t memory_max; /* bytes */
 	uint32_t vcpus_online;
 	uint32_t vcpus;
 };

@@ -11,7 +11,7 @@
 #include "fake_step.h"
 #include "fake_xen.h"
 
-#define NODES	256
+#define NODES 256
 
 struct node {
 	char path[160];

@@ -10,9 +10,9 @@
 
 #include "fake_step.h"
 
-#define PAGE		4096u
-#define GFNS		0x140000u	/* up to 5 GiB */
-#define LARGE		512u
+#define PAGE  4096u
+#define GFNS  0x140000u /* up to 5 GiB */
+#define LARGE 512u
 
 struct fake_xen fake;
 
@@ -415,7 +415,9 @@ static int do_version(uint64_t sub, void *arg)
 	case XENVER_version: return 4 << 16 | 17;
 	case XENVER_extraversion: strcpy(arg, "-domus"); return 0;
 	case XENVER_capabilities: strcpy(arg, "hvm-3.0-x86_64 "); return 0;
-	case XENVER_compile_info: strcpy(((struct xen_compile_info *)arg)->compiler, "cc"); return 0;
+	case XENVER_compile_info:
+		strcpy(((struct xen_compile_info *)arg)->compiler, "cc");
+		return 0;
 	}
 	return fail(ENOSYS);
 }

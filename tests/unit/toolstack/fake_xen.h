@@ -11,23 +11,23 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define FAKE_DOMAINS	4
-#define FAKE_PARAMS	40
+#define FAKE_DOMAINS 4
+#define FAKE_PARAMS  40
 
 struct fake_domain {
 	bool exists;
 	bool introduced;
 	uint32_t domid;
 	struct xen_domctl_createdomain config;
-	uint32_t flags;			/* XEN_DOMINF_* */
+	uint32_t flags; /* XEN_DOMINF_* */
 	uint32_t max_vcpus;
 	uint64_t max_kib;
 	uint64_t pages;
-	uint64_t pool;			/* bytes */
+	uint64_t pool; /* bytes */
 	uint64_t claimed;
 	unsigned int large_extents;
-	uint8_t **memory;		/* per gfn; NULL: not populated; see fake_touched() */
-	uint64_t *touched;		/* gfns with a page of their own */
+	uint8_t **memory;  /* per gfn; NULL: not populated; see fake_touched() */
+	uint64_t *touched; /* gfns with a page of their own */
 	size_t nr_touched;
 	uint64_t params[FAKE_PARAMS];
 	uint32_t ports;
@@ -35,21 +35,21 @@ struct fake_domain {
 	uint8_t context[16384];
 	size_t context_size;
 	unsigned int nr_map;
-	unsigned int linger;		/* getdomaininfo answers "dying" so often after a destroy */
+	unsigned int linger; /* getdomaininfo answers "dying" so often after a destroy */
 };
 
 struct fake_xen {
 	struct fake_domain domains[FAKE_DOMAINS];
 	uint32_t next_domid;
 	uint64_t free_pages;
-	uint64_t large_left;		/* extents of 2 MiB the host can give */
-	bool dirty_pages;		/* new pages are not zero */
-	bool has_copy_in;		/* XEN_DOMCTL_gdbsx_guestmemio works */
-	bool bare;			/* -ENOSYS for all that is optional */
-	unsigned int retries;		/* destroydomain asks to be called again so often */
+	uint64_t large_left;  /* extents of 2 MiB the host can give */
+	bool dirty_pages;     /* new pages are not zero */
+	bool has_copy_in;     /* XEN_DOMCTL_gdbsx_guestmemio works */
+	bool bare;            /* -ENOSYS for all that is optional */
+	unsigned int retries; /* destroydomain asks to be called again so often */
 	/* Failure injection: the @fail_at'th call that can fail does, with @fail_errno. */
 	unsigned int calls;
-	unsigned int fail_at;		/* 0: never */
+	unsigned int fail_at; /* 0: never */
 	int fail_errno;
 	/* What must be zero in the end. */
 	int handles;

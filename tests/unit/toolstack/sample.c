@@ -13,28 +13,37 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define TEXT_OFFSET	0x1000u
-#define TEXT_SIZE	0x2000u
-#define NOTE_OFFSET	0x3000u
-#define NOTE_SIZE	0x40u
-#define DATA_OFFSET	0x4000u
-#define FILE_SIZE	(DATA_OFFSET + SAMPLE_DATA_FILESZ)
-#define PHYS32_ENTRY	18
+#define TEXT_OFFSET  0x1000u
+#define TEXT_SIZE    0x2000u
+#define NOTE_OFFSET  0x3000u
+#define NOTE_SIZE    0x40u
+#define DATA_OFFSET  0x4000u
+#define FILE_SIZE    (DATA_OFFSET + SAMPLE_DATA_FILESZ)
+#define PHYS32_ENTRY 18
 
 static const Elf64_Phdr phdrs[] = {
-	{.p_type = PT_LOAD, .p_offset = TEXT_OFFSET, .p_paddr = SAMPLE_TEXT_PADDR,
-	 .p_filesz = TEXT_SIZE, .p_memsz = TEXT_SIZE},
-	{.p_type = PT_LOAD, .p_offset = DATA_OFFSET, .p_paddr = SAMPLE_DATA_PADDR,
-	 .p_filesz = SAMPLE_DATA_FILESZ, .p_memsz = SAMPLE_DATA_MEMSZ},
+	{.p_type = PT_LOAD,
+	 .p_offset = TEXT_OFFSET,
+	 .p_paddr = SAMPLE_TEXT_PADDR,
+	 .p_filesz = TEXT_SIZE,
+	 .p_memsz = TEXT_SIZE},
+	{.p_type = PT_LOAD,
+	 .p_offset = DATA_OFFSET,
+	 .p_paddr = SAMPLE_DATA_PADDR,
+	 .p_filesz = SAMPLE_DATA_FILESZ,
+	 .p_memsz = SAMPLE_DATA_MEMSZ},
 	{.p_type = PT_NOTE, .p_offset = NOTE_OFFSET, .p_filesz = NOTE_SIZE},
 };
 
-#define NR_PHDRS	(sizeof(phdrs) / sizeof(*phdrs))
+#define NR_PHDRS (sizeof(phdrs) / sizeof(*phdrs))
 
 static void put_headers64(uint8_t *d)
 {
-	Elf64_Ehdr h = {.e_machine = EM_X86_64, .e_type = ET_EXEC, .e_phoff = sizeof(h),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = NR_PHDRS};
+	Elf64_Ehdr h = {.e_machine = EM_X86_64,
+			.e_type = ET_EXEC,
+			.e_phoff = sizeof(h),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = NR_PHDRS};
 
 	memcpy(h.e_ident, ELFMAG, SELFMAG);
 	h.e_ident[EI_CLASS] = ELFCLASS64;
@@ -45,8 +54,11 @@ static void put_headers64(uint8_t *d)
 
 static void put_headers32(uint8_t *d)
 {
-	Elf32_Ehdr h = {.e_machine = EM_386, .e_type = ET_EXEC, .e_phoff = sizeof(h),
-			.e_phentsize = sizeof(Elf32_Phdr), .e_phnum = NR_PHDRS};
+	Elf32_Ehdr h = {.e_machine = EM_386,
+			.e_type = ET_EXEC,
+			.e_phoff = sizeof(h),
+			.e_phentsize = sizeof(Elf32_Phdr),
+			.e_phnum = NR_PHDRS};
 
 	memcpy(h.e_ident, ELFMAG, SELFMAG);
 	h.e_ident[EI_CLASS] = ELFCLASS32;
@@ -102,7 +114,9 @@ void blob_free(struct blob *b)
 struct blob sample_gzip(const struct blob *elf)
 {
 	struct blob b = {malloc(elf->size + 1000), 0};
-	z_stream s = {.next_in = elf->data, .avail_in = (uInt)elf->size, .next_out = b.data,
+	z_stream s = {.next_in = elf->data,
+		      .avail_in = (uInt)elf->size,
+		      .next_out = b.data,
 		      .avail_out = (uInt)elf->size + 1000};
 
 	deflateInit2(&s, 6, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY);
@@ -159,8 +173,8 @@ static struct blob pack_zstd(const struct blob *elf)
 struct blob sample_bzimage(const struct blob *elf, const char *codec)
 {
 	bool gzip = strcmp(codec, "gzip") == 0;
-	struct blob packed = gzip ? sample_gzip(elf) :
-			     strcmp(codec, "xz") == 0 ? pack_xz(elf) :
+	struct blob packed = gzip                      ? sample_gzip(elf) :
+			     strcmp(codec, "xz") == 0  ? pack_xz(elf) :
 			     strcmp(codec, "lz4") == 0 ? pack_lz4(elf) :
 							 pack_zstd(elf);
 	size_t start = 2 * 512 + 64;

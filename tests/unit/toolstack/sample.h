@@ -7,12 +7,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SAMPLE_TEXT_PADDR	0x100000u
-#define SAMPLE_ENTRY		0x100010u
-#define SAMPLE_DATA_PADDR	0x400000u
-#define SAMPLE_DATA_FILESZ	0x30000u	/* with a long run of zeroes in the middle */
-#define SAMPLE_DATA_MEMSZ	0x38000u
-#define SAMPLE_END		(SAMPLE_DATA_PADDR + SAMPLE_DATA_MEMSZ)
+#define SAMPLE_TEXT_PADDR  0x100000u
+#define SAMPLE_ENTRY       0x100010u
+#define SAMPLE_DATA_PADDR  0x400000u
+#define SAMPLE_DATA_FILESZ 0x30000u /* with a long run of zeroes in the middle */
+#define SAMPLE_DATA_MEMSZ  0x38000u
+#define SAMPLE_END         (SAMPLE_DATA_PADDR + SAMPLE_DATA_MEMSZ)
 
 struct blob {
 	uint8_t *data;

@@ -14,10 +14,10 @@
 #include "sample.h"
 #include "toolstack.h"
 
-#define MIB		(1ull << 20)
-#define HOST_MIB	4096
-#define UUID_TEXT	"11112222-3333-4444-5555-666677778888"
-#define CMDLINE		"console=hvc0 panic=-1"
+#define MIB       (1ull << 20)
+#define HOST_MIB  4096
+#define UUID_TEXT "11112222-3333-4444-5555-666677778888"
+#define CMDLINE   "console=hvc0 panic=-1"
 
 static struct toolstack *ts;
 static struct ts_domain_spec spec;
@@ -143,6 +143,7 @@ static void check_domain(struct fake_domain *d)
 	ck_assert(d->introduced);
 	ck_assert_uint_eq(d->claimed, 0);
 	ck_assert_uint_eq(d->pages, (16 * MIB >> 12) + 3);
+	ck_assert_uint_eq(d->params[HVM_PARAM_TRIPLE_FAULT_REASON], SHUTDOWN_crash);
 	ck_assert_uint_eq(d->params[HVM_PARAM_CONSOLE_PFN], GUEST_CONSOLE_GFN);
 	ck_assert_uint_eq(d->params[HVM_PARAM_STORE_PFN], GUEST_XENSTORE_GFN);
 	ck_assert_uint_eq(d->params[HVM_PARAM_STORE_EVTCHN], 1);
@@ -461,8 +462,8 @@ START_TEST(life_cycle_calls_do_their_work)
 		ck_assert_int_eq(ts_domain_pause(ts, id, &err), -ESRCH);
 		ck_assert_int_eq(ts_domain_unpause(ts, id, &err), -ESRCH);
 		ck_assert_int_eq(ts_domain_destroy(ts, id, &err), -ESRCH);
-		ck_assert_int_eq(
-			ts_domain_shutdown_request(ts, id, TS_REQUEST_POWEROFF, &err), -ESRCH);
+		ck_assert_int_eq(ts_domain_shutdown_request(ts, id, TS_REQUEST_POWEROFF, &err),
+				 -ESRCH);
 	}
 }
 END_TEST
@@ -484,7 +485,7 @@ START_TEST(half_built_domains_are_removed)
 {
 	static const uint8_t half[16] = {1}, foreign[16] = {2};
 	char path[80], text[TS_UUID_STR_LEN];
-	uint8_t (*uuids)[TS_UUID_LEN];
+	uint8_t(*uuids)[TS_UUID_LEN];
 	struct ts_domain_info info;
 	struct ts_error err;
 	uint32_t domid;

@@ -189,7 +189,8 @@ START_TEST(bzimage_cut_anywhere_is_refused)
 	struct blob out = {0};
 	struct ts_error err;
 
-	for (size_t len = 0; len < image.size; len += len < 0x600 || len > image.size - 64 ? 1 : 7) {
+	for (size_t len = 0; len < image.size;
+	     len += len < 0x600 || len > image.size - 64 ? 1 : 7) {
 		ck_assert_int_ne(unpack_copy(image.data, len, &out, &err), 0);
 		ck_assert_int_eq(err.code, TS_EKERNEL);
 	}
@@ -337,7 +338,7 @@ struct cached {
 	struct blob image;
 	char path[64];
 	char dir[64];
-	char entry[300];	/* the cache's only file */
+	char entry[300]; /* the cache's only file */
 };
 
 static void open_once(struct cached *c, const char *sha)
@@ -406,8 +407,8 @@ START_TEST(cache_is_not_trusted)
 
 	stat(c.entry, &first);
 	switch (_i) {
-	case 0: overwrite(c.entry, 0, "X", 1); break;			/* magic */
-	case 1: overwrite(c.entry, 30, "X", 1); break;			/* key */
+	case 0: overwrite(c.entry, 0, "X", 1); break;  /* magic */
+	case 1: overwrite(c.entry, 30, "X", 1); break; /* key */
 	case 2: ck_assert_int_eq(truncate(c.entry, 5000), 0); break;
 	case 3: ck_assert_int_eq(truncate(c.entry, 0), 0); break;
 	case 4: ck_assert_int_eq(chmod(c.entry, 0666), 0); break;
@@ -419,7 +420,7 @@ START_TEST(cache_is_not_trusted)
 	case 7:
 		unlink(c.entry);
 		ck_assert_int_eq(mkdir(c.entry, 0700), 0);
-		open_once(&c, NULL);	/* can't be replaced, is worked around */
+		open_once(&c, NULL); /* can't be replaced, is worked around */
 		ck_assert_uint_eq(count_files(c.dir, c.entry), 1);
 		cache_teardown(&c);
 		return;

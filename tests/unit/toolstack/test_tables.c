@@ -11,7 +11,7 @@
 #include "context.h"
 #include "layout.h"
 
-#define MIB	(1ull << 20)
+#define MIB (1ull << 20)
 
 struct acpi {
 	uint8_t *data;
@@ -106,11 +106,11 @@ START_TEST(acpi_describes_no_hardware)
 	ck_assert_uint_eq(fadt[8], 5);
 	ck_assert_uint_eq(get(fadt + 56, 4), 0xb000);
 	ck_assert_uint_eq(get(fadt + 64, 4), 0xb004);
-	ck_assert_uint_eq(get(fadt + 76, 4), 0);			/* no PM timer */
+	ck_assert_uint_eq(get(fadt + 76, 4), 0); /* no PM timer */
 	ck_assert_uint_eq(get(fadt + 80, 4), 0xafe0);
 	ck_assert_uint_eq(get(fadt + 109, 2) & (1 << 2 | 1 << 5), 1 << 2 | 1 << 5);
-	ck_assert_uint_eq(get(fadt + 109, 2) & (1 << 1), 0);	/* no 8042 */
-	ck_assert_uint_eq(get(fadt + 112, 4) & 1u << 20, 0);	/* not hardware-reduced */
+	ck_assert_uint_eq(get(fadt + 109, 2) & (1 << 1), 0); /* no 8042 */
+	ck_assert_uint_eq(get(fadt + 112, 4) & 1u << 20, 0); /* not hardware-reduced */
 	ck_assert_uint_eq(get(fadt + 36, 4), get(fadt + 132, 8));
 	ck_assert_uint_eq(get(fadt + 36, 4) % 64, 0);
 	table(&a, get(fadt + 36, 4), "FACS");
@@ -138,7 +138,10 @@ START_TEST(acpi_aml_is_well_formed)
 		ck_assert_uint_eq(get(p, 2), 0x825b);
 		ck_assert_uint_lt(p[2], 64);
 		ck_assert_mem_eq(p + 3, "CP", 2);
-		ck_assert_mem_eq(p + 7, "\x08_HID\x0d" "ACPI0007", 15);
+		ck_assert_mem_eq(p + 7,
+				 "\x08_HID\x0d"
+				 "ACPI0007",
+				 15);
 		ck_assert_mem_eq(p + 22, "\x08_UID\x0a", 6);
 		ck_assert_uint_eq(p[28], i);
 		p += 2 + p[2];

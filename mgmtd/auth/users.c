@@ -4,13 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../util/clock.h"
 #include "../util/log.h"
 
-#define PASSWORD_MAX	256
+#define PASSWORD_MAX		256
+#define CONSOLE_PATIENCE_MS	5000
 
 int user_find(struct db *db, const char *name, struct user *out)
 {
@@ -38,20 +40,37 @@ static bool read_password(const char *file, char out[PASSWORD_MAX])
 	return out[0] != '\0';
 }
 
-/*
- * O_NONBLOCK: a console nobody drains must not hold up the start. O_NOCTTY: nor may its hang-up
- * signal us.
- */
+/* Write all of it, waiting a while for a console that is busy, but not for ever. */
+static bool write_patiently(int fd, const char *text)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	size_t len = strlen(text);
+
+	while (len) {
+		ssize_t n = write(fd, text, len);
+
+		if (n < 0 && (errno != EAGAIN || poll(&ready, 1, CONSOLE_PATIENCE_MS) <= 0))
+			return false;
+		text += n > 0 ? n : 0;
+		len -= n > 0 ? (size_t)n : 0;
+	}
+	return true;
+}
+
+/* O_NOCTTY: the console's hang-up must not signal us. */
 static void tell_console(const char *console, const char *password)
 {
+	char line[PASSWORD_MAX + 64];
 	auto_fd int fd = -1;
 
 	if (!console)
 		return;
+	snprintf(line, sizeof(line), "domus: administrator user=admin password=%s\n", password);
 	fd = open(console, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0600);
-	if (fd < 0 || dprintf(fd, "domus: administrator user=admin password=%s\n", password) < 0)
+	if (fd < 0 || !write_patiently(fd, line))
 		log_line("the administrator's password could not be shown on %s: %s", console,
 			 strerror(errno));
+	OPENSSL_cleanse(line, sizeof(line));
 }
 
 /* A changed password ends what the old one opened. */

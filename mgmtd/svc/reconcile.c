@@ -140,7 +140,7 @@ static int settle_vm(struct svc *svc, const char *id)
 	if (strcmp(vm.boot_id, svc->boot_id))
 		return vm_set_state(svc, id, VM_STOPPED, "host_restarted",
 				    "The host was restarted while it ran.");
-	return vm_set_state(svc, id, VM_CRASHED, "domain_gone",
+	return vm_set_state(svc, id, VM_STOPPED, "domain_gone",
 			    "Its domain went away while the management service was not there.");
 }
 

@@ -354,8 +354,11 @@ START_TEST(domain_gone_while_away)
 	ck_assert_int_eq(ts_domain_destroy(svc.ts, (uint32_t)vm.domid, NULL), 0);
 	close_svc();
 	open_svc(true);
-	ck_assert_int_eq(state_of(id), VM_CRASHED);
-	/* After a reboot of the host it is no crash. */
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	ck_assert_str_eq(reason_of(id), "domain_gone");
+	/* After a reboot of the host there is another reason. */
+	close_svc();
+	open_svc(false);
 	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'running', boot_id = 'other'", ""), 0);
 	close_svc();
 	open_svc(true);

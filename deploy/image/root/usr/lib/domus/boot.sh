@@ -18,6 +18,7 @@ step() {
 
 # Sleep for a fraction of a second without starting a program, which costs more than the wait.
 nap() {
+	# shellcheck disable=SC3045
 	read -r -t "$1" _ <>/run/domus/nap
 }
 

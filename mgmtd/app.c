@@ -15,19 +15,19 @@
 #include "util/log.h"
 #include "util/unix_socket.h"
 
-#define HTTP_THREADS	2
+#define HTTP_THREADS 2
 
 static const struct option options[] = {
-	{ "data", required_argument, NULL, 'd' },
-	{ "run", required_argument, NULL, 'r' },
-	{ "webui", required_argument, NULL, 'w' },
-	{ "images", required_argument, NULL, 'i' },
-	{ "admin-password-file", required_argument, NULL, 'p' },
-	{ "local-console", required_argument, NULL, 'c' },
-	{ "http-group", required_argument, NULL, 'g' },
-	{ "tickets-group", required_argument, NULL, 't' },
-	{ "power-command", required_argument, NULL, 'x' },
-	{ NULL, 0, NULL, 0 },
+	{"data", required_argument, NULL, 'd'},
+	{"run", required_argument, NULL, 'r'},
+	{"webui", required_argument, NULL, 'w'},
+	{"images", required_argument, NULL, 'i'},
+	{"admin-password-file", required_argument, NULL, 'p'},
+	{"local-console", required_argument, NULL, 'c'},
+	{"http-group", required_argument, NULL, 'g'},
+	{"tickets-group", required_argument, NULL, 't'},
+	{"power-command", required_argument, NULL, 'x'},
+	{NULL, 0, NULL, 0},
 };
 
 /* Where the argument of each option goes. */
@@ -37,11 +37,11 @@ static const char **option_target(struct app_config *config, int option)
 		int option;
 		const char **target;
 	} targets[] = {
-		{ 'd', &config->svc.data },	     { 'r', &config->svc.run },
-		{ 'w', &config->svc.webui },	     { 'i', &config->svc.images },
-		{ 'p', &config->password_file },     { 'c', &config->console },
-		{ 'g', &config->http_group },	     { 't', &config->svc.tickets_group },
-		{ 'x', &config->svc.power_command },
+		{'d', &config->svc.data},          {'r', &config->svc.run},
+		{'w', &config->svc.webui},         {'i', &config->svc.images},
+		{'p', &config->password_file},     {'c', &config->console},
+		{'g', &config->http_group},        {'t', &config->svc.tickets_group},
+		{'x', &config->svc.power_command},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -55,9 +55,13 @@ int app_parse(int argc, char **argv, struct app_config *config)
 	int option;
 
 	*config = (struct app_config){
-		.svc = { .data = "/data", .run = "/run/domus", .tickets_group = "domus-console",
-			 .power_command = "/usr/lib/domus/host-power" },
-		.console = "/dev/console", .http_group = "haproxy", .listen_fd = -1,
+		.svc = {.data = "/data",
+			.run = "/run/domus",
+			.tickets_group = "domus-console",
+			.power_command = "/usr/lib/domus/host-power"},
+		.console = "/dev/console",
+		.http_group = "haproxy",
+		.listen_fd = -1,
 	};
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		const char **target = option_target(config, option);
@@ -68,7 +72,8 @@ int app_parse(int argc, char **argv, struct app_config *config)
 	}
 	if (optind == argc)
 		return 0;
-	fprintf(stderr, "usage: mgmtd [--data DIR] [--run DIR] [--webui DIR] [--images DIR]\n"
+	fprintf(stderr,
+		"usage: mgmtd [--data DIR] [--run DIR] [--webui DIR] [--images DIR]\n"
 		"             [--admin-password-file FILE] [--local-console FILE]\n"
 		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n");
 	return 2;
@@ -90,11 +95,16 @@ int app_stop_fd(void)
 static int serve(const struct app_config *config, struct svc *svc, int stop_fd)
 {
 	struct http_config http = {
-		.operations = http_operations, .webui = config->svc.webui, .threads = HTTP_THREADS,
-		.opaque = svc, .authenticate = handlers_authenticate, .begin = handlers_begin,
-		.end = handlers_end, .listen_fd = config->listen_fd,
+		.operations = http_operations,
+		.webui = config->svc.webui,
+		.threads = HTTP_THREADS,
+		.opaque = svc,
+		.authenticate = handlers_authenticate,
+		.begin = handlers_begin,
+		.end = handlers_end,
+		.listen_fd = config->listen_fd,
 	};
-	struct pollfd stop = { .fd = stop_fd, .events = POLLIN };
+	struct pollfd stop = {.fd = stop_fd, .events = POLLIN};
 	char path[256];
 	int rc;
 
@@ -114,7 +124,7 @@ static int serve(const struct app_config *config, struct svc *svc, int stop_fd)
 			;
 		log_line("stopping");
 	}
-	svc_stop(svc);		/* before the server: they wake its clients */
+	svc_stop(svc); /* before the server: they wake its clients */
 	http_stop(svc->http);
 	svc->http = NULL;
 	return rc;

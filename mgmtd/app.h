@@ -7,10 +7,10 @@
 
 struct app_config {
 	struct svc_config svc;
-	const char *password_file;	/* or NULL */
-	const char *console;		/* gets the made-up password, or NULL */
-	const char *http_group;		/* may connect to mgmtd.sock, or NULL */
-	int listen_fd;			/* instead of mgmtd.sock, or -1 */
+	const char *password_file; /* or NULL */
+	const char *console;       /* gets the made-up password, or NULL */
+	const char *http_group;    /* may connect to mgmtd.sock, or NULL */
+	int listen_fd;             /* instead of mgmtd.sock, or -1 */
 };
 
 /** Parse the command line into @config. Return: 0, or the exit code after a message. */

@@ -5,15 +5,16 @@
 
 #include "../store/db.h"
 
-#define AUDIT_SELECT	"SELECT id, time, user, address, action, target, result AS \"result:i\"," \
-			" request_id FROM audit"
+#define AUDIT_SELECT                                                              \
+	"SELECT id, time, user, address, action, target, result AS \"result:i\"," \
+	" request_id FROM audit"
 
 struct audit_record {
 	const char *user;
 	const char *address;
 	const char *action;
-	const char *target;	/* or NULL */
-	int result;		/* HTTP status, or 0 */
+	const char *target; /* or NULL */
+	int result;         /* HTTP status, or 0 */
 	const char *request_id;
 };
 

@@ -29,7 +29,7 @@ static int identify(struct db *db, struct http_request *req, bool *tried)
 	*tried = bearer || cookie;
 	if (bearer)
 		return strncasecmp(bearer, "Bearer ", 7) ? -ENOENT :
-			token_find(db, bearer + 7, &req->who);
+							   token_find(db, bearer + 7, &req->who);
 	return cookie ? session_find(db, cookie, &req->who) : -ENOENT;
 }
 
@@ -44,7 +44,7 @@ void authenticate(struct db *db, struct http_request *req)
 	if (rc == -ENOENT)
 		refuse(req, tried ? "bad_credentials" : "unauthenticated",
 		       tried ? "The session or token is unknown or has expired." :
-		       "This needs a session or a bearer token.");
+			       "This needs a session or a bearer token.");
 	else if (rc)
 		http_fail(req, 503, "unavailable", "The database does not answer.");
 	else if (req->who.kind == IDENTITY_SESSION && !csrf_holds(req))

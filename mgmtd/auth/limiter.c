@@ -8,18 +8,18 @@
 
 #include "../util/cleanup.h"
 
-#define SLOTS			256
-#define FORGET_MS		900000
-#define ADDRESS_FREE_TRIES	20	/* one address may stand for many people */
+#define SLOTS              256
+#define FORGET_MS          900000
+#define ADDRESS_FREE_TRIES 20 /* one address may stand for many people */
 
 struct slot {
 	char key[136];
 	unsigned int failures;
-	int64_t last;		/* monotonic ms of the last failure */
+	int64_t last; /* monotonic ms of the last failure */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct slot slots[SLOTS];	/* [lock] */
+static struct slot slots[SLOTS]; /* [lock] */
 
 /* The slot of @key, or the one that was idle longest when @make. */
 static struct slot *find(const char *key, bool make)

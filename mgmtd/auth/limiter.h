@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#define LIMITER_FREE_TRIES	5
-#define LIMITER_MAX_WAIT_MS	300000
+#define LIMITER_FREE_TRIES  5
+#define LIMITER_MAX_WAIT_MS 300000
 
 /** How long (ms) must this one wait before the next try? 0: not at all. */
 int64_t limiter_wait(const char *user, const char *address, int64_t now);

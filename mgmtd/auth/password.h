@@ -7,8 +7,8 @@
 
 #include "../util/cleanup.h"
 
-#define PASSWORD_HASH_LEN	128
-#define PASSWORD_MADE_LEN	24	/* 4 groups of 5 with dashes, and the NUL */
+#define PASSWORD_HASH_LEN 128
+#define PASSWORD_MADE_LEN 24 /* 4 groups of 5 with dashes, and the NUL */
 
 /** Hash @password with a fresh salt. Takes 4 MiB and some ten ms. Return: 0 or -ENOMEM. */
 must_check int password_hash(const char *password, char out[PASSWORD_HASH_LEN]);

@@ -18,21 +18,14 @@ static const struct {
 	const char *name;
 	enum role least;
 } permissions[] = {
-	{ "self", ROLE_VIEWER },
-	{ "host.read", ROLE_VIEWER },
-	{ "image.read", ROLE_VIEWER },
-	{ "vm.read", ROLE_VIEWER },
-	{ "task.read", ROLE_VIEWER },
-	{ "event.read", ROLE_VIEWER },
-	{ "console.view", ROLE_VIEWER },
-	{ "token.manage", ROLE_VIEWER },
-	{ "console.use", ROLE_OPERATOR },
-	{ "vm.power", ROLE_OPERATOR },
-	{ "task.cancel", ROLE_OPERATOR },
-	{ "vm.write", ROLE_ADMIN },
-	{ "image.write", ROLE_ADMIN },
-	{ "host.power", ROLE_ADMIN },
-	{ "audit.read", ROLE_ADMIN },
+	{"self", ROLE_VIEWER},          {"host.read", ROLE_VIEWER},
+	{"image.read", ROLE_VIEWER},    {"vm.read", ROLE_VIEWER},
+	{"task.read", ROLE_VIEWER},     {"event.read", ROLE_VIEWER},
+	{"console.view", ROLE_VIEWER},  {"token.manage", ROLE_VIEWER},
+	{"console.use", ROLE_OPERATOR}, {"vm.power", ROLE_OPERATOR},
+	{"task.cancel", ROLE_OPERATOR}, {"vm.write", ROLE_ADMIN},
+	{"image.write", ROLE_ADMIN},    {"host.power", ROLE_ADMIN},
+	{"audit.read", ROLE_ADMIN},
 };
 
 static int rank(const char *role)

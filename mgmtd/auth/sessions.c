@@ -7,7 +7,7 @@
 
 #include "../util/clock.h"
 
-#define SEEN_EVERY_MS	(5 * 60 * 1000)	/* how exactly idleness is kept */
+#define SEEN_EVERY_MS (5 * 60 * 1000) /* how exactly idleness is kept */
 
 /* The CSRF token follows from the secret, so that a page loaded anew can be told it again. */
 static void make_csrf(const char *secret, char out[SECRET_TEXT_LEN])
@@ -24,7 +24,7 @@ int session_create(struct db *db, const struct user *user, const char *address,
 {
 	int64_t now = clock_wall_ms();
 	char text[CLOCK_TEXT_LEN];
-	struct identity id = { .kind = IDENTITY_SESSION, .expires_ms = now + SESSION_LIFE_MS };
+	struct identity id = {.kind = IDENTITY_SESSION, .expires_ms = now + SESSION_LIFE_MS};
 
 	crypt_secret(secret);
 	crypt_sha256_text(secret, id.credential);
@@ -37,9 +37,10 @@ int session_create(struct db *db, const struct user *user, const char *address,
 		return -EIO;
 	if (db_run(db, "DELETE FROM session WHERE expires_ms < ? OR seen_ms < ?", "ii", now,
 		   now - SESSION_IDLE_MS) ||
-	    db_run(db, "INSERT INTO session (hash, user_id, address, created_at, expires_ms, seen_ms)"
-		   " VALUES (?, ?, ?, ?, ?, ?)", "ssssii", id.credential, user->id, address, text,
-		   id.expires_ms, now)) {
+	    db_run(db,
+		   "INSERT INTO session (hash, user_id, address, created_at, expires_ms, seen_ms)"
+		   " VALUES (?, ?, ?, ?, ?, ?)",
+		   "ssssii", id.credential, user->id, address, text, id.expires_ms, now)) {
 		db_rollback(db);
 		return -EIO;
 	}
@@ -51,14 +52,16 @@ int session_create(struct db *db, const struct user *user, const char *address,
 
 int session_find(struct db *db, const char *secret, struct identity *who)
 {
-	struct identity id = { .kind = IDENTITY_SESSION };
+	struct identity id = {.kind = IDENTITY_SESSION};
 	int64_t now = clock_wall_ms(), seen;
 	struct db_query *q;
 	int rc;
 
 	crypt_sha256_text(secret, id.credential);
-	q = db_query(db, "SELECT u.id, u.name, u.role, s.expires_ms, s.seen_ms FROM session s"
-		     " JOIN user u ON u.id = s.user_id WHERE s.hash = ?", "s", id.credential);
+	q = db_query(db,
+		     "SELECT u.id, u.name, u.role, s.expires_ms, s.seen_ms FROM session s"
+		     " JOIN user u ON u.id = s.user_id WHERE s.hash = ?",
+		     "s", id.credential);
 	rc = q ? db_next(q) : -EIO;
 	if (rc != 1) {
 		db_end(q);
@@ -87,7 +90,8 @@ bool credential_alive(struct db *db, const struct identity *who)
 	if (who->expires_ms <= now)
 		return false;
 	if (who->kind == IDENTITY_SESSION)
-		return db_value(db, 0, "SELECT 1 FROM session WHERE hash = ?", "s", who->credential);
+		return db_value(db, 0, "SELECT 1 FROM session WHERE hash = ?", "s",
+				who->credential);
 	return db_value(db, 0, "SELECT 1 FROM token WHERE id = ?", "s", who->credential);
 }
 

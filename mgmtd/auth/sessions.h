@@ -7,9 +7,9 @@
 #include "../store/db.h"
 #include "users.h"
 
-#define SESSION_COOKIE		"__Host-domus"
-#define SESSION_LIFE_MS		(12 * 3600 * 1000ll)	/* from the login on */
-#define SESSION_IDLE_MS		(2 * 3600 * 1000ll)	/* since the last request */
+#define SESSION_COOKIE  "__Host-domus"
+#define SESSION_LIFE_MS (12 * 3600 * 1000ll) /* from the login on */
+#define SESSION_IDLE_MS (2 * 3600 * 1000ll)  /* since the last request */
 
 /** Open a session; @secret goes into the cookie, @who says what it gives. Return: 0 or -EIO. */
 must_check int session_create(struct db *db, const struct user *user, const char *address,

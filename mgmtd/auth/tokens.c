@@ -8,7 +8,7 @@
 #include "../util/clock.h"
 #include "roles.h"
 
-#define USED_EVERY_S	3600	/* how exactly the last use is kept */
+#define USED_EVERY_S 3600 /* how exactly the last use is kept */
 
 int token_create(struct db *db, const struct identity *who, const char *name, const char *role,
 		 int64_t life_ms, char secret[TOKEN_TEXT_LEN], char id[UUID_TEXT_LEN])
@@ -23,9 +23,11 @@ int token_create(struct db *db, const struct identity *who, const char *name, co
 	crypt_uuid(id);
 	clock_format(now, created);
 	clock_format(now + life_ms, expires);
-	return db_run(db, "INSERT INTO token (id, hash, user_id, name, role, created_at, expires_at,"
-		      " expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)", "sssssssi", id, hash,
-		      who->user_id, name, role, created, expires, now + life_ms);
+	return db_run(db,
+		      "INSERT INTO token (id, hash, user_id, name, role, created_at, expires_at,"
+		      " expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		      "sssssssi", id, hash, who->user_id, name, role, created, expires,
+		      now + life_ms);
 }
 
 /* Note the use, once an hour. */
@@ -42,14 +44,16 @@ static int touch(struct db *db, const char *id, const char *last)
 
 int token_find(struct db *db, const char *secret, struct identity *who)
 {
-	struct identity id = { .kind = IDENTITY_TOKEN };
+	struct identity id = {.kind = IDENTITY_TOKEN};
 	char hash[SHA256_HEX_LEN], last[CLOCK_TEXT_LEN];
 	struct db_query *q;
 	int rc;
 
 	crypt_sha256_text(secret, hash);
-	q = db_query(db, "SELECT t.id, u.id, u.name, t.role, u.role, t.expires_ms, t.last_used_at"
-		     " FROM token t JOIN user u ON u.id = t.user_id WHERE t.hash = ?", "s", hash);
+	q = db_query(db,
+		     "SELECT t.id, u.id, u.name, t.role, u.role, t.expires_ms, t.last_used_at"
+		     " FROM token t JOIN user u ON u.id = t.user_id WHERE t.hash = ?",
+		     "s", hash);
 	rc = q ? db_next(q) : -EIO;
 	if (rc != 1) {
 		db_end(q);
@@ -72,8 +76,8 @@ int token_find(struct db *db, const char *secret, struct identity *who)
 
 json_t *token_json(struct db *db, const char *user_id, const char *id)
 {
-	auto_query struct db_query *q = db_query(db, TOKEN_SELECT " WHERE user_id = ? AND id = ?",
-						 "ss", user_id, id);
+	auto_query struct db_query *q =
+		db_query(db, TOKEN_SELECT " WHERE user_id = ? AND id = ?", "ss", user_id, id);
 
 	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
 }

@@ -7,9 +7,9 @@
 #include "../store/db.h"
 #include "../util/crypt.h"
 
-#define TOKEN_PREFIX	"domus_"
-#define TOKEN_TEXT_LEN	(SECRET_TEXT_LEN + 6)
-#define TOKEN_SELECT	"SELECT id, name, role, created_at, expires_at, last_used_at FROM token"
+#define TOKEN_PREFIX   "domus_"
+#define TOKEN_TEXT_LEN (SECRET_TEXT_LEN + 6)
+#define TOKEN_SELECT   "SELECT id, name, role, created_at, expires_at, last_used_at FROM token"
 
 /** Make a token of @who. Return: 0, -EEXIST when that name is taken, -EIO. */
 must_check int token_create(struct db *db, const struct identity *who, const char *name,

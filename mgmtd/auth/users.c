@@ -11,13 +11,13 @@
 #include "../util/clock.h"
 #include "../util/log.h"
 
-#define PASSWORD_MAX		256
-#define CONSOLE_PATIENCE_MS	5000
+#define PASSWORD_MAX        256
+#define CONSOLE_PATIENCE_MS 5000
 
 int user_find(struct db *db, const char *name, struct user *out)
 {
-	auto_query struct db_query *q = db_query(
-		db, "SELECT id, name, role, password FROM user WHERE name = ?", "s", name);
+	auto_query struct db_query *q =
+		db_query(db, "SELECT id, name, role, password FROM user WHERE name = ?", "s", name);
 	int rc = q ? db_next(q) : -EIO;
 
 	if (rc != 1)
@@ -43,7 +43,7 @@ static bool read_password(const char *file, char out[PASSWORD_MAX])
 /* Write all of it, waiting a while for a console that is busy, but not for ever. */
 static bool write_patiently(int fd, const char *text)
 {
-	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	struct pollfd ready = {.fd = fd, .events = POLLOUT};
 	size_t len = strlen(text);
 
 	while (len) {
@@ -86,11 +86,13 @@ static int store_password(struct db *db, const char *password)
 	rc = db_begin(db);
 	if (rc)
 		return rc;
-	if (db_run(db, "INSERT INTO user (id, name, password, role, created_at)"
+	if (db_run(db,
+		   "INSERT INTO user (id, name, password, role, created_at)"
 		   " VALUES (?, 'admin', ?, 'admin', ?)"
-		   " ON CONFLICT (name) DO UPDATE SET password = excluded.password", "sss", id, hash,
-		   now) ||
-	    db_run(db, "DELETE FROM session WHERE user_id = (SELECT id FROM user WHERE name = 'admin')",
+		   " ON CONFLICT (name) DO UPDATE SET password = excluded.password",
+		   "sss", id, hash, now) ||
+	    db_run(db,
+		   "DELETE FROM session WHERE user_id = (SELECT id FROM user WHERE name = 'admin')",
 		   "")) {
 		db_rollback(db);
 		return -EIO;

@@ -9,7 +9,7 @@
 #include "../util/log.h"
 #include "handlers.h"
 
-#define LIMIT_DEFAULT	100
+#define LIMIT_DEFAULT 100
 
 struct svc *svc_of(const struct http_request *req)
 {
@@ -30,9 +30,12 @@ void handlers_begin(struct http_request *req)
 void handlers_end(struct http_request *req)
 {
 	const struct audit_record record = {
-		.user = req->who.kind ? req->who.user : "-", .address = req->address,
-		.action = req->op ? req->op->id : NULL, .target = req->args[0][0] ? req->args[0] : NULL,
-		.result = req->reply.status, .request_id = req->id,
+		.user = req->who.kind ? req->who.user : "-",
+		.address = req->address,
+		.action = req->op ? req->op->id : NULL,
+		.target = req->args[0][0] ? req->args[0] : NULL,
+		.result = req->reply.status,
+		.request_id = req->id,
 	};
 
 	if (!req->op || http_is_safe(req))
@@ -62,9 +65,9 @@ static void trim(json_t *item, const char *fields)
 	json_t *value;
 	void *next;
 
-	json_object_foreach_safe(item, next, key, value)
-		if (strcmp(key, "id") && !is_listed(fields, key))
-			json_object_del(item, key);
+	json_object_foreach_safe(item, next, key,
+				 value) if (strcmp(key, "id") && !is_listed(fields, key))
+		json_object_del(item, key);
 }
 
 void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(json_t *item))

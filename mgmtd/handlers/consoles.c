@@ -9,7 +9,7 @@
 
 static bool exists(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	struct vm vm;
 
 	if (!vm_require(svc_of(req), req->args[0], &vm, &p))
@@ -26,7 +26,8 @@ void handle_console_ticket(struct http_request *req)
 	if (!exists(req))
 		return;
 	if (!read_only && !role_may(req->who.role, "console.use")) {
-		http_fail(req, 403, "forbidden", "This needs the permission console.use; with"
+		http_fail(req, 403, "forbidden",
+			  "This needs the permission console.use; with"
 			  " read_only a ticket can be had.");
 		return;
 	}
@@ -36,8 +37,9 @@ void handle_console_ticket(struct http_request *req)
 		return;
 	}
 	clock_format(clock_wall_ms() + TICKET_LIFE_S * 1000, expires);
-	http_reply(req, 201, json_pack("{ss ss ss ss}", "ticket", ticket, "expires_at", expires,
-				       "path", "/console", "protocol", "domus.console.v1"));
+	http_reply(req, 201,
+		   json_pack("{ss ss ss ss}", "ticket", ticket, "expires_at", expires, "path",
+			     "/console", "protocol", "domus.console.v1"));
 }
 
 static void fetch_log(struct http_request *req)
@@ -48,7 +50,7 @@ static void fetch_log(struct http_request *req)
 
 	if (rc == -EIO)
 		http_fail(req, 503, "unavailable", "The console broker does not answer.");
-	else if (rc)	/* it has never run: nothing was written */
+	else if (rc) /* it has never run: nothing was written */
 		http_reply_bytes(req, 200, "text/plain; charset=utf-8", NULL, 0);
 	else
 		http_reply_bytes(req, 200, "text/plain; charset=utf-8", data, len);

@@ -6,16 +6,16 @@
 #include "../svc/event.h"
 #include "handlers.h"
 
-#define HEARTBEAT_MS	15000
-#define BATCH		32	/* events fetched at a time */
+#define HEARTBEAT_MS 15000
+#define BATCH        32 /* events fetched at a time */
 
 struct stream {
-	char *text;		/* [owned] what is to be sent */
+	char *text; /* [owned] what is to be sent */
 	size_t len, size, sent;
-	int64_t last;		/* id of the last event looked at */
+	int64_t last; /* id of the last event looked at */
 	char vm[UUID_TEXT_LEN];
-	char types[260];	/* ",a,b," or "" for all */
-	int64_t heard_ms;	/* when something was last sent */
+	char types[260];  /* ",a,b," or "" for all */
+	int64_t heard_ms; /* when something was last sent */
 };
 
 static void stream_free(void *state)
@@ -26,8 +26,7 @@ static void stream_free(void *state)
 	free(s);
 }
 
-__attribute__((format(printf, 2, 3)))
-static void put(struct stream *s, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void put(struct stream *s, const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
@@ -78,17 +77,21 @@ static void put_event(struct stream *s, struct db_query *q)
 		return;
 	if (vm[0])
 		snprintf(quoted, sizeof(quoted), "\"%s\"", vm);
-	put(s, "id: %lld\nevent: %s\ndata: {\"id\":%lld,\"type\":\"%s\",\"time\":\"%s\",\"vm\":%s,"
-	    "\"resource\":%s}\n\n", (long long)db_int(q, 0), type, (long long)db_int(q, 0), type,
-	    db_text(q, 2), quoted, db_text(q, 4));
+	put(s,
+	    "id: %lld\nevent: %s\ndata: {\"id\":%lld,\"type\":\"%s\",\"time\":\"%s\",\"vm\":%s,"
+	    "\"resource\":%s}\n\n",
+	    (long long)db_int(q, 0), type, (long long)db_int(q, 0), type, db_text(q, 2), quoted,
+	    db_text(q, 4));
 }
 
 /* Fetch what is new. Return: false when there was nothing to look at. */
 static bool fetch(struct svc *svc, struct stream *s)
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT id, type, time, vm, resource FROM event WHERE id > ? ORDER BY id"
-		" LIMIT ?", "ii", s->last, (int64_t)BATCH);
+	auto_query struct db_query *q =
+		db_query(svc->db,
+			 "SELECT id, type, time, vm, resource FROM event WHERE id > ? ORDER BY id"
+			 " LIMIT ?",
+			 "ii", s->last, (int64_t)BATCH);
 	bool any = false;
 
 	while (q && db_next(q) == 1) {

@@ -5,7 +5,7 @@
 
 void handle_host_get(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	json_t *host;
 
 	if (host_json(svc_of(req), &host, &p))
@@ -17,7 +17,7 @@ void handle_host_get(struct http_request *req)
 void handle_host_action(struct http_request *req)
 {
 	const json_t *timeout = json_object_get(req->json, "timeout");
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char task[UUID_TEXT_LEN];
 
 	if (host_act(svc_of(req), req->args[0], timeout ? json_integer_value(timeout) : -1,

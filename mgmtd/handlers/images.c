@@ -8,8 +8,9 @@
 void handle_image_list(struct http_request *req)
 {
 	struct page_query pq = {
-		.select = IMAGE_SELECT, .sort = "name",
-		.filters = { { "name", http_query(req, "name") }, { "kind", http_query(req, "kind") } },
+		.select = IMAGE_SELECT,
+		.sort = "name",
+		.filters = {{"name", http_query(req, "name")}, {"kind", http_query(req, "kind")}},
 	};
 
 	reply_list(req, &pq, NULL);
@@ -45,13 +46,13 @@ void handle_image_get(struct http_request *req)
 		return;
 	}
 	http_reply(req, 200, json);
-	if (image.sha256[0])	/* else its digest is yet to come */
+	if (image.sha256[0]) /* else its digest is yet to come */
 		set_etag(req, image.id);
 }
 
 void handle_image_delete(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	struct image image;
 
 	char etag[UUID_TEXT_LEN + 2];
@@ -69,7 +70,7 @@ void handle_image_delete(struct http_request *req)
 
 static int take(struct http_request *req, const char *data, size_t len)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 
 	if (!image_upload_write(req->state, data, len, &p))
 		return 0;
@@ -85,12 +86,12 @@ static void close_upload(void *state)
 void begin_image_create(struct http_request *req)
 {
 	const char *length = http_header(req, "Content-Length");
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	struct image_upload *up;
 
 	if (image_upload_open(svc_of(req), http_query(req, "name"), http_query(req, "kind"),
-			      http_query(req, "sha256"), length ? strtoull(length, NULL, 10) : 0, &up,
-			      &p)) {
+			      http_query(req, "sha256"), length ? strtoull(length, NULL, 10) : 0,
+			      &up, &p)) {
 		http_reply_problem(req, &p);
 		return;
 	}
@@ -101,7 +102,7 @@ void begin_image_create(struct http_request *req)
 
 static void finish(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
 	json_t *json;
 

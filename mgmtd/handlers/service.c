@@ -4,14 +4,15 @@
 
 void handle_api_versions(struct http_request *req)
 {
-	http_reply(req, 200, json_pack("{s [{ss ss}], s []}", "versions", "version", "v1", "path",
-				       "/api/v1", "extensions"));
+	http_reply(req, 200,
+		   json_pack("{s [{ss ss}], s []}", "versions", "version", "v1", "path", "/api/v1",
+			     "extensions"));
 }
 
 /* The broker may take its time to answer. */
 static void check_health(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 
 	if (host_health(svc_of(req), &p))
 		http_reply_problem(req, &p);

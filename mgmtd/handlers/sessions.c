@@ -10,7 +10,7 @@
 #include "../auth/users.h"
 #include "handlers.h"
 
-#define FAILED_DELAY_MS	1000
+#define FAILED_DELAY_MS 1000
 
 static json_t *session_json(const struct identity *who)
 {
@@ -31,8 +31,10 @@ static void open_session(struct http_request *req, const struct user *user)
 		return;
 	}
 	http_reply(req, 201, session_json(&req->who));
-	http_set_header(req, "Set-Cookie", SESSION_COOKIE "=%s; Path=/; Secure; HttpOnly;"
-			" SameSite=Strict; Max-Age=%lld", secret, SESSION_LIFE_MS / 1000);
+	http_set_header(req, "Set-Cookie",
+			SESSION_COOKIE "=%s; Path=/; Secure; HttpOnly;"
+				       " SameSite=Strict; Max-Age=%lld",
+			secret, SESSION_LIFE_MS / 1000);
 	OPENSSL_cleanse(secret, sizeof(secret));
 }
 
@@ -45,7 +47,7 @@ static const char *given(const struct http_request *req, const char *name)
 static void log_in(struct http_request *req)
 {
 	const char *name = given(req, "username"), *password = given(req, "password");
-	struct user user = { 0 };
+	struct user user = {0};
 	int rc = user_find(svc_of(req)->db, name, &user);
 
 	if (rc && rc != -ENOENT) {
@@ -83,7 +85,8 @@ void handle_session_get(struct http_request *req)
 void handle_session_delete(struct http_request *req)
 {
 	if (req->who.kind != IDENTITY_SESSION) {
-		http_fail(req, 409, "no_session", "A bearer token is not a session; delete the token.");
+		http_fail(req, 409, "no_session",
+			  "A bearer token is not a session; delete the token.");
 		return;
 	}
 	if (session_delete(svc_of(req)->db, req->who.credential)) {
@@ -91,6 +94,7 @@ void handle_session_delete(struct http_request *req)
 		return;
 	}
 	http_reply(req, 204, NULL);
-	http_set_header(req, "Set-Cookie", SESSION_COOKIE "=; Path=/; Secure; HttpOnly;"
-			" SameSite=Strict; Max-Age=0");
+	http_set_header(req, "Set-Cookie",
+			SESSION_COOKIE "=; Path=/; Secure; HttpOnly;"
+				       " SameSite=Strict; Max-Age=0");
 }

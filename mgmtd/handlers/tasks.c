@@ -6,10 +6,11 @@
 void handle_task_list(struct http_request *req)
 {
 	struct page_query pq = {
-		.select = TASK_SELECT, .sort = "-created_at",
-		.filters = { { "status", http_query(req, "status") },
-			     { "kind", http_query(req, "kind") },
-			     { "task.target", http_query(req, "target") } },
+		.select = TASK_SELECT,
+		.sort = "-created_at",
+		.filters = {{"status", http_query(req, "status")},
+			    {"kind", http_query(req, "kind")},
+			    {"task.target", http_query(req, "target")}},
 	};
 
 	reply_list(req, &pq, NULL);
@@ -41,7 +42,7 @@ void handle_task_get(struct http_request *req)
 void handle_task_cancel(struct http_request *req)
 {
 	auto_json json_t *task = task_json(svc_of(req), req->args[0]);
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 
 	if (!task)
 		http_fail(req, 404, "not_found", "There is no task with this id.");

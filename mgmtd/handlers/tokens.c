@@ -7,13 +7,14 @@
 #include "../auth/tokens.h"
 #include "handlers.h"
 
-#define LIFE_DEFAULT_S	7776000	/* 90 days */
+#define LIFE_DEFAULT_S 7776000 /* 90 days */
 
 void handle_token_list(struct http_request *req)
 {
 	struct page_query pq = {
-		.select = TOKEN_SELECT, .sort = "created_at",
-		.filters = { { "user_id", req->who.user_id }, { "name", http_query(req, "name") } },
+		.select = TOKEN_SELECT,
+		.sort = "created_at",
+		.filters = {{"user_id", req->who.user_id}, {"name", http_query(req, "name")}},
 	};
 
 	reply_list(req, &pq, NULL);
@@ -30,8 +31,8 @@ void handle_token_create(struct http_request *req)
 	int rc;
 
 	role = role ? role_least(role, req->who.role) : req->who.role;
-	rc = token_create(svc->db, &req->who, name, role, (life ? json_integer_value(life) :
-			  LIFE_DEFAULT_S) * 1000, secret, id);
+	rc = token_create(svc->db, &req->who, name, role,
+			  (life ? json_integer_value(life) : LIFE_DEFAULT_S) * 1000, secret, id);
 	json = rc ? NULL : token_json(svc->db, req->who.user_id, id);
 	if (rc == -EEXIST) {
 		http_fail(req, 409, "name_taken", "You have a token of this name already.");
@@ -75,10 +76,11 @@ void handle_token_delete(struct http_request *req)
 void handle_audit_list(struct http_request *req)
 {
 	struct page_query pq = {
-		.select = AUDIT_SELECT, .sort = "-time",
-		.filters = { { "user", http_query(req, "user") },
-			     { "action", http_query(req, "action") },
-			     { "target", http_query(req, "target") } },
+		.select = AUDIT_SELECT,
+		.sort = "-time",
+		.filters = {{"user", http_query(req, "user")},
+			    {"action", http_query(req, "action")},
+			    {"target", http_query(req, "target")}},
 	};
 
 	reply_list(req, &pq, NULL);

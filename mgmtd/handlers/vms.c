@@ -4,7 +4,7 @@
 #include "../svc/vm.h"
 #include "handlers.h"
 
-#define ETAG_LEN	32
+#define ETAG_LEN 32
 
 static void make_etag(const struct vm *vm, char out[ETAG_LEN])
 {
@@ -14,9 +14,9 @@ static void make_etag(const struct vm *vm, char out[ETAG_LEN])
 void handle_vm_list(struct http_request *req)
 {
 	struct page_query pq = {
-		.select = VM_SELECT, .sort = "name",
-		.filters = { { "name", http_query(req, "name") },
-			     { "state", http_query(req, "state") } },
+		.select = VM_SELECT,
+		.sort = "name",
+		.filters = {{"name", http_query(req, "name")}, {"state", http_query(req, "state")}},
 	};
 
 	reply_list(req, &pq, vm_json_finish);
@@ -26,7 +26,7 @@ void handle_vm_list(struct http_request *req)
 static void reply_vm(struct http_request *req, int status, const char *id)
 {
 	struct svc *svc = svc_of(req);
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char etag[ETAG_LEN];
 	json_t *json = NULL;
 	struct vm vm;
@@ -55,7 +55,7 @@ void handle_vm_get(struct http_request *req)
 
 void handle_vm_create(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
 
 	if (vm_create(svc_of(req), req->json, req->who.user, req->id, id, &p)) {
@@ -69,7 +69,7 @@ void handle_vm_create(struct http_request *req)
 /* Load the machine and see that the client means this version of it. */
 static bool load(struct http_request *req, struct vm *vm)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char etag[ETAG_LEN];
 
 	if (vm_require(svc_of(req), req->args[0], vm, &p)) {
@@ -82,7 +82,7 @@ static bool load(struct http_request *req, struct vm *vm)
 
 void handle_vm_update(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	struct vm vm;
 
 	if (!load(req, &vm))
@@ -94,9 +94,9 @@ void handle_vm_update(struct http_request *req)
 }
 
 /* The broker is told, which may take its time. */
-static void delete(struct http_request *req)
+static void delete (struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	struct vm vm;
 
 	if (!load(req, &vm))
@@ -115,7 +115,7 @@ void handle_vm_delete(struct http_request *req)
 void handle_vm_action(struct http_request *req)
 {
 	const struct vm_action *action = vm_action_find(req->args[1]);
-	auto_problem struct problem p = { 0 };
+	auto_problem struct problem p = {0};
 	char task[UUID_TEXT_LEN];
 
 	if (vm_act(svc_of(req), req->args[0], action, req->json, req->who.user, req->id, task, &p))

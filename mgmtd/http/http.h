@@ -23,8 +23,8 @@
 #include "identity.h"
 #include "schema.h"
 
-#define HTTP_PATH_ARGS	2
-#define HTTP_HEADERS	8
+#define HTTP_PATH_ARGS 2
+#define HTTP_HEADERS   8
 
 struct http_request;
 struct http_server;
@@ -41,37 +41,38 @@ struct http_param {
 };
 
 enum http_body {
-	HTTP_BODY_NONE,		/* none taken */
-	HTTP_BODY_OPTIONAL,	/* JSON, may be left out */
-	HTTP_BODY_JSON,		/* JSON */
-	HTTP_BODY_STREAM,	/* bytes, to the request's sink as they arrive */
+	HTTP_BODY_NONE,     /* none taken */
+	HTTP_BODY_OPTIONAL, /* JSON, may be left out */
+	HTTP_BODY_JSON,     /* JSON */
+	HTTP_BODY_STREAM,   /* bytes, to the request's sink as they arrive */
 };
 
 /** One row of the route table. */
 struct http_operation {
 	const char *id;
 	const char *method;
-	const char *path;		/* template: "/api/v1/vms/{id}" */
-	const char *permission;		/* NULL: anybody, even without credentials */
+	const char *path;       /* template: "/api/v1/vms/{id}" */
+	const char *permission; /* NULL: anybody, even without credentials */
 	enum http_body body;
-	bool merge_patch;		/* application/merge-patch+json is welcome too */
-	bool idempotent;		/* honours Idempotency-Key */
-	const struct schema *schema;	/* of the body */
+	bool merge_patch;                /* application/merge-patch+json is welcome too */
+	bool idempotent;                 /* honours Idempotency-Key */
+	const struct schema *schema;     /* of the body */
 	const struct http_param *params; /* ends with a NULL name */
 	http_handler handler;
-	http_handler begin;		/* HTTP_BODY_STREAM: before the first byte; sets the sink */
+	http_handler begin; /* HTTP_BODY_STREAM: before the first byte; sets the sink */
 };
 
 struct http_reply {
-	int status;			/* 0: none yet */
-	char *body;			/* [owned] */
+	int status; /* 0: none yet */
+	char *body; /* [owned] */
 	size_t len;
-	int fd;				/* a file to send instead, or -1 */
+	int fd; /* a file to send instead, or -1 */
 	uint64_t fd_size;
-	ssize_t (*reader)(struct http_request *req, char *buf, size_t max); /* or an endless stream */
+	ssize_t (*reader)(struct http_request *req, char *buf,
+			  size_t max); /* or an endless stream */
 	struct {
-		const char *name;	/* static */
-		char *value;		/* [owned] */
+		const char *name; /* static */
+		char *value;      /* [owned] */
 	} headers[HTTP_HEADERS];
 	size_t headers_count;
 };
@@ -81,40 +82,41 @@ struct http_request {
 	struct MHD_Connection *connection;
 	char id[17];
 	char method[8];
-	char *url;			/* [owned] path, unescaped */
-	char address[64];		/* of the client, as the front door tells it */
+	char *url;        /* [owned] path, unescaped */
+	char address[64]; /* of the client, as the front door tells it */
 	int64_t started_ms;
 	const struct http_operation *op;
-	char args[HTTP_PATH_ARGS][64];	/* in the order of the template */
+	char args[HTTP_PATH_ARGS][64]; /* in the order of the template */
 	struct identity who;
 
-	char *body;			/* [owned] raw JSON body, NUL at its end */
+	char *body; /* [owned] raw JSON body, NUL at its end */
 	size_t body_len;
-	json_t *json;			/* [owned] parsed body, NULL when there is none */
-	uint64_t received;		/* bytes of body so far */
-	int (*sink)(struct http_request *req, const char *data, size_t len); /* for streams; <0: replied */
+	json_t *json;      /* [owned] parsed body, NULL when there is none */
+	uint64_t received; /* bytes of body so far */
+	int (*sink)(struct http_request *req, const char *data,
+		    size_t len); /* for streams; <0: replied */
 
-	void *state;			/* the handler's own, freed by @state_free */
+	void *state; /* the handler's own, freed by @state_free */
 	void (*state_free)(void *state);
-	bool close;			/* answer without reading the body to its end */
-	bool resumed;			/* the handler is being called again after http_wait() */
-	bool suspended;			/* the reply comes later */
-	bool begun;			/* passed the checks: the handler was, or might have been, called */
-	bool finished;			/* the reply stands */
-	bool idempotency_open;		/* the answer is to be kept for repetition */
-	int64_t wait_until;		/* monotonic ms */
-	bool held;			/* [w] the reply stands, but waits for @wait_until */
-	struct http_request *wait_next;	/* [w] list of those waiting */
-	bool waiting;			/* [w] */
+	bool close;            /* answer without reading the body to its end */
+	bool resumed;          /* the handler is being called again after http_wait() */
+	bool suspended;        /* the reply comes later */
+	bool begun;            /* passed the checks: the handler was, or might have been, called */
+	bool finished;         /* the reply stands */
+	bool idempotency_open; /* the answer is to be kept for repetition */
+	int64_t wait_until;    /* monotonic ms */
+	bool held;             /* [w] the reply stands, but waits for @wait_until */
+	struct http_request *wait_next; /* [w] list of those waiting */
+	bool waiting;                   /* [w] */
 	struct http_reply reply;
 };
 
 struct http_config {
 	const struct http_operation *operations; /* ends with a NULL id */
-	const char *webui;		/* directory of the static UI, or NULL */
-	int listen_fd;			/* [owned from the start on] */
+	const char *webui;                       /* directory of the static UI, or NULL */
+	int listen_fd;                           /* [owned from the start on] */
 	unsigned int threads;
-	void *opaque;			/* the application's */
+	void *opaque; /* the application's */
 	/** Who is it? Fills in req->who or replies with a problem. */
 	void (*authenticate)(struct http_request *req);
 	/** After all checks, before the handler; may reply (and so skip the handler). */
@@ -146,8 +148,8 @@ bool http_is_safe(const struct http_request *req);
 /** Takes over @body; NULL for none. */
 void http_reply(struct http_request *req, int status, json_t *body);
 void http_reply_problem(struct http_request *req, const struct problem *p);
-__attribute__((format(printf, 4, 5)))
-void http_fail(struct http_request *req, int status, const char *code, const char *fmt, ...);
+__attribute__((format(printf, 4, 5))) void http_fail(struct http_request *req, int status,
+						     const char *code, const char *fmt, ...);
 /** Takes over @data. */
 void http_reply_bytes(struct http_request *req, int status, const char *type, char *data,
 		      size_t len);
@@ -156,8 +158,8 @@ void http_reply_file(struct http_request *req, const char *type, int fd, uint64_
 /** Calls @reader until it returns -1; 0 means it has called http_wait(). */
 void http_reply_stream(struct http_request *req, const char *type,
 		       ssize_t (*reader)(struct http_request *req, char *buf, size_t max));
-__attribute__((format(printf, 3, 4)))
-void http_set_header(struct http_request *req, const char *name, const char *fmt, ...);
+__attribute__((format(printf, 3, 4))) void http_set_header(struct http_request *req,
+							   const char *name, const char *fmt, ...);
 const char *http_get_set_header(const struct http_request *req, const char *name);
 
 /* Waiting. */

@@ -7,25 +7,25 @@
 
 #include "http.h"
 
-#define HTTP_HEADER_MAX		16384u		/* bytes of all request headers */
-#define HTTP_BODY_MAX		65536u		/* bytes of a JSON body */
-#define HTTP_DEFERRED_MAX	8
+#define HTTP_HEADER_MAX   16384u /* bytes of all request headers */
+#define HTTP_BODY_MAX     65536u /* bytes of a JSON body */
+#define HTTP_DEFERRED_MAX 8
 
 struct static_file;
 
 struct http_server {
 	struct http_config config;
 	struct MHD_Daemon *daemon;
-	pthread_mutex_t lock;			/* [w] */
-	pthread_cond_t changed;			/* [w] monotonic clock */
+	pthread_mutex_t lock;   /* [w] */
+	pthread_cond_t changed; /* [w] monotonic clock */
 	pthread_t waker;
-	struct http_request *waiters;		/* [w] */
-	uint64_t generation;			/* [w] */
-	unsigned int deferred;			/* [w] threads running */
-	bool stopping;				/* [w] */
+	struct http_request *waiters; /* [w] */
+	uint64_t generation;          /* [w] */
+	unsigned int deferred;        /* [w] threads running */
+	bool stopping;                /* [w] */
 	bool waker_runs;
-	pthread_mutex_t files_lock;		/* [f] */
-	struct static_file *files;		/* [f] what is known of static files */
+	pthread_mutex_t files_lock; /* [f] */
+	struct static_file *files;  /* [f] what is known of static files */
 };
 
 /* route.c */

@@ -9,11 +9,21 @@ static const struct {
 	int status;
 	const char *title;
 } titles[] = {
-	{ 400, "Bad request" }, { 401, "Not logged in" }, { 403, "Not allowed" },
-	{ 404, "Not found" }, { 405, "Method not allowed" }, { 409, "Conflict" },
-	{ 412, "Precondition failed" }, { 413, "Too large" }, { 415, "Unsupported media type" },
-	{ 422, "Invalid" }, { 429, "Too many requests" }, { 431, "Headers too large" },
-	{ 500, "Internal error" }, { 503, "Not available" }, { 507, "Not enough room" },
+	{400, "Bad request"},
+	{401, "Not logged in"},
+	{403, "Not allowed"},
+	{404, "Not found"},
+	{405, "Method not allowed"},
+	{409, "Conflict"},
+	{412, "Precondition failed"},
+	{413, "Too large"},
+	{415, "Unsupported media type"},
+	{422, "Invalid"},
+	{429, "Too many requests"},
+	{431, "Headers too large"},
+	{500, "Internal error"},
+	{503, "Not available"},
+	{507, "Not enough room"},
 };
 
 static const char *title_of(int status)
@@ -109,7 +119,7 @@ void http_reply_problem(struct http_request *req, const struct problem *p)
 
 void http_fail(struct http_request *req, int status, const char *code, const char *fmt, ...)
 {
-	struct problem p = { .status = status, .code = code };
+	struct problem p = {.status = status, .code = code};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -182,8 +192,8 @@ static struct MHD_Response *make_response(struct http_request *req)
 			r->fd = -1;
 		return response;
 	}
-	response = MHD_create_response_from_buffer(r->len, r->body, r->body ? MHD_RESPMEM_MUST_FREE :
-						   MHD_RESPMEM_PERSISTENT);
+	response = MHD_create_response_from_buffer(
+		r->len, r->body, r->body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 	if (response)
 		r->body = NULL;
 	return response;
@@ -203,7 +213,8 @@ enum MHD_Result reply_queue(struct http_request *req)
 		MHD_add_response_header(response, r->headers[i].name, r->headers[i].value);
 	if (!http_get_set_header(req, "Cache-Control"))
 		MHD_add_response_header(response, "Cache-Control",
-					r->status == 200 || r->status == 304 ? "no-cache" : "no-store");
+					r->status == 200 || r->status == 304 ? "no-cache" :
+									       "no-store");
 	MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
 	MHD_add_response_header(response, "X-Request-Id", req->id);
 	if (req->close)

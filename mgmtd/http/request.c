@@ -66,6 +66,7 @@ bool http_if_match(struct http_request *req, const char *etag)
 
 	if (!wanted || http_etag_listed(wanted, etag))
 		return true;
-	http_fail(req, 412, "changed", "It has changed since it was read: its ETag is now %s.", etag);
+	http_fail(req, 412, "changed", "It has changed since it was read: its ETag is now %s.",
+		  etag);
 	return false;
 }

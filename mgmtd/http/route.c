@@ -25,7 +25,7 @@ static bool match(const char *template, const char *path, char args[HTTP_PATH_AR
 			return false;
 		if (!*template)
 			return true;
-		template++;
+		template ++;
 		path++;
 	}
 }
@@ -79,7 +79,7 @@ static const char *param_value(const struct http_request *req, const struct http
 	if (param->where == HTTP_IN_PATH)
 		return path_value(req, param->name);
 	return param->where == HTTP_IN_QUERY ? http_query(req, param->name) :
-		http_header(req, param->name);
+					       http_header(req, param->name);
 }
 
 struct unknown {
@@ -103,12 +103,12 @@ static enum MHD_Result check_known(void *cls, enum MHD_ValueKind kind, const cha
 
 void route_check_params(struct http_request *req)
 {
-	auto_problem struct problem p = { 0 };
-	struct unknown u = { .params = req->op->params, .problem = &p };
+	auto_problem struct problem p = {0};
+	struct unknown u = {.params = req->op->params, .problem = &p};
 
 	for (const struct http_param *param = req->op->params; param->name; param++) {
 		const char *value = param_value(req, param);
-		struct problem path = { 0 };
+		struct problem path = {0};
 
 		if (value && param->where == HTTP_IN_PATH) {
 			/* A path that can't name anything names nothing. */

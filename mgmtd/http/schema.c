@@ -11,14 +11,15 @@
 #include "../util/crypt.h"
 #include "../util/log.h"
 
-#define PATTERNS_MAX	32
+#define PATTERNS_MAX 32
 
 struct pattern {
 	const char *text;
 	regex_t regex;
 };
 
-static const char *const type_names[] = { "a string", "an integer", "a boolean", "an object", "null" };
+static const char *const type_names[] = {"a string", "an integer", "a boolean", "an object",
+					 "null"};
 
 /* Compiled once each and kept; [l] guards growth only, an entry never changes. */
 static pthread_mutex_t patterns_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -53,8 +54,8 @@ static size_t code_points(const char *s)
 	return n;
 }
 
-__attribute__((format(printf, 4, 5)))
-static void complain(struct problem *p, const char *path, const char *code, const char *fmt, ...)
+__attribute__((format(printf, 4, 5))) static void complain(struct problem *p, const char *path,
+							   const char *code, const char *fmt, ...)
 {
 	char detail[256];
 	va_list ap;
@@ -99,8 +100,8 @@ static void check_string(const struct schema *s, const char *text, const char *p
 		complain(p, path, "too_short", "must have at least %u characters", s->min_length);
 	else if (s->max_length && len > s->max_length)
 		complain(p, path, "too_long", "must have at most %u characters", s->max_length);
-	else if (s->pattern && (!(regex = pattern_get(s->pattern)) ||
-				regexec(regex, text, 0, NULL, 0)))
+	else if (s->pattern &&
+		 (!(regex = pattern_get(s->pattern)) || regexec(regex, text, 0, NULL, 0)))
 		complain(p, path, "bad_format", "has characters that are not allowed here");
 }
 

@@ -21,15 +21,15 @@ enum schema_type {
 struct schema_field;
 
 struct schema {
-	unsigned int types;		/* enum schema_type, or'ed */
-	bool uuid;			/* strings are UUIDs */
-	uint32_t min_length;		/* in code points */
-	uint32_t max_length;		/* 0: any */
+	unsigned int types;  /* enum schema_type, or'ed */
+	bool uuid;           /* strings are UUIDs */
+	uint32_t min_length; /* in code points */
+	uint32_t max_length; /* 0: any */
 	int64_t minimum;
 	int64_t maximum;
-	int64_t multiple_of;		/* 0: any */
-	const char *pattern;		/* POSIX extended and ECMA alike, or NULL */
-	const char *const *values;	/* enum, ends with NULL; or NULL */
+	int64_t multiple_of;               /* 0: any */
+	const char *pattern;               /* POSIX extended and ECMA alike, or NULL */
+	const char *const *values;         /* enum, ends with NULL; or NULL */
 	const struct schema_field *fields; /* of an object, ends with a NULL name */
 };
 

@@ -7,9 +7,9 @@
 
 #include "../util/log.h"
 
-#define CONNECTION_MEMORY	(48u << 10)
-#define CONNECTIONS_MAX		512u
-#define IDLE_SECONDS		120u
+#define CONNECTION_MEMORY (48u << 10)
+#define CONNECTIONS_MAX   512u
+#define IDLE_SECONDS      120u
 
 static void request_free(struct http_request *req)
 {
@@ -190,7 +190,7 @@ static void parse_body(struct http_request *req)
 
 static void validate_body(struct http_request *req)
 {
-	auto_problem struct problem p = { .status = 422, .code = "invalid" };
+	auto_problem struct problem p = {.status = 422, .code = "invalid"};
 	const json_t *first;
 
 	if (!req->json || !req->op->schema)
@@ -201,7 +201,8 @@ static void validate_body(struct http_request *req)
 	first = json_array_get(json_object_get(p.extra, "errors"), 0);
 	snprintf(p.detail, sizeof(p.detail), "%s %s.",
 		 json_string_length(json_object_get(first, "field")) ?
-		 json_string_value(json_object_get(first, "field")) : "The body",
+			 json_string_value(json_object_get(first, "field")) :
+			 "The body",
 		 json_string_value(json_object_get(first, "detail")));
 	http_reply_problem(req, &p);
 }
@@ -230,8 +231,9 @@ static enum MHD_Result request_finish(struct http_request *req)
 	req->server->config.end(req);
 	if (req->op && (req->reply.status >= 400 || !http_is_safe(req)))
 		log_line("%s %s -> %d in %lld ms, request %s, user %s from %s", req->method,
-			 req->url, req->reply.status, (long long)(clock_mono_ms() - req->started_ms),
-			 req->id, req->who.kind ? req->who.user : "-", req->address);
+			 req->url, req->reply.status,
+			 (long long)(clock_mono_ms() - req->started_ms), req->id,
+			 req->who.kind ? req->who.user : "-", req->address);
 	return reply_queue(req);
 }
 

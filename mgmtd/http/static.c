@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 
 /* Nothing inline: the terminal's styles come as constructed style sheets, which CSP allows. */
-#define POLICY	"default-src 'none'; script-src 'self'; style-src 'self'; " \
-		"img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; " \
-		"worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+#define POLICY                                                                             \
+	"default-src 'none'; script-src 'self'; style-src 'self'; "                        \
+	"img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; " \
+	"worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct static_file {
 	struct static_file *next;
@@ -25,17 +26,17 @@ struct static_file {
 static const struct {
 	const char *suffix, *type;
 } types[] = {
-	{ ".html", "text/html; charset=utf-8" },
-	{ ".js", "text/javascript; charset=utf-8" },
-	{ ".css", "text/css; charset=utf-8" },
-	{ ".json", "application/json" },
-	{ ".webmanifest", "application/manifest+json" },
-	{ ".svg", "image/svg+xml" },
-	{ ".png", "image/png" },
-	{ ".ico", "image/x-icon" },
-	{ ".woff2", "font/woff2" },
-	{ ".wasm", "application/wasm" },
-	{ ".txt", "text/plain; charset=utf-8" },
+	{".html", "text/html; charset=utf-8"},
+	{".js", "text/javascript; charset=utf-8"},
+	{".css", "text/css; charset=utf-8"},
+	{".json", "application/json"},
+	{".webmanifest", "application/manifest+json"},
+	{".svg", "image/svg+xml"},
+	{".png", "image/png"},
+	{".ico", "image/x-icon"},
+	{".woff2", "font/woff2"},
+	{".wasm", "application/wasm"},
+	{".txt", "text/plain; charset=utf-8"},
 };
 
 static const char *type_of(const char *path)
@@ -99,8 +100,9 @@ static void file_tag(struct http_server *server, const char *path, int fd, const
 
 	pthread_mutex_lock(&server->files_lock);
 	f = file_find(server, path);
-	if (f && (f->inode != st->st_ino || f->size != st->st_size ||
-		  f->mtime.tv_sec != st->st_mtim.tv_sec || f->mtime.tv_nsec != st->st_mtim.tv_nsec)) {
+	if (f &&
+	    (f->inode != st->st_ino || f->size != st->st_size ||
+	     f->mtime.tv_sec != st->st_mtim.tv_sec || f->mtime.tv_nsec != st->st_mtim.tv_nsec)) {
 		if (hash_fd(fd, f->hash)) {
 			f->inode = st->st_ino;
 			f->size = st->st_size;
@@ -133,8 +135,8 @@ static void harden(struct http_request *req, const char *url)
 	http_set_header(req, "Content-Security-Policy", "%s", POLICY);
 	http_set_header(req, "Referrer-Policy", "no-referrer");
 	http_set_header(req, "Cross-Origin-Opener-Policy", "same-origin");
-	http_set_header(req, "Cache-Control", "%s", is_hashed(url) ?
-			"public, max-age=31536000, immutable" : "no-cache");
+	http_set_header(req, "Cache-Control", "%s",
+			is_hashed(url) ? "public, max-age=31536000, immutable" : "no-cache");
 	http_set_header(req, "Vary", "Accept-Encoding");
 }
 

@@ -3,7 +3,7 @@
 
 #include <time.h>
 
-#define DEFER_STACK	(1u << 20)
+#define DEFER_STACK (1u << 20)
 
 struct deferred {
 	struct http_request *req;
@@ -48,7 +48,7 @@ static void *waker_main(void *arg)
 	pthread_mutex_lock(&server->lock);
 	while (!server->stopping) {
 		int64_t next = release_due(server, false);
-		struct timespec ts = { .tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000 };
+		struct timespec ts = {.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000};
 
 		if (next < 0)
 			pthread_cond_wait(&server->changed, &server->lock);
@@ -180,7 +180,7 @@ void http_defer(struct http_request *req, http_handler fn)
 		http_set_header(req, "Retry-After", "1");
 		return;
 	}
-	*d = (struct deferred){ req, fn };
+	*d = (struct deferred){req, fn};
 	req->suspended = true;
 	MHD_suspend_connection(req->connection);
 	pthread_attr_init(&attr);
@@ -189,5 +189,5 @@ void http_defer(struct http_request *req, http_handler fn)
 	rc = pthread_create(&thread, &attr, deferred_main, d);
 	pthread_attr_destroy(&attr);
 	if (rc)
-		deferred_main(d);	/* slow, but it gets done */
+		deferred_main(d); /* slow, but it gets done */
 }

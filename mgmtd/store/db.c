@@ -10,21 +10,21 @@
 #include "../util/log.h"
 #include "migrations.h"
 
-#define CACHED_STATEMENTS	128
+#define CACHED_STATEMENTS 128
 
 struct db_query {
 	struct db *db;
 	sqlite3_stmt *stmt;
-	const char *sql;	/* the literal; NULL: not to be kept */
+	const char *sql; /* the literal; NULL: not to be kept */
 	bool busy;
-	bool heap;		/* not one of the table's */
+	bool heap; /* not one of the table's */
 };
 
 struct db {
 	sqlite3 *sqlite;
-	pthread_mutex_t lock;			/* [d] recursive */
-	int depth;				/* [d] of transactions */
-	bool failed;				/* [d] an inner one was rolled back */
+	pthread_mutex_t lock;                     /* [d] recursive */
+	int depth;                                /* [d] of transactions */
+	bool failed;                              /* [d] an inner one was rolled back */
 	struct db_query cache[CACHED_STATEMENTS]; /* [d] by address of the SQL text */
 };
 
@@ -73,13 +73,15 @@ int db_open(const char *path, struct db **out)
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&db->lock, &attr);
 	pthread_mutexattr_destroy(&attr);
-	if (sqlite3_open_v2(path, &db->sqlite, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+	if (sqlite3_open_v2(path, &db->sqlite,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK) {
 		log_line("database: %s: %s", path, sqlite3_errmsg(db->sqlite));
 		goto out_close;
 	}
 	sqlite3_busy_timeout(db->sqlite, 5000);
-	if (exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+	if (exec(db,
+		 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		 "PRAGMA foreign_keys = ON; PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;"))
 		goto out_close;
 	rc = migrate(db);
@@ -171,9 +173,9 @@ static struct db_query *prepare(struct db *db, const char *sql, bool keep)
 			goto out_unlock;
 		q->heap = true;
 	}
-	if (!q->stmt && sqlite3_prepare_v3(db->sqlite, sql, -1,
-					   q->heap ? 0 : SQLITE_PREPARE_PERSISTENT, &q->stmt,
-					   NULL) != SQLITE_OK) {
+	if (!q->stmt &&
+	    sqlite3_prepare_v3(db->sqlite, sql, -1, q->heap ? 0 : SQLITE_PREPARE_PERSISTENT,
+			       &q->stmt, NULL) != SQLITE_OK) {
 		fail(db, sql);
 		if (q->heap)
 			free(q);

@@ -59,6 +59,6 @@ static inline void cleanup_query(struct db_query **q)
 	db_end(*q);
 }
 
-#define auto_query	cleanup(cleanup_query)
+#define auto_query cleanup(cleanup_query)
 
 #endif

@@ -2,42 +2,42 @@
 #include "migrations.h"
 
 const struct migration migrations[] = {
-	{ "who may",
-	  "CREATE TABLE user (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
-	  " password TEXT NOT NULL, role TEXT NOT NULL, created_at TEXT NOT NULL) STRICT;"
-	  "CREATE TABLE session (hash TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES user(id)"
-	  " ON DELETE CASCADE, address TEXT NOT NULL, created_at TEXT NOT NULL,"
-	  " expires_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT;"
-	  "CREATE TABLE token (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
-	  " user_id TEXT NOT NULL REFERENCES user(id) ON DELETE CASCADE, name TEXT NOT NULL,"
-	  " role TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT NOT NULL,"
-	  " expires_ms INTEGER NOT NULL, last_used_at TEXT, UNIQUE (user_id, name)) STRICT;"
-	  "CREATE TABLE audit (id TEXT PRIMARY KEY, time TEXT NOT NULL, user TEXT NOT NULL,"
-	  " address TEXT NOT NULL, action TEXT NOT NULL, target TEXT, result INTEGER NOT NULL,"
-	  " request_id TEXT NOT NULL) STRICT;"
-	  "CREATE INDEX audit_time ON audit(time, id);" },
-	{ "what there is",
-	  "CREATE TABLE image (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
-	  " size INTEGER NOT NULL, sha256 TEXT, builtin INTEGER NOT NULL DEFAULT 0,"
-	  " path TEXT NOT NULL, stamp TEXT, created_at TEXT NOT NULL) STRICT;"
-	  "CREATE TABLE vm (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, mode TEXT NOT NULL,"
-	  " vcpus INTEGER NOT NULL, memory INTEGER NOT NULL, kernel TEXT NOT NULL, initrd TEXT,"
-	  " cmdline TEXT NOT NULL, state TEXT NOT NULL, reason_code TEXT, reason TEXT,"
-	  " domid INTEGER, boot_id TEXT, task_id TEXT, created_at TEXT NOT NULL,"
-	  " updated_at TEXT NOT NULL, started_at TEXT, revision INTEGER NOT NULL DEFAULT 1) STRICT;"
-	  "CREATE INDEX vm_kernel ON vm(kernel); CREATE INDEX vm_initrd ON vm(initrd);" },
-	{ "what happens",
-	  "CREATE TABLE task (id TEXT PRIMARY KEY, kind TEXT NOT NULL, status TEXT NOT NULL,"
-	  " progress INTEGER NOT NULL DEFAULT 0, stage TEXT NOT NULL DEFAULT '',"
-	  " target_type TEXT NOT NULL, target TEXT, actor TEXT NOT NULL, params TEXT NOT NULL,"
-	  " error TEXT, request_id TEXT NOT NULL, created_at TEXT NOT NULL, started_at TEXT,"
-	  " finished_at TEXT, revision INTEGER NOT NULL DEFAULT 1) STRICT;"
-	  "CREATE INDEX task_created ON task(created_at, id);"
-	  "CREATE INDEX task_open ON task(status) WHERE status IN ('queued', 'running');"
-	  "CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL,"
-	  " time TEXT NOT NULL, vm TEXT, resource TEXT NOT NULL) STRICT;"
-	  "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL,"
-	  " status INTEGER NOT NULL, headers TEXT, body TEXT, created_ms INTEGER NOT NULL) STRICT;" },
+	{"who may",
+	 "CREATE TABLE user (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	 " password TEXT NOT NULL, role TEXT NOT NULL, created_at TEXT NOT NULL) STRICT;"
+	 "CREATE TABLE session (hash TEXT PRIMARY KEY, user_id TEXT NOT NULL REFERENCES user(id)"
+	 " ON DELETE CASCADE, address TEXT NOT NULL, created_at TEXT NOT NULL,"
+	 " expires_ms INTEGER NOT NULL, seen_ms INTEGER NOT NULL) STRICT;"
+	 "CREATE TABLE token (id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE,"
+	 " user_id TEXT NOT NULL REFERENCES user(id) ON DELETE CASCADE, name TEXT NOT NULL,"
+	 " role TEXT NOT NULL, created_at TEXT NOT NULL, expires_at TEXT NOT NULL,"
+	 " expires_ms INTEGER NOT NULL, last_used_at TEXT, UNIQUE (user_id, name)) STRICT;"
+	 "CREATE TABLE audit (id TEXT PRIMARY KEY, time TEXT NOT NULL, user TEXT NOT NULL,"
+	 " address TEXT NOT NULL, action TEXT NOT NULL, target TEXT, result INTEGER NOT NULL,"
+	 " request_id TEXT NOT NULL) STRICT;"
+	 "CREATE INDEX audit_time ON audit(time, id);"},
+	{"what there is",
+	 "CREATE TABLE image (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+	 " size INTEGER NOT NULL, sha256 TEXT, builtin INTEGER NOT NULL DEFAULT 0,"
+	 " path TEXT NOT NULL, stamp TEXT, created_at TEXT NOT NULL) STRICT;"
+	 "CREATE TABLE vm (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, mode TEXT NOT NULL,"
+	 " vcpus INTEGER NOT NULL, memory INTEGER NOT NULL, kernel TEXT NOT NULL, initrd TEXT,"
+	 " cmdline TEXT NOT NULL, state TEXT NOT NULL, reason_code TEXT, reason TEXT,"
+	 " domid INTEGER, boot_id TEXT, task_id TEXT, created_at TEXT NOT NULL,"
+	 " updated_at TEXT NOT NULL, started_at TEXT, revision INTEGER NOT NULL DEFAULT 1) STRICT;"
+	 "CREATE INDEX vm_kernel ON vm(kernel); CREATE INDEX vm_initrd ON vm(initrd);"},
+	{"what happens",
+	 "CREATE TABLE task (id TEXT PRIMARY KEY, kind TEXT NOT NULL, status TEXT NOT NULL,"
+	 " progress INTEGER NOT NULL DEFAULT 0, stage TEXT NOT NULL DEFAULT '',"
+	 " target_type TEXT NOT NULL, target TEXT, actor TEXT NOT NULL, params TEXT NOT NULL,"
+	 " error TEXT, request_id TEXT NOT NULL, created_at TEXT NOT NULL, started_at TEXT,"
+	 " finished_at TEXT, revision INTEGER NOT NULL DEFAULT 1) STRICT;"
+	 "CREATE INDEX task_created ON task(created_at, id);"
+	 "CREATE INDEX task_open ON task(status) WHERE status IN ('queued', 'running');"
+	 "CREATE TABLE event (id INTEGER PRIMARY KEY AUTOINCREMENT, type TEXT NOT NULL,"
+	 " time TEXT NOT NULL, vm TEXT, resource TEXT NOT NULL) STRICT;"
+	 "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL,"
+	 " status INTEGER NOT NULL, headers TEXT, body TEXT, created_ms INTEGER NOT NULL) STRICT;"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

@@ -83,7 +83,7 @@ int page_fetch(struct db *db, const struct page_query *pq, json_t **items, char 
 	auto_json json_t *args = json_array();
 	auto_json json_t *rows = json_array();
 	auto_query struct db_query *q = NULL;
-	struct builder b = { .args = args };
+	struct builder b = {.args = args};
 	int rc = build(&b, pq);
 
 	if (rc)
@@ -96,7 +96,8 @@ int page_fetch(struct db *db, const struct page_query *pq, json_t **items, char 
 	if (rc < 0)
 		return rc;
 	*next = rc == 1 ? cursor_make(pq->sort, pq->sort + (pq->sort[0] == '-'),
-				      json_array_get(rows, pq->limit - 1)) : NULL;
+				      json_array_get(rows, pq->limit - 1)) :
+			  NULL;
 	*items = json_incref(rows);
 	return 0;
 }

@@ -11,14 +11,14 @@ struct db;
 
 struct page_filter {
 	const char *column;
-	const char *value;	/* NULL: no filter */
+	const char *value; /* NULL: no filter */
 };
 
 struct page_query {
-	const char *select;		/* "SELECT ... FROM t"; must give columns id and the sort's */
-	struct page_filter filters[6];	/* ends at the first without a column */
-	const char *sort;		/* column, with a leading '-' for descending; trusted text */
-	const char *cursor;		/* of the caller, or NULL */
+	const char *select; /* "SELECT ... FROM t"; must give columns id and the sort's */
+	struct page_filter filters[6]; /* ends at the first without a column */
+	const char *sort;              /* column, with a leading '-' for descending; trusted text */
+	const char *cursor;            /* of the caller, or NULL */
 	unsigned int limit;
 };
 

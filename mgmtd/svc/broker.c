@@ -9,14 +9,14 @@
 
 #include "../util/log.h"
 
-#define TIMEOUT_S	3
-#define LOG_MAX		(2u << 20)	/* twice what the broker keeps */
+#define TIMEOUT_S 3
+#define LOG_MAX   (2u << 20) /* twice what the broker keeps */
 
 /* Connect and send one line. Return: the descriptor or -1. */
 static int ask(struct svc *svc, const char *verb, const char *vm)
 {
-	const struct timeval timeout = { .tv_sec = TIMEOUT_S };
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const struct timeval timeout = {.tv_sec = TIMEOUT_S};
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/broker.sock", svc->config.run);

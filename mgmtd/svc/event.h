@@ -5,7 +5,7 @@
 
 #include "svc.h"
 
-#define EVENTS_KEPT	10000
+#define EVENTS_KEPT 10000
 
 /** Add an event; within a transaction that svc_commit() ends. @resource is borrowed. */
 must_check int event_add(struct svc *svc, const char *type, const char *vm, json_t *resource);

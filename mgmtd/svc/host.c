@@ -13,13 +13,13 @@
 #include "task_kinds.h"
 #include "vm.h"
 
-#define GUESTS_TIMEOUT_S	30
-#define GRACE_MS		15000	/* for tearing down, beyond the guests' own time */
+#define GUESTS_TIMEOUT_S 30
+#define GRACE_MS         15000 /* for tearing down, beyond the guests' own time */
 
 int host_json(struct svc *svc, json_t **out, struct problem *p)
 {
 	struct ts_host_info h;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	char name[128] = "domus";
 
 	if (toolstack_host(svc->ts, &h, &err)) {
@@ -29,21 +29,19 @@ int host_json(struct svc *svc, json_t **out, struct problem *p)
 	gethostname(name, sizeof(name) - 1);
 	*out = json_pack("{s s, s {s s, s s, s s}, s {s b, s b, s b, s b, s [s], s i, s s},"
 			 " s {s i, s i}, s {s I, s I}, s I}",
-			 "name", name,
-			 "hypervisor", "name", h.hypervisor, "version", h.version, "build", h.build,
-			 "capabilities", "svm", h.svm, "vmx", h.vmx, "nested_paging", h.nested_paging,
-			 "iommu", h.iommu, "modes", "pvh", "max_vcpus", (int)h.max_vcpus,
-			 "guests", h.capabilities,
-			 "cpus", "physical", (int)h.cpus_physical, "online", (int)h.cpus_online,
-			 "memory", "total", (json_int_t)h.memory_total,
-			 "free", (json_int_t)h.memory_free,
+			 "name", name, "hypervisor", "name", h.hypervisor, "version", h.version,
+			 "build", h.build, "capabilities", "svm", h.svm, "vmx", h.vmx,
+			 "nested_paging", h.nested_paging, "iommu", h.iommu, "modes", "pvh",
+			 "max_vcpus", (int)h.max_vcpus, "guests", h.capabilities, "cpus",
+			 "physical", (int)h.cpus_physical, "online", (int)h.cpus_online, "memory",
+			 "total", (json_int_t)h.memory_total, "free", (json_int_t)h.memory_free,
 			 "uptime", (json_int_t)h.uptime);
 	return *out ? 0 : problem_internal(p, "host_json");
 }
 
 int host_health(struct svc *svc, struct problem *p)
 {
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 
 	if (db_value(svc->db, 0, "SELECT 1", "") != 1)
 		return problem_set(p, 503, "unavailable", "The database does not answer.");
@@ -57,20 +55,25 @@ int host_health(struct svc *svc, struct problem *p)
 int host_act(struct svc *svc, const char *action, int64_t timeout, const char *actor,
 	     const char *request_id, char task[UUID_TEXT_LEN], struct problem *p)
 {
-	auto_json json_t *params = json_pack("{s I, s s}", "timeout", (json_int_t)
-					     (timeout < 0 ? GUESTS_TIMEOUT_S : timeout),
+	auto_json json_t *params = json_pack("{s I, s s}", "timeout",
+					     (json_int_t)(timeout < 0 ? GUESTS_TIMEOUT_S : timeout),
 					     "boot_id", svc->boot_id);
 	char kind[32];
 	const struct task_request request = {
-		.kind = kind, .target_type = "host", .actor = actor, .request_id = request_id,
+		.kind = kind,
+		.target_type = "host",
+		.actor = actor,
+		.request_id = request_id,
 		.params = params,
 	};
 
 	snprintf(kind, sizeof(kind), "host.%s", action);
 	if (db_begin(svc->db))
 		return problem_internal(p, "host_act");
-	if (db_value(svc->db, 0, "SELECT 1 FROM task WHERE finished_at IS NULL AND kind IN"
-		     " ('host.shutdown', 'host.reboot')", "")) {
+	if (db_value(svc->db, 0,
+		     "SELECT 1 FROM task WHERE finished_at IS NULL AND kind IN"
+		     " ('host.shutdown', 'host.reboot')",
+		     "")) {
 		db_rollback(svc->db);
 		return problem_set(p, 409, "state_conflict", "The host is going down already.");
 	}
@@ -86,27 +89,31 @@ int host_act(struct svc *svc, const char *action, int64_t timeout, const char *a
 
 static int64_t count_alive(struct svc *svc)
 {
-	return db_value(svc->db, 0, "SELECT count(*) FROM vm WHERE state NOT IN ('stopped', 'crashed')",
-			"");
+	return db_value(svc->db, 0,
+			"SELECT count(*) FROM vm WHERE state NOT IN ('stopped', 'crashed')", "");
 }
 
 /* Ask every machine that can obey, and destroy those that can't (or all, when @force). */
 static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 {
-	auto_json json_t *params = json_pack("{s I, s b}", "timeout", (json_int_t)timeout, "force", 1);
+	auto_json json_t *params =
+		json_pack("{s I, s b}", "timeout", (json_int_t)timeout, "force", 1);
 	char ids[256][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
 	size_t n = 0;
-	struct db_query *q = db_query(svc->db, "SELECT id FROM vm WHERE state NOT IN ('stopped',"
-				      " 'crashed') LIMIT 256", "");
+	struct db_query *q = db_query(svc->db,
+				      "SELECT id FROM vm WHERE state NOT IN ('stopped',"
+				      " 'crashed') LIMIT 256",
+				      "");
 
 	while (q && db_next(q) == 1)
 		snprintf(ids[n++], UUID_TEXT_LEN, "%s", db_text(q, 0));
 	db_end(q);
 	for (size_t i = 0; i < n; i++) {
-		auto_problem struct problem p = { 0 };
+		auto_problem struct problem p = {0};
 
 		if (!force && timeout > 0 &&
-		    !vm_act(svc, ids[i], vm_action_find("shutdown"), params, "system", "-", task, &p))
+		    !vm_act(svc, ids[i], vm_action_find("shutdown"), params, "system", "-", task,
+			    &p))
 			continue;
 		if (vm_act(svc, ids[i], vm_action_find("destroy"), NULL, "system", "-", task, &p))
 			log_line("vm %s can't be stopped: %s", ids[i], p.detail);
@@ -125,8 +132,8 @@ static bool wait_for_guests(struct svc *svc, struct task_run *run, int64_t deadl
 
 static int run_power(const char *command, const char *verb)
 {
-	char *argv[] = { (char *)(uintptr_t)command, (char *)(uintptr_t)verb, NULL };
-	char *envp[] = { (char *)(uintptr_t)"PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
+	char *argv[] = {(char *)(uintptr_t)command, (char *)(uintptr_t)verb, NULL};
+	char *envp[] = {(char *)(uintptr_t) "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 	pid_t pid;
 	int status;
 
@@ -161,5 +168,5 @@ void host_abandon_power(struct svc *svc, struct task_run *run, const struct prob
 {
 	(void)svc;
 	(void)run;
-	(void)p;	/* guests that have stopped stay so; there is nothing to undo */
+	(void)p; /* guests that have stopped stay so; there is nothing to undo */
 }

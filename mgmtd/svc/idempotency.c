@@ -7,9 +7,9 @@
 
 #include "../util/log.h"
 
-#define KEEP_MS	86400000ll
+#define KEEP_MS 86400000ll
 
-static const char *const kept_headers[] = { "Location", "ETag" };
+static const char *const kept_headers[] = {"Location", "ETag"};
 
 /* A key is its user's, for this path. */
 static bool make_key(const struct http_request *req, char out[SHA256_HEX_LEN])
@@ -47,7 +47,7 @@ static void make_fingerprint(const struct http_request *req, char out[SHA256_HEX
 {
 	const char *length = http_header(req, "Content-Length");
 	char body[SHA256_HEX_LEN];
-	struct digest d = { .len = 0 };
+	struct digest d = {.len = 0};
 
 	MHD_get_connection_values(req->connection, MHD_GET_ARGUMENT_KIND, add_param, &d);
 	crypt_sha256(req->body ? req->body : "", req->body_len, body);
@@ -78,8 +78,8 @@ static void answer_known(struct svc *svc, struct http_request *req, const char *
 			 const char *fingerprint)
 {
 	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT request, status, headers, body FROM idempotency WHERE key = ?", "s",
-		key);
+		svc->db, "SELECT request, status, headers, body FROM idempotency WHERE key = ?",
+		"s", key);
 
 	if (!q || db_next(q) != 1)
 		http_fail(req, 503, "unavailable", "The database does not answer.");
@@ -104,8 +104,10 @@ void idempotency_begin(struct svc *svc, struct http_request *req)
 	make_fingerprint(req, fingerprint);
 	rc = db_run(svc->db, "DELETE FROM idempotency WHERE created_ms < ?", "i", now - KEEP_MS);
 	if (!rc)
-		rc = db_run(svc->db, "INSERT INTO idempotency (key, request, status, created_ms)"
-			    " VALUES (?, ?, 0, ?)", "ssi", key, fingerprint, now);
+		rc = db_run(svc->db,
+			    "INSERT INTO idempotency (key, request, status, created_ms)"
+			    " VALUES (?, ?, 0, ?)",
+			    "ssi", key, fingerprint, now);
 	if (rc == -EEXIST)
 		answer_known(svc, req, key, fingerprint);
 	else if (rc)
@@ -131,10 +133,12 @@ void idempotency_end(struct svc *svc, struct http_request *req)
 			json_object_set_new(headers, kept_headers[i], json_string(value));
 	}
 	text = json_dumps(headers, JSON_COMPACT);
-	rc = keep ? db_run(svc->db, "UPDATE idempotency SET status = ?, headers = ?, body = ?"
-			   " WHERE key = ?", "isss", (int64_t)req->reply.status, text,
+	rc = keep ? db_run(svc->db,
+			   "UPDATE idempotency SET status = ?, headers = ?, body = ?"
+			   " WHERE key = ?",
+			   "isss", (int64_t)req->reply.status, text,
 			   req->reply.body ? req->reply.body : "", key) :
-		db_run(svc->db, "DELETE FROM idempotency WHERE key = ?", "s", key);
+		    db_run(svc->db, "DELETE FROM idempotency WHERE key = ?", "s", key);
 	if (rc)
 		log_line("request %s: its answer could not be kept for repetition", req->id);
 }

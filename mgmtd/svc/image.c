@@ -10,8 +10,8 @@
 int image_load(struct svc *svc, const char *id, struct image *out)
 {
 	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT id, name, kind, sha256, path, builtin FROM image WHERE id = ?", "s",
-		id);
+		svc->db, "SELECT id, name, kind, sha256, path, builtin FROM image WHERE id = ?",
+		"s", id);
 	int rc = q ? db_next(q) : -EIO;
 
 	if (rc != 1)
@@ -36,8 +36,8 @@ static void remove_cached(struct svc *svc, const struct image *image)
 {
 	char path[640];
 
-	if (!image->sha256[0] || db_value(svc->db, 0, "SELECT 1 FROM image WHERE sha256 = ?", "s",
-					  image->sha256))
+	if (!image->sha256[0] ||
+	    db_value(svc->db, 0, "SELECT 1 FROM image WHERE sha256 = ?", "s", image->sha256))
 		return;
 	snprintf(path, sizeof(path), "%s/cache/%s", svc->config.data, image->sha256);
 	unlink(path);
@@ -53,8 +53,8 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 		return problem_set(p, 409, "builtin", "This image is part of the appliance.");
 	if (db_begin(svc->db))
 		return problem_internal(p, "image_delete");
-	users = db_value(svc->db, -1, "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1", "s",
-			 image->id);
+	users = db_value(svc->db, -1, "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1",
+			 "s", image->id);
 	last = image_json(svc, image->id);
 	if (users > 0)
 		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s boot%s from this image.",

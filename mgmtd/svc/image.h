@@ -5,7 +5,7 @@
 
 #include "svc.h"
 
-#define IMAGE_MAX_BYTES		(1ull << 30)
+#define IMAGE_MAX_BYTES (1ull << 30)
 
 #define IMAGE_SELECT \
 	"SELECT id, name, kind, size AS \"size:i\", sha256, builtin AS \"builtin:b\", created_at FROM image"
@@ -14,7 +14,7 @@ struct image {
 	char id[UUID_TEXT_LEN];
 	char name[64];
 	char kind[16];
-	char sha256[SHA256_HEX_LEN];	/* "" when not known yet */
+	char sha256[SHA256_HEX_LEN]; /* "" when not known yet */
 	char path[512];
 	bool builtin;
 };

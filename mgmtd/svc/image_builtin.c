@@ -62,13 +62,15 @@ static int add_builtin(struct svc *svc, const json_t *entry)
 	snprintf(stamp, sizeof(stamp), "%lld-%lld-%llu", (long long)st.st_size,
 		 (long long)st.st_mtim.tv_sec, (unsigned long long)st.st_ino);
 	/* A digest is kept for as long as the file looks the same. */
-	return db_run(svc->db, "INSERT INTO image (id, name, kind, size, sha256, builtin, path, stamp,"
-		      " created_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-		      " name = excluded.name, kind = excluded.kind, size = excluded.size,"
-		      " path = excluded.path, sha256 = CASE WHEN excluded.sha256 IS NOT NULL OR"
-		      " stamp <> excluded.stamp THEN excluded.sha256 ELSE sha256 END,"
-		      " stamp = excluded.stamp", "sssissss", id, name, kind, (int64_t)st.st_size,
-		      sha256, path, stamp, now);
+	return db_run(
+		svc->db,
+		"INSERT INTO image (id, name, kind, size, sha256, builtin, path, stamp,"
+		" created_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+		" name = excluded.name, kind = excluded.kind, size = excluded.size,"
+		" path = excluded.path, sha256 = CASE WHEN excluded.sha256 IS NOT NULL OR"
+		" stamp <> excluded.stamp THEN excluded.sha256 ELSE sha256 END,"
+		" stamp = excluded.stamp",
+		"sssissss", id, name, kind, (int64_t)st.st_size, sha256, path, stamp, now);
 }
 
 int images_prepare(struct svc *svc)
@@ -94,9 +96,11 @@ int images_prepare(struct svc *svc)
 	if (rc)
 		return rc;
 	/* Those of another release go, unless something still boots from them. */
-	rc = db_run(svc->db, "DELETE FROM image WHERE builtin AND id NOT IN (SELECT kernel FROM vm)"
+	rc = db_run(svc->db,
+		    "DELETE FROM image WHERE builtin AND id NOT IN (SELECT kernel FROM vm)"
 		    " AND id NOT IN (SELECT initrd FROM vm WHERE initrd IS NOT NULL)"
-		    " AND id NOT IN (SELECT value ->> 'id' FROM json_each(?))", "s", text);
+		    " AND id NOT IN (SELECT value ->> 'id' FROM json_each(?))",
+		    "s", text);
 	json_array_foreach(index, i, entry)
 		if (!rc)
 			rc = add_builtin(svc, entry);
@@ -126,8 +130,8 @@ static bool hash_file(struct svc *svc, const char *path, char out[SHA256_HEX_LEN
 
 static bool next_unhashed(struct svc *svc, char id[UUID_TEXT_LEN], char path[512])
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT id, path FROM image WHERE sha256 IS NULL LIMIT 1", "");
+	auto_query struct db_query *q =
+		db_query(svc->db, "SELECT id, path FROM image WHERE sha256 IS NULL LIMIT 1", "");
 
 	if (!q || db_next(q) != 1)
 		return false;

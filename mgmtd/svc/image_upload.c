@@ -11,14 +11,14 @@
 #include "event.h"
 #include "image.h"
 
-#define SPARE_BYTES	(16ull << 20)	/* disk space an upload may not take */
+#define SPARE_BYTES (16ull << 20) /* disk space an upload may not take */
 
 struct image_upload {
 	struct svc *svc;
 	char name[64];
 	char kind[16];
 	char wanted[SHA256_HEX_LEN];
-	char path[512];			/* where it grows */
+	char path[512]; /* where it grows */
 	int fd;
 	uint64_t size;
 	EVP_MD_CTX *digest;
@@ -26,8 +26,10 @@ struct image_upload {
 
 static int disk_full(struct problem *p, uint64_t needed, uint64_t has)
 {
-	problem_set(p, 507, "insufficient_storage", "The image needs %" PRIu64 " bytes, but the data"
-		    " disk has %" PRIu64 " bytes to spare.", needed, has);
+	problem_set(p, 507, "insufficient_storage",
+		    "The image needs %" PRIu64 " bytes, but the data"
+		    " disk has %" PRIu64 " bytes to spare.",
+		    needed, has);
 	problem_extra(p, "needed", json_integer((json_int_t)needed));
 	problem_extra(p, "free", json_integer((json_int_t)has));
 	return -ECANCELED;
@@ -111,22 +113,26 @@ int image_upload_write(struct image_upload *up, const char *data, size_t len, st
 
 static int check(struct image_upload *up, const char *sha256, struct problem *p)
 {
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	char cache[512];
 
 	if (!up->size)
 		return problem_set(p, 422, "empty", "The image is empty.");
 	if (up->wanted[0] && strcmp(up->wanted, sha256))
-		return problem_invalid(p, "sha256", "wrong_digest", "The bytes that came have the"
-				       " digest %s.", sha256);
+		return problem_invalid(p, "sha256", "wrong_digest",
+				       "The bytes that came have the"
+				       " digest %s.",
+				       sha256);
 	if (strcmp(up->kind, "kernel"))
 		return 0;
 	snprintf(cache, sizeof(cache), "%s/cache", up->svc->config.data);
 	if (!ts_kernel_check(up->path, cache, &err))
 		return 0;
 	if (err.code == TS_EKERNEL || err.code == TS_EINVAL)
-		return problem_set(p, 422, "invalid_kernel", "This is not a kernel that can be booted:"
-				   " %s.", err.detail);
+		return problem_set(p, 422, "invalid_kernel",
+				   "This is not a kernel that can be booted:"
+				   " %s.",
+				   err.detail);
 	return problem_internal(p, err.detail);
 }
 
@@ -141,9 +147,10 @@ static int record(struct image_upload *up, const char *id, const char *path, con
 	clock_now(now);
 	if (db_begin(svc->db))
 		return problem_internal(p, "image record");
-	rc = db_run(svc->db, "INSERT INTO image (id, name, kind, size, sha256, path, created_at)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?)", "sssisss", id, up->name, up->kind,
-		    (int64_t)up->size, sha256, path, now);
+	rc = db_run(svc->db,
+		    "INSERT INTO image (id, name, kind, size, sha256, path, created_at)"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+		    "sssisss", id, up->name, up->kind, (int64_t)up->size, sha256, path, now);
 	if (rc == -EEXIST)
 		rc = name_taken(p);
 	else if (rc || !(json = image_json(svc, id)) || event_add(svc, "image.created", NULL, json))

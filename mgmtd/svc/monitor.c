@@ -10,7 +10,7 @@
 #include "task.h"
 #include "vm.h"
 
-#define FALLBACK_MS	60000	/* look again though nothing was announced */
+#define FALLBACK_MS 60000 /* look again though nothing was announced */
 
 enum ending { END_STOP, END_RESTART, END_CRASH };
 
@@ -20,13 +20,13 @@ static const struct {
 	enum ending ending;
 	const char *code, *detail;
 } endings[] = {
-	{ TS_SHUTDOWN_POWEROFF, END_STOP, NULL, NULL },
-	{ TS_SHUTDOWN_REBOOT, END_RESTART, NULL, NULL },
-	{ TS_SHUTDOWN_SUSPEND, END_CRASH, "guest_suspended",
-	  "The guest suspended itself, which is not supported." },
-	{ TS_SHUTDOWN_CRASH, END_CRASH, "guest_crashed",
-	  "The guest crashed: it reported a panic, or did what no guest can do." },
-	{ TS_SHUTDOWN_WATCHDOG, END_CRASH, "guest_watchdog", "The guest's watchdog went off." },
+	{TS_SHUTDOWN_POWEROFF, END_STOP, NULL, NULL},
+	{TS_SHUTDOWN_REBOOT, END_RESTART, NULL, NULL},
+	{TS_SHUTDOWN_SUSPEND, END_CRASH, "guest_suspended",
+	 "The guest suspended itself, which is not supported."},
+	{TS_SHUTDOWN_CRASH, END_CRASH, "guest_crashed",
+	 "The guest crashed: it reported a panic, or did what no guest can do."},
+	{TS_SHUTDOWN_WATCHDOG, END_CRASH, "guest_watchdog", "The guest's watchdog went off."},
 };
 
 static size_t ending_of(enum ts_shutdown reason)
@@ -40,15 +40,20 @@ static size_t ending_of(enum ts_shutdown reason)
 /* A guest that was told to shut down stays down, whatever it calls it. */
 static bool is_to_stay_down(struct svc *svc, const struct vm *vm)
 {
-	return db_value(svc->db, 0, "SELECT 1 FROM task WHERE finished_at IS NULL AND"
-			" (kind LIKE 'host.%' OR (id = ? AND kind IN ('vm.shutdown', 'vm.destroy')))",
-			"s", vm->task_id);
+	return db_value(
+		svc->db, 0,
+		"SELECT 1 FROM task WHERE finished_at IS NULL AND"
+		" (kind LIKE 'host.%' OR (id = ? AND kind IN ('vm.shutdown', 'vm.destroy')))",
+		"s", vm->task_id);
 }
 
 static int restart(struct svc *svc, const struct vm *vm)
 {
 	const struct task_request request = {
-		.kind = "vm.start", .target_type = "vm", .target = vm->id, .actor = "guest",
+		.kind = "vm.start",
+		.target_type = "vm",
+		.target = vm->id,
+		.actor = "guest",
 		.request_id = "-",
 	};
 	char task[UUID_TEXT_LEN];
@@ -56,8 +61,10 @@ static int restart(struct svc *svc, const struct vm *vm)
 	if (db_begin(svc->db))
 		return -EIO;
 	if (task_insert(svc, &request, task) ||
-	    db_run(svc->db, "UPDATE vm SET state = 'starting', domid = NULL, started_at = NULL,"
-		   " task_id = ? WHERE id = ?", "ss", task, vm->id) ||
+	    db_run(svc->db,
+		   "UPDATE vm SET state = 'starting', domid = NULL, started_at = NULL,"
+		   " task_id = ? WHERE id = ?",
+		   "ss", task, vm->id) ||
 	    vm_touch(svc, vm->id, "vm.updated")) {
 		db_rollback(svc->db);
 		return -EIO;
@@ -73,7 +80,7 @@ static void bury(struct svc *svc, const struct vm *vm, const struct ts_domain_in
 {
 	size_t i = ending_of(info->shutdown_reason);
 	enum ending ending = endings[i].ending;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	int rc;
 
 	log_line("vm %s: the guest ended (%s)", vm->id, ts_shutdown_name(info->shutdown_reason));
@@ -95,8 +102,8 @@ static void vanish(struct svc *svc, const struct vm *vm)
 	bool meant = vm->state == VM_STOPPING;
 
 	log_line("vm %s: its domain is gone", vm->id);
-	if (vm_set_state(svc, vm->id, VM_STOPPED, meant ? NULL : "domain_gone", meant ? NULL :
-			 "Its domain was destroyed by someone else on the host."))
+	if (vm_set_state(svc, vm->id, VM_STOPPED, meant ? NULL : "domain_gone",
+			 meant ? NULL : "Its domain was destroyed by someone else on the host."))
 		log_line("vm %s: its state could not be recorded", vm->id);
 }
 
@@ -114,7 +121,8 @@ static const struct ts_domain_info *find(const struct ts_domain_info *list, size
 }
 
 /* Context: the claim is ours. */
-static void examine(struct svc *svc, const char *id, const struct ts_domain_info *list, size_t count)
+static void examine(struct svc *svc, const char *id, const struct ts_domain_info *list,
+		    size_t count)
 {
 	const struct ts_domain_info *info = find(list, count, id);
 	struct vm vm;
@@ -134,8 +142,10 @@ static void examine(struct svc *svc, const char *id, const struct ts_domain_info
 void monitor_scan(struct svc *svc)
 {
 	auto_json json_t *ids = json_array();
-	struct db_query *q = db_query(svc->db, "SELECT id FROM vm WHERE state IN ('running', 'paused',"
-				      " 'stopping')", "");
+	struct db_query *q = db_query(svc->db,
+				      "SELECT id FROM vm WHERE state IN ('running', 'paused',"
+				      " 'stopping')",
+				      "");
 	const json_t *id;
 	size_t i;
 
@@ -144,7 +154,7 @@ void monitor_scan(struct svc *svc)
 	db_end(q);
 	json_array_foreach(ids, i, id) {
 		auto_free struct ts_domain_info *list = NULL;
-		struct ts_error err = { 0 };
+		struct ts_error err = {0};
 		size_t count;
 
 		/* Whoever has the claim makes us look again when he gives it up. */
@@ -162,8 +172,8 @@ static void *monitor_main(void *arg)
 {
 	struct svc *svc = arg;
 	struct pollfd fds[2] = {
-		{ .fd = svc->kick_fd, .events = POLLIN },
-		{ .fd = ts_watch_fd(svc->ts), .events = POLLIN },
+		{.fd = svc->kick_fd, .events = POLLIN},
+		{.fd = ts_watch_fd(svc->ts), .events = POLLIN},
 	};
 	uint64_t count;
 

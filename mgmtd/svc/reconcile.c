@@ -20,7 +20,7 @@ struct open_task {
 
 static int fail(struct svc *svc, const struct open_task *t, const char *detail)
 {
-	struct problem p = { .status = 500, .code = "interrupted" };
+	struct problem p = {.status = 500, .code = "interrupted"};
 
 	snprintf(p.detail, sizeof(p.detail), "%s", detail);
 	log_line("task %s (%s) failed: %s", t->id, t->kind, detail);
@@ -36,7 +36,7 @@ static int take_up(struct svc *svc, const struct open_task *t)
 
 static int destroy_unfinished(struct svc *svc, uint32_t domid)
 {
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 
 	if (!ts_domain_destroy(svc->ts, domid, &err) || err.code == TS_ENODOM)
 		return 0;
@@ -44,8 +44,9 @@ static int destroy_unfinished(struct svc *svc, uint32_t domid)
 	return -EIO;
 }
 
-static const char interrupted[] = "The management service stopped while the virtual machine was being"
-				  " built; what had been built was removed.";
+static const char interrupted[] =
+	"The management service stopped while the virtual machine was being"
+	" built; what had been built was removed.";
 
 /* Built and let go: it runs. Built only, or not even that: it is gone by now. */
 static int settle_start(struct svc *svc, const struct open_task *t, const struct vm *vm,
@@ -72,7 +73,7 @@ static int settle_start(struct svc *svc, const struct open_task *t, const struct
 static int settle_vm_task(struct svc *svc, const struct open_task *t)
 {
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	struct vm vm;
 	int found;
 
@@ -84,8 +85,9 @@ static int settle_vm_task(struct svc *svc, const struct open_task *t)
 	if (!strcmp(t->kind, "vm.start"))
 		return settle_start(svc, t, &vm, found ? &info : NULL);
 	if (!found && !strcmp(t->kind, "vm.destroy"))
-		return vm_set_state(svc, vm.id, VM_STOPPED, NULL, NULL) ? -EIO :
-			task_finish(svc, t->id, "succeeded", NULL);
+		return vm_set_state(svc, vm.id, VM_STOPPED, NULL, NULL) ?
+			       -EIO :
+			       task_finish(svc, t->id, "succeeded", NULL);
 	return take_up(svc, t);
 }
 
@@ -102,9 +104,11 @@ static int settle_task(struct svc *svc, const struct open_task *t)
 static int settle_tasks(struct svc *svc)
 {
 	struct open_task tasks[256];
-	struct db_query *q = db_query(svc->db, "SELECT id, kind, target, params ->> 'boot_id', status"
-				      " FROM task WHERE finished_at IS NULL ORDER BY created_at LIMIT 256",
-				      "");
+	struct db_query *q =
+		db_query(svc->db,
+			 "SELECT id, kind, target, params ->> 'boot_id', status"
+			 " FROM task WHERE finished_at IS NULL ORDER BY created_at LIMIT 256",
+			 "");
 	size_t n = 0;
 	int rc = q ? 0 : -EIO;
 
@@ -127,12 +131,12 @@ static int settle_tasks(struct svc *svc)
 static int settle_vm(struct svc *svc, const char *id)
 {
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	struct vm vm;
 
 	if (vm_load(svc, id, &vm) || vm.task_id[0])
 		return 0;
-	if (!vm_find_domain(svc, id, &info, &err))	/* one that has ended is the monitor's */
+	if (!vm_find_domain(svc, id, &info, &err)) /* one that has ended is the monitor's */
 		return vm_set_running(svc, id, info.domid, info.paused && !info.shutdown);
 	if (err.code != TS_ENODOM)
 		return -EIO;
@@ -147,8 +151,10 @@ static int settle_vm(struct svc *svc, const char *id)
 static int settle_vms(struct svc *svc)
 {
 	auto_json json_t *ids = json_array();
-	struct db_query *q = db_query(svc->db, "SELECT id FROM vm WHERE state NOT IN ('stopped',"
-				      " 'crashed')", "");
+	struct db_query *q = db_query(svc->db,
+				      "SELECT id FROM vm WHERE state NOT IN ('stopped',"
+				      " 'crashed')",
+				      "");
 	const json_t *id;
 	int rc = q ? 0 : -EIO;
 	size_t i;
@@ -166,7 +172,7 @@ static int settle_vms(struct svc *svc)
 static int adopt(struct svc *svc)
 {
 	auto_free struct ts_domain_info *list = NULL;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	size_t count;
 	int rc = 0;
 
@@ -189,7 +195,7 @@ static int adopt(struct svc *svc)
 
 int reconcile(struct svc *svc)
 {
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	size_t cleaned = 0;
 	int rc;
 

@@ -36,7 +36,7 @@ static void locks_init(struct svc *svc)
 
 int svc_open(const struct svc_config *config, struct svc *svc)
 {
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	char path[512];
 	int rc;
 
@@ -134,12 +134,12 @@ void svc_kick(struct svc *svc)
 	const uint64_t one = 1;
 	ssize_t n = write(svc->kick_fd, &one, sizeof(one));
 
-	(void)n;	/* a full counter is a kick, too */
+	(void)n; /* a full counter is a kick, too */
 }
 
 void svc_wait(struct svc *svc, int64_t until)
 {
-	const struct timespec ts = { .tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000 };
+	const struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};
 
 	pthread_cond_timedwait(&svc->changed, &svc->lock, &ts);
 }

@@ -18,12 +18,12 @@ struct task_run;
 struct ticket;
 
 struct svc_config {
-	const char *data;		/* directories */
+	const char *data; /* directories */
 	const char *run;
-	const char *webui;		/* or NULL */
-	const char *images;		/* built-in images, or NULL */
-	const char *power_command;	/* run with "poweroff" or "reboot" */
-	const char *tickets_group;	/* may open tickets.sock, or NULL */
+	const char *webui;         /* or NULL */
+	const char *images;        /* built-in images, or NULL */
+	const char *power_command; /* run with "poweroff" or "reboot" */
+	const char *tickets_group; /* may open tickets.sock, or NULL */
 };
 
 /* Lock order: db, then [s]. */
@@ -31,19 +31,19 @@ struct svc {
 	struct svc_config config;
 	struct db *db;
 	struct toolstack *ts;
-	struct http_server *http;	/* NULL until it is up */
-	char boot_id[UUID_TEXT_LEN];	/* of the machine's present boot */
-	int kick_fd;			/* eventfd: the monitor is to look again */
+	struct http_server *http;    /* NULL until it is up */
+	char boot_id[UUID_TEXT_LEN]; /* of the machine's present boot */
+	int kick_fd;                 /* eventfd: the monitor is to look again */
 
-	pthread_mutex_t lock;		/* [s] */
-	pthread_cond_t changed;		/* [s] monotonic clock: a state, a task or a claim changed */
-	struct task_run *runs;		/* [s] open tasks, oldest first */
-	unsigned int workers;		/* [s] threads */
-	unsigned int builders;		/* [s] domains being built */
-	bool stopping;			/* [s] */
-	char claims[64][UUID_TEXT_LEN];	/* [s] virtual machines whose domain someone handles */
-	struct ticket *tickets;		/* [s] */
-	unsigned int tickets_count;	/* [s] */
+	pthread_mutex_t lock;   /* [s] */
+	pthread_cond_t changed; /* [s] monotonic clock: a state, a task or a claim changed */
+	struct task_run *runs;  /* [s] open tasks, oldest first */
+	unsigned int workers;   /* [s] threads */
+	unsigned int builders;  /* [s] domains being built */
+	bool stopping;          /* [s] */
+	char claims[64][UUID_TEXT_LEN]; /* [s] virtual machines whose domain someone handles */
+	struct ticket *tickets;         /* [s] */
+	unsigned int tickets_count;     /* [s] */
 
 	pthread_t monitor, ticket_server, hasher;
 	bool monitor_runs, ticket_server_runs, hasher_runs;

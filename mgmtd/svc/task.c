@@ -9,10 +9,10 @@
 #include "event.h"
 #include "vm.h"
 
-#define WORKERS_MAX	16u
-#define WORKER_STACK	(1u << 20)
-#define PROGRESS_MS	300	/* between two records of progress */
-#define KEEP_DAYS	30
+#define WORKERS_MAX  16u
+#define WORKER_STACK (1u << 20)
+#define PROGRESS_MS  300 /* between two records of progress */
+#define KEEP_DAYS    30
 
 int task_insert(struct svc *svc, const struct task_request *r, char id[UUID_TEXT_LEN])
 {
@@ -25,11 +25,13 @@ int task_insert(struct svc *svc, const struct task_request *r, char id[UUID_TEXT
 	crypt_uuid(id);
 	clock_now(now);
 	clock_format(clock_wall_ms() - KEEP_DAYS * 86400000ll, old);
-	if (db_run(svc->db, "DELETE FROM task WHERE created_at < ? AND finished_at IS NOT NULL", "s",
-		   old) ||
-	    db_run(svc->db, "INSERT INTO task (id, kind, status, target_type, target, actor, params,"
-		   " request_id, created_at) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)", "ssssssss",
-		   id, r->kind, r->target_type, r->target, r->actor, params, r->request_id, now))
+	if (db_run(svc->db, "DELETE FROM task WHERE created_at < ? AND finished_at IS NOT NULL",
+		   "s", old) ||
+	    db_run(svc->db,
+		   "INSERT INTO task (id, kind, status, target_type, target, actor, params,"
+		   " request_id, created_at) VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
+		   "ssssssss", id, r->kind, r->target_type, r->target, r->actor, params,
+		   r->request_id, now))
 		return -EIO;
 	json = task_json(svc, id);
 	return json ? event_add(svc, "task.created", r->target, json) : -EIO;
@@ -51,7 +53,8 @@ static int touch(struct svc *svc, const char *id)
 {
 	auto_json json_t *json = task_json(svc, id);
 
-	if (!json || db_run(svc->db, "UPDATE task SET revision = revision + 1 WHERE id = ?", "s", id))
+	if (!json ||
+	    db_run(svc->db, "UPDATE task SET revision = revision + 1 WHERE id = ?", "s", id))
 		return -EIO;
 	return event_add(svc, "task.updated",
 			 json_string_value(json_object_get(json_object_get(json, "target"), "id")),
@@ -86,10 +89,12 @@ int task_finish(struct svc *svc, const char *id, const char *status, const struc
 	if (q && db_next(q) == 1)
 		snprintf(vm, sizeof(vm), "%s", db_text(q, 0));
 	db_end(q);
-	if (db_run(svc->db, "UPDATE task SET status = ?, finished_at = ?, error = ?,"
+	if (db_run(svc->db,
+		   "UPDATE task SET status = ?, finished_at = ?, error = ?,"
 		   " progress = CASE WHEN ?1 = 'succeeded' THEN 100 ELSE progress END,"
 		   " stage = CASE WHEN ?1 = 'succeeded' THEN 'done' ELSE stage END"
-		   " WHERE id = ? AND finished_at IS NULL", "ssss", status, now, error, id) ||
+		   " WHERE id = ? AND finished_at IS NULL",
+		   "ssss", status, now, error, id) ||
 	    touch(svc, id) ||
 	    (vm[0] && (db_run(svc->db, "UPDATE vm SET task_id = NULL WHERE id = ?", "s", vm) ||
 		       vm_touch(svc, vm, "vm.updated")))) {
@@ -153,8 +158,10 @@ static int mark_running(struct svc *svc, struct task_run *run)
 	clock_now(now);
 	if (db_begin(svc->db))
 		return -EIO;
-	if (db_run(svc->db, "UPDATE task SET status = 'running',"
-		   " started_at = coalesce(started_at, ?) WHERE id = ?", "ss", now, run->id) ||
+	if (db_run(svc->db,
+		   "UPDATE task SET status = 'running',"
+		   " started_at = coalesce(started_at, ?) WHERE id = ?",
+		   "ss", now, run->id) ||
 	    touch(svc, run->id)) {
 		db_rollback(svc->db);
 		return -EIO;
@@ -165,7 +172,7 @@ static int mark_running(struct svc *svc, struct task_run *run)
 /* Do one task from beginning to end. Context: a worker, no locks. */
 static void perform(struct svc *svc, struct task_run *run)
 {
-	struct problem p = { .status = 409, .code = "cancelled", .detail = "It was cancelled." };
+	struct problem p = {.status = 409, .code = "cancelled", .detail = "It was cancelled."};
 	bool cancelled = task_cancelled(svc, run), stopping;
 	const char *status = "succeeded";
 	int rc = -ECANCELED;
@@ -252,9 +259,11 @@ static void hire(struct svc *svc)
 
 static struct task_run *run_load(struct svc *svc, const char *id)
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT t.kind, t.target, t.params, v.memory FROM task t"
-		" LEFT JOIN vm v ON v.id = t.target WHERE t.id = ?", "s", id);
+	auto_query struct db_query *q =
+		db_query(svc->db,
+			 "SELECT t.kind, t.target, t.params, v.memory FROM task t"
+			 " LEFT JOIN vm v ON v.id = t.target WHERE t.id = ?",
+			 "s", id);
 	struct task_run *run = calloc(1, sizeof(*run));
 
 	if (!run || !q || db_next(q) != 1 || !(run->kind = kind_find(db_text(q, 0)))) {
@@ -313,8 +322,8 @@ int task_cancel(struct svc *svc, const char *id, struct problem *p)
 	pthread_mutex_unlock(&svc->lock);
 	if (ok)
 		return 0;
-	return problem_set(p, 409, "not_cancellable", run ?
-			   "This task can't be cancelled any more." : "This task has ended.");
+	return problem_set(p, 409, "not_cancellable",
+			   run ? "This task can't be cancelled any more." : "This task has ended.");
 }
 
 uint64_t task_reserved_memory(struct svc *svc)

@@ -5,32 +5,32 @@
 
 #include "svc.h"
 
-#define TASK_SELECT \
-	"SELECT id, kind, status, progress AS \"progress:i\", stage," \
+#define TASK_SELECT                                                               \
+	"SELECT id, kind, status, progress AS \"progress:i\", stage,"             \
 	" json_object('type', target_type, 'id', target) AS \"target:j\", actor," \
 	" error AS \"error:j\", created_at, started_at, finished_at FROM task"
 
 struct task_request {
 	const char *kind;
-	const char *target_type;	/* "vm", "host" */
-	const char *target;		/* id or NULL */
+	const char *target_type; /* "vm", "host" */
+	const char *target;      /* id or NULL */
 	const char *actor;
 	const char *request_id;
-	json_t *params;			/* borrowed, or NULL */
+	json_t *params; /* borrowed, or NULL */
 };
 
 /** A task that has not ended. */
 struct task_run {
-	struct task_run *next;		/* [s] */
+	struct task_run *next; /* [s] */
 	char id[UUID_TEXT_LEN];
 	char target[UUID_TEXT_LEN];
 	const struct task_kind *kind;
-	json_t *params;			/* [owned] an object */
-	bool running;			/* [s] a worker has it */
-	bool cancel;			/* [s] someone wants it to end */
-	bool superseded;		/* [s] another task has taken over its target */
-	uint64_t reserved;		/* [s] bytes of memory it will take and has not begun to */
-	int64_t shown_ms;		/* when progress was last recorded */
+	json_t *params;    /* [owned] an object */
+	bool running;      /* [s] a worker has it */
+	bool cancel;       /* [s] someone wants it to end */
+	bool superseded;   /* [s] another task has taken over its target */
+	uint64_t reserved; /* [s] bytes of memory it will take and has not begun to */
+	int64_t shown_ms;  /* when progress was last recorded */
 };
 
 struct task_kind {

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <stdio.h>
 
-#define TICKETS_MAX	256u
+#define TICKETS_MAX 256u
 
 struct ticket {
 	struct ticket *next;
@@ -13,8 +13,8 @@ struct ticket {
 	char vm[UUID_TEXT_LEN];
 	char user[64];
 	bool read_only;
-	int64_t expires;		/* monotonic ms */
-	int64_t session_expires;	/* wall ms */
+	int64_t expires;         /* monotonic ms */
+	int64_t session_expires; /* wall ms */
 };
 
 /* Context: [s] held. */

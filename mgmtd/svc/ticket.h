@@ -5,7 +5,7 @@
 
 #include "svc.h"
 
-#define TICKET_LIFE_S	30
+#define TICKET_LIFE_S 30
 
 /** A ticket for @who to the console of @vm. Return: 0 or -EBUSY when too many are out. */
 must_check int ticket_issue(struct svc *svc, const struct identity *who, const char *vm,

@@ -9,8 +9,8 @@
 #include "../util/unix_socket.h"
 #include "ticket.h"
 
-#define CLIENTS_MAX	16
-#define LINE_MAX_LEN	128
+#define CLIENTS_MAX  16
+#define LINE_MAX_LEN 128
 
 struct client {
 	char line[LINE_MAX_LEN];
@@ -19,7 +19,8 @@ struct client {
 
 static void answer(struct svc *svc, int fd, const char *line)
 {
-	auto_json json_t *grant = !strncmp(line, "redeem ", 7) ? ticket_redeem(svc, line + 7) : NULL;
+	auto_json json_t *grant = !strncmp(line, "redeem ", 7) ? ticket_redeem(svc, line + 7) :
+								 NULL;
 	auto_free char *text = grant ? json_dumps(grant, JSON_COMPACT) : NULL;
 
 	if (text)
@@ -49,7 +50,7 @@ static bool serve(struct svc *svc, int fd, struct client *c)
 
 static void *server_main(void *arg)
 {
-	struct pollfd fds[CLIENTS_MAX + 1] = { 0 };
+	struct pollfd fds[CLIENTS_MAX + 1] = {0};
 	struct client clients[CLIENTS_MAX + 1];
 	struct svc *svc = arg;
 	nfds_t n = 1;
@@ -101,7 +102,7 @@ int ticket_server_start(struct svc *svc)
 void ticket_server_stop(struct svc *svc)
 {
 	if (svc->ticket_server_runs) {
-		shutdown(svc->tickets_fd, SHUT_RDWR);	/* wakes the poll */
+		shutdown(svc->tickets_fd, SHUT_RDWR); /* wakes the poll */
 		pthread_join(svc->ticket_server, NULL);
 		svc->ticket_server_runs = false;
 	}

@@ -14,9 +14,11 @@ static void copy(char *out, size_t size, const char *text)
 
 int vm_load(struct svc *svc, const char *id, struct vm *out)
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT id, name, vcpus, memory, kernel, initrd, cmdline, state, domid,"
-		" boot_id, task_id, revision FROM vm WHERE id = ?", "s", id);
+	auto_query struct db_query *q =
+		db_query(svc->db,
+			 "SELECT id, name, vcpus, memory, kernel, initrd, cmdline, state, domid,"
+			 " boot_id, task_id, revision FROM vm WHERE id = ?",
+			 "s", id);
 	int rc = q ? db_next(q) : -EIO;
 
 	if (rc != 1)
@@ -41,7 +43,8 @@ int vm_require(struct svc *svc, const char *id, struct vm *out, struct problem *
 	int rc = vm_load(svc, id, out);
 
 	if (rc == -ENOENT)
-		return problem_set(p, 404, "not_found", "There is no virtual machine with this id.");
+		return problem_set(p, 404, "not_found",
+				   "There is no virtual machine with this id.");
 	return rc ? problem_internal(p, "vm_load") : 0;
 }
 
@@ -82,10 +85,11 @@ int vm_set_state(struct svc *svc, const char *id, enum vm_state state, const cha
 
 	if (db_begin(svc->db))
 		return -EIO;
-	if (db_run(svc->db, "UPDATE vm SET state = ?1, reason_code = ?2, reason = ?3,"
+	if (db_run(svc->db,
+		   "UPDATE vm SET state = ?1, reason_code = ?2, reason = ?3,"
 		   " domid = CASE WHEN ?4 THEN NULL ELSE domid END, task_id = NULL,"
-		   " started_at = CASE WHEN ?4 THEN NULL ELSE started_at END WHERE id = ?5", "sssis",
-		   vm_state_name(state), reason_code, reason, (int64_t)gone, id) ||
+		   " started_at = CASE WHEN ?4 THEN NULL ELSE started_at END WHERE id = ?5",
+		   "sssis", vm_state_name(state), reason_code, reason, (int64_t)gone, id) ||
 	    vm_touch(svc, id, "vm.updated")) {
 		db_rollback(svc->db);
 		return -EIO;
@@ -100,10 +104,11 @@ int vm_set_running(struct svc *svc, const char *id, uint32_t domid, bool paused)
 	clock_now(now);
 	if (db_begin(svc->db))
 		return -EIO;
-	if (db_run(svc->db, "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL,"
-		   " task_id = NULL, domid = ?, boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?", "sisss",
-		   vm_state_name(paused ? VM_PAUSED : VM_RUNNING), (int64_t)domid, svc->boot_id, now,
-		   id) ||
+	if (db_run(svc->db,
+		   "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL,"
+		   " task_id = NULL, domid = ?, boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
+		   "sisss", vm_state_name(paused ? VM_PAUSED : VM_RUNNING), (int64_t)domid,
+		   svc->boot_id, now, id) ||
 	    vm_touch(svc, id, "vm.updated")) {
 		db_rollback(svc->db);
 		return -EIO;

@@ -15,20 +15,20 @@ enum vm_state {
 	VM_STATES,
 };
 
-#define VM_IN(state)	(1u << (state))
+#define VM_IN(state) (1u << (state))
 
 struct vm {
 	char id[UUID_TEXT_LEN];
 	char name[64];
 	uint32_t vcpus;
-	uint64_t memory;		/* bytes */
+	uint64_t memory; /* bytes */
 	char kernel[UUID_TEXT_LEN];
-	char initrd[UUID_TEXT_LEN];	/* "" for none */
+	char initrd[UUID_TEXT_LEN]; /* "" for none */
 	char cmdline[2048];
 	enum vm_state state;
-	int64_t domid;			/* -1 when there is no domain */
-	char boot_id[UUID_TEXT_LEN];	/* of the boot its domain was made in */
-	char task_id[UUID_TEXT_LEN];	/* at work on it, or "" */
+	int64_t domid;               /* -1 when there is no domain */
+	char boot_id[UUID_TEXT_LEN]; /* of the boot its domain was made in */
+	char task_id[UUID_TEXT_LEN]; /* at work on it, or "" */
 	int64_t revision;
 };
 
@@ -36,19 +36,19 @@ struct vm {
 struct vm_action {
 	const char *name;
 	const char *task_kind;
-	unsigned int from;		/* VM_IN() of the states that allow it */
-	enum vm_state during;		/* the state while the task is at it */
-	bool overrides;			/* goes ahead though another task is at work */
+	unsigned int from;    /* VM_IN() of the states that allow it */
+	enum vm_state during; /* the state while the task is at it */
+	bool overrides;       /* goes ahead though another task is at work */
 };
 
 extern const struct vm_action vm_actions[];
 extern const size_t vm_actions_count;
 
-#define VM_SELECT \
-	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\"," \
+#define VM_SELECT                                                                                    \
+	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\","                       \
 	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
 	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
-	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at" \
+	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at"    \
 	" FROM vm"
 
 const char *vm_state_name(enum vm_state state);

@@ -23,7 +23,8 @@ static int check_image(struct svc *svc, const char *id, const char *kind, const 
 	int rc = image_load(svc, id, &image);
 
 	if (rc == -ENOENT)
-		return problem_invalid(p, field, "unknown_image", "There is no image with this id.");
+		return problem_invalid(p, field, "unknown_image",
+				       "There is no image with this id.");
 	if (rc)
 		return problem_internal(p, "image_load");
 	if (strcmp(image.kind, kind))
@@ -35,8 +36,9 @@ static int check_image(struct svc *svc, const char *id, const char *kind, const 
 static int no_room(struct problem *p, uint64_t needed, uint64_t has, const char *what)
 {
 	problem_set(p, 507, "insufficient_memory",
-		    "The virtual machine needs %" PRIu64 " bytes of memory, but the host has %" PRIu64
-		    " bytes %s.", needed, has, what);
+		    "The virtual machine needs %" PRIu64
+		    " bytes of memory, but the host has %" PRIu64 " bytes %s.",
+		    needed, has, what);
 	problem_extra(p, "needed", json_integer((json_int_t)needed));
 	problem_extra(p, "free", json_integer((json_int_t)has));
 	return -ECANCELED;
@@ -87,10 +89,12 @@ static int insert(struct svc *svc, const struct vm *vm, struct problem *p)
 	int rc;
 
 	clock_now(now);
-	rc = db_run(svc->db, "INSERT INTO vm (id, name, mode, vcpus, memory, kernel, initrd, cmdline,"
-		    " state, created_at, updated_at) VALUES (?, ?, 'pvh', ?, ?, ?, ?, ?, 'stopped', ?, ?)",
-		    "ssiisssss", vm->id, vm->name, (int64_t)vm->vcpus, (int64_t)vm->memory,
-		    vm->kernel, or_null(vm->initrd), vm->cmdline, now, now);
+	rc = db_run(
+		svc->db,
+		"INSERT INTO vm (id, name, mode, vcpus, memory, kernel, initrd, cmdline,"
+		" state, created_at, updated_at) VALUES (?, ?, 'pvh', ?, ?, ?, ?, ?, 'stopped', ?, ?)",
+		"ssiisssss", vm->id, vm->name, (int64_t)vm->vcpus, (int64_t)vm->memory, vm->kernel,
+		or_null(vm->initrd), vm->cmdline, now, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
 	json = rc ? NULL : vm_json(svc, vm->id);
@@ -105,13 +109,19 @@ static int begin_task(struct svc *svc, const char *vm, const struct vm_action *a
 		      char task[UUID_TEXT_LEN], struct problem *p)
 {
 	const struct task_request request = {
-		.kind = action->task_kind, .target_type = "vm", .target = vm, .actor = actor,
-		.request_id = request_id, .params = params,
+		.kind = action->task_kind,
+		.target_type = "vm",
+		.target = vm,
+		.actor = actor,
+		.request_id = request_id,
+		.params = params,
 	};
 
 	if (task_insert(svc, &request, task) ||
-	    db_run(svc->db, "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL, task_id = ?"
-		   " WHERE id = ?", "sss", vm_state_name(action->during), task, vm) ||
+	    db_run(svc->db,
+		   "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL, task_id = ?"
+		   " WHERE id = ?",
+		   "sss", vm_state_name(action->during), task, vm) ||
 	    vm_touch(svc, vm, "vm.updated"))
 		return problem_internal(p, "begin task");
 	return 0;
@@ -135,11 +145,13 @@ int vm_create(struct svc *svc, const json_t *spec, const char *actor, const char
 {
 	bool start = json_is_true(json_object_get(spec, "start"));
 	char task[UUID_TEXT_LEN] = "";
-	struct vm vm = { 0 };
+	struct vm vm = {0};
 
 	if (strcmp(member(spec, "mode"), "pvh"))
-		return problem_invalid(p, "mode", "unsupported_mode", "This host makes virtual machines"
-				       " of mode pvh; %s is not supported yet.", member(spec, "mode"));
+		return problem_invalid(p, "mode", "unsupported_mode",
+				       "This host makes virtual machines"
+				       " of mode pvh; %s is not supported yet.",
+				       member(spec, "mode"));
 	from_spec(&vm, spec);
 	crypt_uuid(vm.id);
 	if (check_boot(svc, &vm, p) || check_room(svc, &vm, start, p))
@@ -148,8 +160,8 @@ int vm_create(struct svc *svc, const json_t *spec, const char *actor, const char
 		return problem_internal(p, "vm_create");
 	/* Checked again, now that no image can go away. */
 	if (check_boot(svc, &vm, p) || insert(svc, &vm, p) ||
-	    (start && begin_task(svc, vm.id, vm_action_find("start"), NULL, actor, request_id, task,
-				 p))) {
+	    (start &&
+	     begin_task(svc, vm.id, vm_action_find("start"), NULL, actor, request_id, task, p))) {
 		db_rollback(svc->db);
 		return -ECANCELED;
 	}
@@ -175,11 +187,11 @@ static void apply(struct vm *vm, const json_t *patch)
 	if ((v = json_object_get(boot, "kernel")))
 		snprintf(vm->kernel, sizeof(vm->kernel), "%s", json_string_value(v));
 	if ((v = json_object_get(boot, "initrd")))
-		snprintf(vm->initrd, sizeof(vm->initrd), "%s", json_is_null(v) ? "" :
-			 json_string_value(v));
+		snprintf(vm->initrd, sizeof(vm->initrd), "%s",
+			 json_is_null(v) ? "" : json_string_value(v));
 	if ((v = json_object_get(boot, "cmdline")))
-		snprintf(vm->cmdline, sizeof(vm->cmdline), "%s", json_is_null(v) ? "" :
-			 json_string_value(v));
+		snprintf(vm->cmdline, sizeof(vm->cmdline), "%s",
+			 json_is_null(v) ? "" : json_string_value(v));
 }
 
 static int conflict(const struct vm *vm, const char *detail, struct problem *p)
@@ -223,14 +235,17 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 		return problem_internal(p, "vm_update");
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && now.revision != vm->revision)
-		rc = problem_set(p, 409, "changed", "It was changed at the same time; read it again.");
+		rc = problem_set(p, 409, "changed",
+				 "It was changed at the same time; read it again.");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	rc = db_run(svc->db, "UPDATE vm SET name = ?, vcpus = ?, memory = ?, kernel = ?, initrd = ?,"
-		    " cmdline = ? WHERE id = ?", "siissss", new.name, (int64_t)new.vcpus,
-		    (int64_t)new.memory, new.kernel, or_null(new.initrd), new.cmdline, vm->id);
+	rc = db_run(svc->db,
+		    "UPDATE vm SET name = ?, vcpus = ?, memory = ?, kernel = ?, initrd = ?,"
+		    " cmdline = ? WHERE id = ?",
+		    "siissss", new.name, (int64_t) new.vcpus, (int64_t) new.memory, new.kernel,
+		    or_null(new.initrd), new.cmdline, vm->id);
 	if (rc == -EEXIST)
 		rc = name_taken(p);
 	else if (rc || vm_touch(svc, vm->id, "vm.updated"))

@@ -4,22 +4,19 @@
 #include <string.h>
 
 static const char *const state_names[VM_STATES] = {
-	[VM_STOPPED] = "stopped",
-	[VM_STARTING] = "starting",
-	[VM_RUNNING] = "running",
-	[VM_PAUSED] = "paused",
-	[VM_STOPPING] = "stopping",
-	[VM_CRASHED] = "crashed",
+	[VM_STOPPED] = "stopped", [VM_STARTING] = "starting", [VM_RUNNING] = "running",
+	[VM_PAUSED] = "paused",   [VM_STOPPING] = "stopping", [VM_CRASHED] = "crashed",
 };
 
 const struct vm_action vm_actions[] = {
-	{ "start", "vm.start", VM_IN(VM_STOPPED) | VM_IN(VM_CRASHED), VM_STARTING, false },
-	{ "shutdown", "vm.shutdown", VM_IN(VM_RUNNING), VM_STOPPING, false },
-	{ "reboot", "vm.reboot", VM_IN(VM_RUNNING), VM_STOPPING, false },
-	{ "destroy", "vm.destroy", VM_IN(VM_STARTING) | VM_IN(VM_RUNNING) | VM_IN(VM_PAUSED) |
-	  VM_IN(VM_STOPPING), VM_STOPPING, true },
-	{ "pause", "vm.pause", VM_IN(VM_RUNNING), VM_RUNNING, false },
-	{ "resume", "vm.resume", VM_IN(VM_PAUSED), VM_PAUSED, false },
+	{"start", "vm.start", VM_IN(VM_STOPPED) | VM_IN(VM_CRASHED), VM_STARTING, false},
+	{"shutdown", "vm.shutdown", VM_IN(VM_RUNNING), VM_STOPPING, false},
+	{"reboot", "vm.reboot", VM_IN(VM_RUNNING), VM_STOPPING, false},
+	{"destroy", "vm.destroy",
+	 VM_IN(VM_STARTING) | VM_IN(VM_RUNNING) | VM_IN(VM_PAUSED) | VM_IN(VM_STOPPING),
+	 VM_STOPPING, true},
+	{"pause", "vm.pause", VM_IN(VM_RUNNING), VM_RUNNING, false},
+	{"resume", "vm.resume", VM_IN(VM_PAUSED), VM_PAUSED, false},
 };
 
 const size_t vm_actions_count = ARRAY_SIZE(vm_actions);

@@ -9,19 +9,25 @@
 #include "task_kinds.h"
 #include "vm.h"
 
-#define BUILDERS_MAX		2u
-#define SHUTDOWN_TIMEOUT_S	60
+#define BUILDERS_MAX       2u
+#define SHUTDOWN_TIMEOUT_S 60
 
 static const struct {
 	enum ts_code code;
 	const char *name;
 } ts_codes[] = {
-	{ TS_EINVAL, "invalid" },	    { TS_ENOMEM_HOST, "insufficient_memory" },
-	{ TS_ENOMEM, "busy" },		    { TS_EKERNEL, "invalid_kernel" },
-	{ TS_EINITRD, "invalid_initrd" },   { TS_ENODOM, "no_domain" },
-	{ TS_EEXIST, "domain_exists" },	    { TS_EHYPERVISOR, "hypervisor" },
-	{ TS_EXENSTORE, "xenstore" },	    { TS_ECANCELED, "cancelled" },
-	{ TS_EIO, "io" },		    { TS_ETIMEDOUT, "timed_out" },
+	{TS_EINVAL, "invalid"},
+	{TS_ENOMEM_HOST, "insufficient_memory"},
+	{TS_ENOMEM, "busy"},
+	{TS_EKERNEL, "invalid_kernel"},
+	{TS_EINITRD, "invalid_initrd"},
+	{TS_ENODOM, "no_domain"},
+	{TS_EEXIST, "domain_exists"},
+	{TS_EHYPERVISOR, "hypervisor"},
+	{TS_EXENSTORE, "xenstore"},
+	{TS_ECANCELED, "cancelled"},
+	{TS_EIO, "io"},
+	{TS_ETIMEDOUT, "timed_out"},
 };
 
 int ts_problem(const struct ts_error *err, struct problem *p)
@@ -95,16 +101,21 @@ static bool build_progress(void *opaque, unsigned int percent, enum ts_stage sta
 static int build(struct svc *svc, struct task_run *run, const struct vm *vm, uint32_t *domid,
 		 struct problem *p)
 {
-	struct build b = { .svc = svc, .run = run };
-	struct image kernel, initrd = { 0 };
+	struct build b = {.svc = svc, .run = run};
+	struct image kernel, initrd = {0};
 	char cache[512];
 	struct ts_domain_spec spec = {
-		.name = vm->name, .vcpus = vm->vcpus, .memory = vm->memory,
-		.kernel = kernel.path, .initrd = vm->initrd[0] ? initrd.path : NULL,
-		.cmdline = vm->cmdline, .cache_dir = cache, .progress = build_progress,
+		.name = vm->name,
+		.vcpus = vm->vcpus,
+		.memory = vm->memory,
+		.kernel = kernel.path,
+		.initrd = vm->initrd[0] ? initrd.path : NULL,
+		.cmdline = vm->cmdline,
+		.cache_dir = cache,
+		.progress = build_progress,
 		.opaque = &b,
 	};
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	int rc;
 
 	snprintf(cache, sizeof(cache), "%s/cache", svc->config.data);
@@ -123,7 +134,7 @@ static int build(struct svc *svc, struct task_run *run, const struct vm *vm, uin
 static int release_domain(struct svc *svc, struct task_run *run, const struct vm *vm,
 			  uint32_t domid, struct problem *p)
 {
-	struct ts_error err = { 0 }, ignored;
+	struct ts_error err = {0}, ignored;
 	bool unwanted = task_cancelled(svc, run);
 
 	if (unwanted || ts_domain_unpause(svc->ts, domid, &err)) {
@@ -131,7 +142,8 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
 		return unwanted ? cancelled(p) : ts_problem(&err, p);
 	}
-	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") : 0;
+	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") :
+							   0;
 }
 
 int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
@@ -159,15 +171,15 @@ void vm_abandon_start(struct svc *svc, struct task_run *run, const struct proble
 	struct vm vm;
 
 	if (!vm_load(svc, run->target, &vm) && vm.state == VM_STARTING &&
-	    vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed", asked ? NULL :
-			 p->detail))
+	    vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed",
+			 asked ? NULL : p->detail))
 		log_line("vm %s: its state could not be recorded", vm.id);
 }
 
 int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
 {
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	int rc;
 
 	if (!svc_claim(svc, run->target))
@@ -189,7 +201,7 @@ int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
 void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	struct vm vm;
 	int rc;
 
@@ -241,8 +253,10 @@ static int overdue(struct svc *svc, struct task_run *run, long long timeout, str
 		return cancelled(p);
 	if (json_is_true(json_object_get(run->params, "force")))
 		return vm_task_destroy(svc, run, p);
-	return problem_set(p, 409, "guest_ignored", "The guest did not obey within %lld seconds; it"
-			   " goes on running.", timeout);
+	return problem_set(p, 409, "guest_ignored",
+			   "The guest did not obey within %lld seconds; it"
+			   " goes on running.",
+			   timeout);
 }
 
 static int ask_guest(struct svc *svc, struct task_run *run, enum ts_request request,
@@ -252,11 +266,10 @@ static int ask_guest(struct svc *svc, struct task_run *run, enum ts_request requ
 	json_int_t timeout = given ? json_integer_value(given) : SHUTDOWN_TIMEOUT_S;
 	int64_t deadline = clock_mono_ms() + timeout * 1000;
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 
 	if (!vm_find_domain(svc, run->target, &info, &err) &&
-	    ts_domain_shutdown_request(svc->ts, info.domid, request, &err) &&
-	    err.code != TS_ENODOM)
+	    ts_domain_shutdown_request(svc->ts, info.domid, request, &err) && err.code != TS_ENODOM)
 		return ts_problem(&err, p);
 	if (err.code == TS_ENODOM)
 		svc_kick(svc);
@@ -284,14 +297,15 @@ int vm_task_reboot(struct svc *svc, struct task_run *run, struct problem *p)
 		return rc;
 	if (!wait_while(svc, run, VM_IN(VM_STARTING), deadline) ||
 	    state_now(svc, run->target) != VM_RUNNING)
-		return problem_set(p, 409, "not_rebooted", "The guest stopped, but did not come back.");
+		return problem_set(p, 409, "not_rebooted",
+				   "The guest stopped, but did not come back.");
 	return 0;
 }
 
 static int set_paused(struct svc *svc, struct task_run *run, bool pause, struct problem *p)
 {
 	struct ts_domain_info info;
-	struct ts_error err = { 0 };
+	struct ts_error err = {0};
 	int rc;
 
 	if (!svc_claim(svc, run->target))
@@ -299,7 +313,7 @@ static int set_paused(struct svc *svc, struct task_run *run, bool pause, struct 
 	rc = vm_find_domain(svc, run->target, &info, &err);
 	if (!rc)
 		rc = pause ? ts_domain_pause(svc->ts, info.domid, &err) :
-			ts_domain_unpause(svc->ts, info.domid, &err);
+			     ts_domain_unpause(svc->ts, info.domid, &err);
 	if (rc)
 		rc = ts_problem(&err, p);
 	else if (vm_set_running(svc, run->target, info.domid, pause))

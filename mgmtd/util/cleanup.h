@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define cleanup(fn)	__attribute__((cleanup(fn)))
-#define must_check	__attribute__((warn_unused_result))
-#define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
+#define cleanup(fn)   __attribute__((cleanup(fn)))
+#define must_check    __attribute__((warn_unused_result))
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static inline void cleanup_free(void *p)
 {
@@ -34,9 +34,9 @@ static inline void cleanup_fd(int *p)
 		close(*p);
 }
 
-#define auto_free	cleanup(cleanup_free)
-#define auto_json	cleanup(cleanup_json)
-#define auto_file	cleanup(cleanup_file)
-#define auto_fd		cleanup(cleanup_fd)
+#define auto_free cleanup(cleanup_free)
+#define auto_json cleanup(cleanup_json)
+#define auto_file cleanup(cleanup_file)
+#define auto_fd   cleanup(cleanup_fd)
 
 #endif

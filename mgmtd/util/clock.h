@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CLOCK_TEXT_LEN	25	/* "2026-11-22T22:32:00.123Z" and the NUL */
+#define CLOCK_TEXT_LEN 25 /* "2026-11-22T22:32:00.123Z" and the NUL */
 
 /** Wall time, ms since 1970. */
 int64_t clock_wall_ms(void);

@@ -61,7 +61,7 @@ void crypt_uuid(char out[UUID_TEXT_LEN])
 	uint8_t b[16];
 
 	crypt_random(b, sizeof(b));
-	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40);	/* RFC 9562, 5.4: version 4, variant 10b */
+	b[6] = (uint8_t)((b[6] & 0x0f) | 0x40); /* RFC 9562, 5.4: version 4, variant 10b */
 	b[8] = (uint8_t)((b[8] & 0x3f) | 0x80);
 	crypt_hex(b, sizeof(b), hex);
 	snprintf(out, UUID_TEXT_LEN, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16,

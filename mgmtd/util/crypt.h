@@ -7,9 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define UUID_TEXT_LEN	37	/* with the NUL */
-#define SHA256_HEX_LEN	65	/* with the NUL */
-#define SECRET_TEXT_LEN	44	/* 32 random bytes in base64url, with the NUL */
+#define UUID_TEXT_LEN   37 /* with the NUL */
+#define SHA256_HEX_LEN  65 /* with the NUL */
+#define SECRET_TEXT_LEN 44 /* 32 random bytes in base64url, with the NUL */
 
 /** Fill @out from the kernel's generator; aborts when there is none. */
 void crypt_random(void *out, size_t len);

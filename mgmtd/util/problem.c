@@ -31,7 +31,8 @@ int problem_set(struct problem *p, int status, const char *code, const char *fmt
 int problem_internal(struct problem *p, const char *where)
 {
 	log_line("internal error: %s", where);
-	return problem_set(p, 500, "internal", "Something went wrong inside the appliance; "
+	return problem_set(p, 500, "internal",
+			   "Something went wrong inside the appliance; "
 			   "its log has more under this request id.");
 }
 

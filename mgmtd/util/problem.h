@@ -8,10 +8,10 @@
 #include "cleanup.h"
 
 struct problem {
-	int status;		/* HTTP */
-	const char *code;	/* stable, static storage */
-	char detail[320];	/* a sentence for people */
-	json_t *extra;		/* [owned] further members, or NULL */
+	int status;       /* HTTP */
+	const char *code; /* stable, static storage */
+	char detail[320]; /* a sentence for people */
+	json_t *extra;    /* [owned] further members, or NULL */
 };
 
 /** Fill in @p, dropping what it held. Return: -ECANCELED, for `return problem_set(...)`. */
@@ -30,6 +30,6 @@ void problem_fini(struct problem *p);
 /** Copy @from, counting up the shared members. */
 void problem_copy(struct problem *to, const struct problem *from);
 
-#define auto_problem	cleanup(problem_fini)
+#define auto_problem cleanup(problem_fini)
 
 #endif

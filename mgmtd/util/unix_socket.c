@@ -22,7 +22,7 @@ static void open_to_group(const char *path, const char *name)
 
 int unix_listen(const char *path, const char *group, int *fd)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int sock, rc;
 

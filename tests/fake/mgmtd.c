@@ -16,7 +16,8 @@
 static int listen_tcp(int port)
 {
 	struct sockaddr_in addr = {
-		.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+		.sin_family = AF_INET,
+		.sin_port = htons((uint16_t)port),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), on = 1;

@@ -20,17 +20,17 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DOMAINS_MAX	64
-#define MEMORY_TOTAL	(3ull << 30)
-#define MEMORY_OWN	(64ull << 20)
-#define GUEST_MS	300	/* what a guest takes for anything it does */
+#define DOMAINS_MAX  64
+#define MEMORY_TOTAL (3ull << 30)
+#define MEMORY_OWN   (64ull << 20)
+#define GUEST_MS     300 /* what a guest takes for anything it does */
 
 struct fake_domain {
 	bool used, half_built, paused, shutdown, ignores;
 	uint32_t domid, vcpus;
 	uint8_t uuid[TS_UUID_LEN];
 	uint64_t memory;
-	int64_t ends_ms;	/* when it ends of itself, 0: never */
+	int64_t ends_ms; /* when it ends of itself, 0: never */
 	enum ts_shutdown ends_by, first_end;
 	int64_t first_end_after;
 };
@@ -42,7 +42,7 @@ struct fake_host {
 
 struct toolstack {
 	struct fake_host *host;
-	int fd;		/* of the state file; its lock guards the host */
+	int fd; /* of the state file; its lock guards the host */
 	int timer;
 };
 
@@ -90,7 +90,7 @@ static void unlock(struct toolstack *ts)
 
 int toolstack_open(struct toolstack **out, struct ts_error *err)
 {
-	const struct itimerspec tick = { .it_interval.tv_nsec = 50000000, .it_value.tv_nsec = 1 };
+	const struct itimerspec tick = {.it_interval.tv_nsec = 50000000, .it_value.tv_nsec = 1};
 	const char *path = getenv("DOMUS_FAKE_STATE");
 	struct toolstack *ts = calloc(1, sizeof(*ts));
 
@@ -137,10 +137,18 @@ int toolstack_host(struct toolstack *ts, struct ts_host_info *out, struct ts_err
 {
 	(void)err;
 	*out = (struct ts_host_info){
-		.hypervisor = "Fake", .version = "4.17-fake", .build = "none",
-		.capabilities = "hvm-3.0-x86_64", .svm = true, .hvm = true, .nested_paging = true,
-		.cpus_physical = 2, .cpus_online = 2, .max_vcpus = 64,
-		.memory_total = MEMORY_TOTAL, .uptime = (uint64_t)now_ms() / 1000,
+		.hypervisor = "Fake",
+		.version = "4.17-fake",
+		.build = "none",
+		.capabilities = "hvm-3.0-x86_64",
+		.svm = true,
+		.hvm = true,
+		.nested_paging = true,
+		.cpus_physical = 2,
+		.cpus_online = 2,
+		.max_vcpus = 64,
+		.memory_total = MEMORY_TOTAL,
+		.uptime = (uint64_t)now_ms() / 1000,
 	};
 	lock(ts);
 	out->memory_free = memory_free(ts);
@@ -162,9 +170,9 @@ static void behave(struct fake_domain *d, const char *cmdline)
 		const char *word;
 		enum ts_shutdown how;
 	} words[] = {
-		{ "fake.crash", TS_SHUTDOWN_CRASH },
-		{ "fake.poweroff", TS_SHUTDOWN_POWEROFF },
-		{ "fake.reboot", TS_SHUTDOWN_REBOOT },
+		{"fake.crash", TS_SHUTDOWN_CRASH},
+		{"fake.poweroff", TS_SHUTDOWN_POWEROFF},
+		{"fake.reboot", TS_SHUTDOWN_REBOOT},
 	};
 
 	d->ignores = cmdline && strstr(cmdline, "fake.ignore");
@@ -186,8 +194,9 @@ static bool build_slowly(const struct ts_domain_spec *spec)
 
 		if (at > ms)
 			return true;
-		if (spec->progress && !spec->progress(spec->opaque, (unsigned int)(at * 100 / (ms + 1)),
-						      TS_STAGE_MEMORY))
+		if (spec->progress &&
+		    !spec->progress(spec->opaque, (unsigned int)(at * 100 / (ms + 1)),
+				    TS_STAGE_MEMORY))
 			return false;
 		usleep(10000);
 	}
@@ -201,8 +210,12 @@ static struct fake_domain *add(struct toolstack *ts, const struct ts_domain_spec
 		if (d->used)
 			continue;
 		*d = (struct fake_domain){
-			.used = true, .half_built = true, .paused = true, .vcpus = spec->vcpus,
-			.memory = spec->memory, .domid = ++ts->host->next_domid,
+			.used = true,
+			.half_built = true,
+			.paused = true,
+			.vcpus = spec->vcpus,
+			.memory = spec->memory,
+			.domid = ++ts->host->next_domid,
 		};
 		memcpy(d->uuid, spec->uuid, sizeof(d->uuid));
 		behave(d, spec->cmdline);
@@ -322,16 +335,22 @@ int ts_domain_destroy(struct toolstack *ts, uint32_t domid, struct ts_error *err
 int ts_domain_shutdown_request(struct toolstack *ts, uint32_t domid, enum ts_request request,
 			       struct ts_error *err)
 {
-	return with_domain(ts, domid, request == TS_REQUEST_REBOOT ? end_by_reboot : end_by_poweroff,
-			   err);
+	return with_domain(ts, domid,
+			   request == TS_REQUEST_REBOOT ? end_by_reboot : end_by_poweroff, err);
 }
 
 static void describe(const struct fake_domain *d, struct ts_domain_info *info)
 {
 	*info = (struct ts_domain_info){
-		.domid = d->domid, .paused = d->paused, .shutdown = d->shutdown,
-		.shutdown_reason = d->ends_by, .half_built = d->half_built, .memory = d->memory,
-		.memory_max = d->memory, .vcpus = d->vcpus, .vcpus_online = d->vcpus,
+		.domid = d->domid,
+		.paused = d->paused,
+		.shutdown = d->shutdown,
+		.shutdown_reason = d->ends_by,
+		.half_built = d->half_built,
+		.memory = d->memory,
+		.memory_max = d->memory,
+		.vcpus = d->vcpus,
+		.vcpus_online = d->vcpus,
 	};
 	memcpy(info->uuid, d->uuid, sizeof(info->uuid));
 }
@@ -422,7 +441,7 @@ const char *ts_stage_name(enum ts_stage stage)
 
 const char *ts_shutdown_name(enum ts_shutdown reason)
 {
-	static const char *const names[] = { "poweroff", "reboot", "suspend", "crash", "watchdog" };
+	static const char *const names[] = {"poweroff", "reboot", "suspend", "crash", "watchdog"};
 
 	return (unsigned int)reason < 5 ? names[reason] : "unknown";
 }

@@ -50,15 +50,19 @@ void test_dir_make(void)
 	snprintf(state, sizeof(state), "%s/state", test_dir);
 	setenv("DOMUS_FAKE_STATE", state, 1);
 	test_config = (struct svc_config){
-		.data = make_dir(0, "data"), .run = make_dir(1, "run"),
-		.images = make_dir(2, "images"), .webui = make_dir(3, "webui"),
+		.data = make_dir(0, "data"),
+		.run = make_dir(1, "run"),
+		.images = make_dir(2, "images"),
+		.webui = make_dir(3, "webui"),
 		.power_command = "/bin/true",
 	};
 	test_file("images/kernel", "\177ELF a kernel");
 	test_file("images/initrd", "an initrd");
 	test_file("images/index.json",
-		  "[{\"id\":\"" TEST_KERNEL "\",\"name\":\"kernel\",\"kind\":\"kernel\",\"file\":\"kernel\"},"
-		  "{\"id\":\"" TEST_INITRD "\",\"name\":\"initrd\",\"kind\":\"initrd\",\"file\":\"initrd\"}]");
+		  "[{\"id\":\"" TEST_KERNEL
+		  "\",\"name\":\"kernel\",\"kind\":\"kernel\",\"file\":\"kernel\"},"
+		  "{\"id\":\"" TEST_INITRD
+		  "\",\"name\":\"initrd\",\"kind\":\"initrd\",\"file\":\"initrd\"}]");
 	test_file("webui/index.html", "<!doctype html>");
 	test_file("password", TEST_PASSWORD "\n");
 }
@@ -75,7 +79,10 @@ static void *daemon_main(void *arg)
 {
 	char password[128], console[128];
 	struct app_config config = {
-		.svc = test_config, .password_file = password, .console = console, .listen_fd = -1,
+		.svc = test_config,
+		.password_file = password,
+		.console = console,
+		.listen_fd = -1,
 	};
 
 	(void)arg;
@@ -87,7 +94,7 @@ static void *daemon_main(void *arg)
 
 static int connect_daemon(void)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/mgmtd.sock", test_config.run);
@@ -154,7 +161,7 @@ struct reply *test_raw(const char *text, size_t len)
 		ssize_t n = write(fd, text, len);
 
 		if (n <= 0)
-			break;	/* it need not listen to the end */
+			break; /* it need not listen to the end */
 		text += n;
 		len -= (size_t)n;
 	}
@@ -177,15 +184,16 @@ struct reply *test_request(const char *method, const char *path, const char *hea
 	char *text;
 	int len;
 
-	len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s", method, path,
-		       headers);
+	len = asprintf(&text, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s", method,
+		       path, headers);
 	ck_assert_int_gt(len, 0);
 	if (body) {
 		char *more;
 
-		len = asprintf(&more, "%s%sContent-Length: %zu\r\n\r\n%s", text,
-			       strstr(headers, "Content-Type") ? "" : "Content-Type: application/json\r\n",
-			       strlen(body), body);
+		len = asprintf(
+			&more, "%s%sContent-Length: %zu\r\n\r\n%s", text,
+			strstr(headers, "Content-Type") ? "" : "Content-Type: application/json\r\n",
+			strlen(body), body);
 		free(text);
 		text = more;
 	} else {

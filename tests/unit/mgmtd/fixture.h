@@ -9,10 +9,10 @@
 #include "app.h"
 #include "svc/svc.h"
 
-#define TEST_KERNEL	"11111111-1111-4111-8111-111111111111"
-#define TEST_INITRD	"22222222-2222-4222-8222-222222222222"
-#define TEST_PASSWORD	"correct horse"
-#define MIB		(1ull << 20)
+#define TEST_KERNEL   "11111111-1111-4111-8111-111111111111"
+#define TEST_INITRD   "22222222-2222-4222-8222-222222222222"
+#define TEST_PASSWORD "correct horse"
+#define MIB           (1ull << 20)
 
 extern char test_dir[64];
 extern struct svc_config test_config;
@@ -30,8 +30,8 @@ void test_daemon_stop(void);
 struct reply {
 	int status;
 	char head[4096];
-	char *body;	/* [owned] */
-	json_t *json;	/* [owned] or NULL */
+	char *body;   /* [owned] */
+	json_t *json; /* [owned] or NULL */
 };
 
 /**

@@ -91,13 +91,15 @@ START_TEST(sessions_open_and_end)
 	ck_assert_int_eq(session_find(db, secret, &found), 0);
 	ck_assert_str_eq(found.user, "admin");
 	ck_assert_str_eq(found.csrf, who.csrf);
-	ck_assert_int_eq(db_value(db, 0, "SELECT count(*) FROM session WHERE hash = ?", "s", secret), 0);
+	ck_assert_int_eq(
+		db_value(db, 0, "SELECT count(*) FROM session WHERE hash = ?", "s", secret), 0);
 	secret[0] ^= 1;
 	ck_assert_int_eq(session_find(db, secret, &found), -ENOENT);
 	secret[0] ^= 1;
 	ck_assert(credential_alive(db, &who));
 	ck_assert_int_eq(db_run(db, "UPDATE session SET seen_ms = seen_ms - ?", "i",
-				SESSION_IDLE_MS + 1), 0);
+				SESSION_IDLE_MS + 1),
+			 0);
 	ck_assert_int_eq(session_find(db, secret, &found), -ENOENT);
 	ck_assert_int_eq(session_delete(db, who.credential), 0);
 	ck_assert(!credential_alive(db, &who));
@@ -107,7 +109,7 @@ END_TEST
 START_TEST(tokens_are_least_of_both)
 {
 	char secret[TOKEN_TEXT_LEN], id[UUID_TEXT_LEN];
-	struct identity who = { .kind = IDENTITY_SESSION }, found;
+	struct identity who = {.kind = IDENTITY_SESSION}, found;
 	struct user admin;
 
 	ck_assert_int_eq(users_bootstrap(db, NULL, console), 0);

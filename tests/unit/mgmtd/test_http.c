@@ -8,7 +8,7 @@
 
 #include "fixture.h"
 
-static char auth[512];	/* headers of one who may do everything */
+static char auth[512]; /* headers of one who may do everything */
 
 static void setup(void)
 {
@@ -20,7 +20,8 @@ static void setup(void)
 	r = test_request("POST", "/api/v1/sessions", "",
 			 "{\"username\":\"admin\",\"password\":\"" TEST_PASSWORD "\"}");
 	ck_assert_int_eq(r->status, 201);
-	ck_assert_ptr_nonnull(strstr(reply_header(r, "Set-Cookie"), "; Secure; HttpOnly; SameSite=Strict"));
+	ck_assert_ptr_nonnull(
+		strstr(reply_header(r, "Set-Cookie"), "; Secure; HttpOnly; SameSite=Strict"));
 	snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(reply_header(r, "Set-Cookie"), ";"),
 		 reply_header(r, "Set-Cookie"));
 	snprintf(auth, sizeof(auth), "Cookie: %s\r\nX-CSRF-Token: %s\r\n", cookie,
@@ -57,7 +58,8 @@ static void check(const char *method, const char *path, const char *body, int st
 }
 
 static const char vm_spec[] = "{\"name\":\"one\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,"
-			      "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"" TEST_INITRD "\"}}";
+			      "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"" TEST_INITRD
+			      "\"}}";
 
 static char *make_vm(void)
 {
@@ -196,21 +198,30 @@ END_TEST
 
 START_TEST(invalid_machines)
 {
-	static const struct { const char *body, *field; } rows[] = {
-		{ "{\"name\":\"x\",\"mode\":\"hvm\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  TEST_KERNEL "\"}}", "mode" },
-		{ "{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":0,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  TEST_KERNEL "\"}}", "vcpus" },
-		{ "{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":100,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  TEST_KERNEL "\"}}", "vcpus" },
-		{ "{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108865,\"boot\":{\"kernel\":\""
-		  TEST_KERNEL "\"}}", "memory" },
-		{ "{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  "33333333-3333-4333-8333-333333333333\"}}", "boot.kernel" },
-		{ "{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  TEST_INITRD "\"}}", "boot.kernel" },
-		{ "{\"name\":\"../x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\""
-		  TEST_KERNEL "\"}}", "name" },
+	static const struct {
+		const char *body, *field;
+	} rows[] = {
+		{"{\"name\":\"x\",\"mode\":\"hvm\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\"" TEST_KERNEL
+		 "\"}}",
+		 "mode"},
+		{"{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":0,\"memory\":67108864,\"boot\":{\"kernel\":\"" TEST_KERNEL
+		 "\"}}",
+		 "vcpus"},
+		{"{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":100,\"memory\":67108864,\"boot\":{\"kernel\":\"" TEST_KERNEL
+		 "\"}}",
+		 "vcpus"},
+		{"{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108865,\"boot\":{\"kernel\":\"" TEST_KERNEL
+		 "\"}}",
+		 "memory"},
+		{"{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\""
+		 "33333333-3333-4333-8333-333333333333\"}}",
+		 "boot.kernel"},
+		{"{\"name\":\"x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\"" TEST_INITRD
+		 "\"}}",
+		 "boot.kernel"},
+		{"{\"name\":\"../x\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"boot\":{\"kernel\":\"" TEST_KERNEL
+		 "\"}}",
+		 "name"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -243,14 +254,16 @@ START_TEST(etags)
 	ck_assert_int_eq(r->status, 412);
 	reply_free(r);
 	snprintf(headers, sizeof(headers), "%sIf-Match: \"r1\"\r\n", auth);
-	r = test_request("PATCH", path, headers,
-			 "{\"name\":\"two\",\"vcpus\":2,\"boot\":{\"initrd\":null,\"cmdline\":\"x\"}}");
+	r = test_request(
+		"PATCH", path, headers,
+		"{\"name\":\"two\",\"vcpus\":2,\"boot\":{\"initrd\":null,\"cmdline\":\"x\"}}");
 	ck_assert_int_eq(r->status, 200);
 	ck_assert_str_eq(reply_header(r, "ETag"), "\"r2\"");
 	ck_assert_str_eq(reply_text(r, "name"), "two");
 	ck_assert(json_is_null(json_object_get(json_object_get(r->json, "boot"), "initrd")));
-	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(r->json, "boot"), "kernel")),
-			 TEST_KERNEL);
+	ck_assert_str_eq(
+		json_string_value(json_object_get(json_object_get(r->json, "boot"), "kernel")),
+		TEST_KERNEL);
 	reply_free(r);
 	/* All or nothing. */
 	check("PATCH", path, "{\"name\":\"three\",\"vcpus\":0}", 422, "invalid");
@@ -294,8 +307,10 @@ START_TEST(image_uploads)
 	ck_assert_int_eq(r->status, 422);
 	ck_assert_str_eq(reply_text(r, "code"), "invalid_kernel");
 	reply_free(r);
-	r = test_request("POST", "/api/v1/images?name=bad&kind=initrd&sha256="
-			 "0000000000000000000000000000000000000000000000000000000000000000", headers, "abc");
+	r = test_request("POST",
+			 "/api/v1/images?name=bad&kind=initrd&sha256="
+			 "0000000000000000000000000000000000000000000000000000000000000000",
+			 headers, "abc");
 	ck_assert_int_eq(r->status, 422);
 	reply_free(r);
 	r = test_request("POST", "/api/v1/images?name=none&kind=initrd", headers, "");
@@ -309,14 +324,17 @@ START_TEST(image_uploads)
 	ck_assert_str_eq(reply_text(r, "sha256"),
 			 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 	snprintf(path, sizeof(path), "/api/v1/images/%s", reply_text(r, "id"));
-	snprintf(body, sizeof(body), "{\"name\":\"user\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,"
-		 "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"%s\"}}", reply_text(r, "id"));
+	snprintf(body, sizeof(body),
+		 "{\"name\":\"user\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,"
+		 "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"%s\"}}",
+		 reply_text(r, "id"));
 	reply_free(r);
 	check("POST", "/api/v1/vms", body, 201, NULL);
 	check("DELETE", path, NULL, 409, "in_use");
 	r = expect("GET", "/api/v1/vms?name=user", NULL, 200, NULL);
-	snprintf(body, sizeof(body), "/api/v1/vms/%s", json_string_value(json_object_get(
-		 json_array_get(json_object_get(r->json, "items"), 0), "id")));
+	snprintf(body, sizeof(body), "/api/v1/vms/%s",
+		 json_string_value(json_object_get(
+			 json_array_get(json_object_get(r->json, "items"), 0), "id")));
 	reply_free(r);
 	check("DELETE", body, NULL, 204, NULL);
 	check("DELETE", path, NULL, 204, NULL);
@@ -359,7 +377,7 @@ START_TEST(session_from_login_to_delete)
 	snprintf(path, sizeof(path), "redeem %s\n", reply_text(r, "ticket"));
 	reply_free(r);
 	for (int i = 0; i < 2; i++) {
-		struct sockaddr_un addr = { .sun_family = AF_UNIX };
+		struct sockaddr_un addr = {.sun_family = AF_UNIX};
 		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 		ssize_t n;
 
@@ -389,8 +407,8 @@ END_TEST
 /* Read an event stream until @until comes by. */
 static char *read_stream(const char *path, const char *more, const char *until)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	const struct timeval timeout = { .tv_sec = 20 };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	const struct timeval timeout = {.tv_sec = 20};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	static char text[65536];
 	size_t len = 0;
@@ -435,7 +453,8 @@ START_TEST(web_files)
 	r = test_request("GET", "/", "", NULL);
 	ck_assert_int_eq(r->status, 200);
 	ck_assert_str_eq(r->body, "<!doctype html>");
-	ck_assert_ptr_nonnull(strstr(reply_header(r, "Content-Security-Policy"), "default-src 'none'"));
+	ck_assert_ptr_nonnull(
+		strstr(reply_header(r, "Content-Security-Policy"), "default-src 'none'"));
 	reply_free(r);
 	r = test_request("GET", "/", "Accept-Encoding: gzip\r\n", NULL);
 	ck_assert_str_eq(r->body, "not really gzip");

@@ -29,8 +29,10 @@ START_TEST(migrations_run_once)
 {
 	ck_assert_int_eq(db_value(db, -1, "PRAGMA user_version", ""), (int64_t)migrations_count);
 	ck_assert_int_eq(db_value(db, -1, "PRAGMA synchronous", ""), 2);
-	ck_assert_int_eq(db_run(db, "INSERT INTO audit VALUES ('1', 't', 'u', 'a', 'x', NULL, 200, 'r')",
-				""), 0);
+	ck_assert_int_eq(
+		db_run(db, "INSERT INTO audit VALUES ('1', 't', 'u', 'a', 'x', NULL, 200, 'r')",
+		       ""),
+		0);
 	db_close(db);
 	ck_assert_int_eq(db_open(path, &db), 0);
 	ck_assert_int_eq(db_value(db, -1, "SELECT count(*) FROM audit", ""), 1);
@@ -71,8 +73,10 @@ END_TEST
 
 static int add(const char *name, int64_t size)
 {
-	return db_run(db, "INSERT INTO image (id, name, kind, size, path, created_at)"
-		      " VALUES (?, ?, 'initrd', ?, '', '')", "ssi", name, name, size);
+	return db_run(db,
+		      "INSERT INTO image (id, name, kind, size, path, created_at)"
+		      " VALUES (?, ?, 'initrd', ?, '', '')",
+		      "ssi", name, name, size);
 }
 
 START_TEST(transactions_nest)
@@ -99,8 +103,10 @@ END_TEST
 static const char *walk(const char *sort, unsigned int limit)
 {
 	struct page_query pq = {
-		.select = "SELECT id, name, size AS \"size:i\" FROM image", .sort = sort,
-		.limit = limit, .filters = { { "kind", "initrd" } },
+		.select = "SELECT id, name, size AS \"size:i\" FROM image",
+		.sort = sort,
+		.limit = limit,
+		.filters = {{"kind", "initrd"}},
 	};
 	static char names[256];
 	char *cursor = NULL, *next;
@@ -125,8 +131,11 @@ static const char *walk(const char *sort, unsigned int limit)
 
 START_TEST(pages_are_complete_and_ordered)
 {
-	static const struct { const char *name; int64_t size; } rows[] = {
-		{ "d", 30 }, { "a", 100 }, { "c", 30 }, { "b", 9 }, { "e", 30 },
+	static const struct {
+		const char *name;
+		int64_t size;
+	} rows[] = {
+		{"d", 30}, {"a", 100}, {"c", 30}, {"b", 9}, {"e", 30},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -145,7 +154,7 @@ START_TEST(foreign_cursors_are_refused)
 	static const char *const cursors[] = {
 		"", "x", "!!", "e30", "W10", "WyJuYW1lIl0", "WyJzaXplIiwxLCJhIl0",
 	};
-	struct page_query pq = { .select = "SELECT id, name FROM image", .sort = "name", .limit = 3 };
+	struct page_query pq = {.select = "SELECT id, name FROM image", .sort = "name", .limit = 3};
 	json_t *items;
 	char *next;
 

@@ -39,10 +39,10 @@ static void teardown(void)
 
 static void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN])
 {
-	json_t *spec = json_pack("{ss ss si sI s{ss ss} sb}", "name", name, "mode", "pvh", "vcpus", 1,
-				 "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
+	json_t *spec = json_pack("{ss ss si sI s{ss ss} sb}", "name", name, "mode", "pvh", "vcpus",
+				 1, "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
 				 "cmdline", cmdline, "start", start);
-	struct problem p = { 0 };
+	struct problem p = {0};
 
 	ck_assert_msg(!vm_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
 	json_decref(spec);
@@ -51,7 +51,7 @@ static void make_vm(const char *name, const char *cmdline, bool start, char id[U
 
 static int act(const char *id, const char *action, json_t *params, char task[UUID_TEXT_LEN])
 {
-	struct problem p = { 0 };
+	struct problem p = {0};
 	int rc = vm_act(&svc, id, vm_action_find(action), params, "tester", "r", task, &p);
 
 	json_decref(params);
@@ -93,7 +93,8 @@ static const char *reason_of(const char *id)
 {
 	json_t *vm = vm_json(&svc, id);
 	static char code[64];
-	const char *text = json_string_value(json_object_get(json_object_get(vm, "reason"), "code"));
+	const char *text =
+		json_string_value(json_object_get(json_object_get(vm, "reason"), "code"));
 
 	snprintf(code, sizeof(code), "%s", text ? text : "");
 	json_decref(vm);
@@ -112,13 +113,13 @@ static size_t domains(void)
 
 START_TEST(table_of_actions)
 {
-	static const struct { const char *action; const char *states; } rows[] = {
-		{ "start", "stopped crashed " },
-		{ "shutdown", "running " },
-		{ "reboot", "running " },
-		{ "destroy", "starting running paused stopping " },
-		{ "pause", "running " },
-		{ "resume", "paused " },
+	static const struct {
+		const char *action;
+		const char *states;
+	} rows[] = {
+		{"start", "stopped crashed "}, {"shutdown", "running "},
+		{"reboot", "running "},        {"destroy", "starting running paused stopping "},
+		{"pause", "running "},         {"resume", "paused "},
 	};
 
 	ck_assert_uint_eq(vm_actions_count, ARRAY_SIZE(rows));
@@ -177,11 +178,17 @@ START_TEST(guests_that_end_by_themselves)
 	ck_assert_str_eq(reason_of(crash), "guest_crashed");
 	wait_state(off, VM_STOPPED);
 	/* It reboots for ever: more than one start was made for it. */
-	for (int i = 0; i < 500 && db_value(svc.db, 0, "SELECT count(*) FROM task WHERE target = ? AND"
-					    " actor = 'guest'", "s", reboot) < 2; i++)
+	for (int i = 0; i < 500 && db_value(svc.db, 0,
+					    "SELECT count(*) FROM task WHERE target = ? AND"
+					    " actor = 'guest'",
+					    "s", reboot) < 2;
+	     i++)
 		usleep(10000);
-	ck_assert_int_ge(db_value(svc.db, 0, "SELECT count(*) FROM task WHERE target = ? AND"
-				  " actor = 'guest'", "s", reboot), 2);
+	ck_assert_int_ge(db_value(svc.db, 0,
+				  "SELECT count(*) FROM task WHERE target = ? AND"
+				  " actor = 'guest'",
+				  "s", reboot),
+			 2);
 }
 END_TEST
 
@@ -196,10 +203,11 @@ START_TEST(deaf_guest)
 	wait_task(task, "failed");
 	ck_assert_int_eq(state_of(id), VM_RUNNING);
 	ck_assert_int_eq(act(id, "shutdown", json_pack("{si}", "timeout", 100), task), 0);
-	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){ 0 }), 0);
+	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){0}), 0);
 	wait_task(task, "cancelled");
 	wait_state(id, VM_RUNNING);
-	ck_assert_int_eq(act(id, "shutdown", json_pack("{si sb}", "timeout", 1, "force", 1), task), 0);
+	ck_assert_int_eq(act(id, "shutdown", json_pack("{si sb}", "timeout", 1, "force", 1), task),
+			 0);
 	wait_task(task, "succeeded");
 	ck_assert_int_eq(state_of(id), VM_STOPPED);
 	ck_assert_uint_eq(domains(), 0);
@@ -214,12 +222,12 @@ START_TEST(start_that_is_given_up)
 	make_vm("slow", "fake.slow=20000", false, id);
 	ck_assert_int_eq(act(id, "start", NULL, task), 0);
 	usleep(200000);
-	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){ 0 }), 0);
+	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){0}), 0);
 	wait_task(task, "cancelled");
 	wait_state(id, VM_STOPPED);
 	ck_assert_int_eq(act(id, "start", NULL, task), 0);
 	usleep(200000);
-	ck_assert_int_eq(act(id, "destroy", NULL, (char[UUID_TEXT_LEN]){ 0 }), 0);
+	ck_assert_int_eq(act(id, "destroy", NULL, (char[UUID_TEXT_LEN]){0}), 0);
 	wait_task(task, "cancelled");
 	wait_state(id, VM_STOPPED);
 	ck_assert_uint_eq(domains(), 0);
@@ -232,7 +240,7 @@ START_TEST(memory_is_not_promised_twice)
 				 "memory", (json_int_t)(4096 * MIB), "boot", "kernel", TEST_KERNEL,
 				 "start", 1);
 	char id[UUID_TEXT_LEN];
-	struct problem p = { 0 };
+	struct problem p = {0};
 
 	open_svc(true);
 	ck_assert_int_lt(vm_create(&svc, spec, "t", "r", id, &p), 0);
@@ -267,20 +275,27 @@ END_TEST
 static void record_start(const char *id, const char *status, char task[UUID_TEXT_LEN])
 {
 	const struct task_request request = {
-		.kind = "vm.start", .target_type = "vm", .target = id, .actor = "t", .request_id = "r",
+		.kind = "vm.start",
+		.target_type = "vm",
+		.target = id,
+		.actor = "t",
+		.request_id = "r",
 	};
 
 	ck_assert_int_eq(db_begin(svc.db), 0);
 	ck_assert_int_eq(task_insert(&svc, &request, task), 0);
-	ck_assert_int_eq(db_run(svc.db, "UPDATE task SET status = ? WHERE id = ?", "ss", status, task), 0);
-	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'starting', task_id = ? WHERE id = ?",
-				"ss", task, id), 0);
+	ck_assert_int_eq(
+		db_run(svc.db, "UPDATE task SET status = ? WHERE id = ?", "ss", status, task), 0);
+	ck_assert_int_eq(db_run(svc.db,
+				"UPDATE vm SET state = 'starting', task_id = ? WHERE id = ?", "ss",
+				task, id),
+			 0);
 	ck_assert_int_eq(db_commit(svc.db), 0);
 }
 
 static uint32_t build_domain(const char *id)
 {
-	struct ts_domain_spec spec = { .vcpus = 1, .memory = 64 * MIB };
+	struct ts_domain_spec spec = {.vcpus = 1, .memory = 64 * MIB};
 	char kernel[128];
 	uint32_t domid;
 
@@ -298,7 +313,7 @@ START_TEST(killed_while_building)
 	open_svc(false);
 	make_vm("one", "", false, id);
 	record_start(id, "running", task);
-	build_domain(id);	/* complete, never let go */
+	build_domain(id); /* complete, never let go */
 	close_svc();
 	open_svc(true);
 	wait_task(task, "failed");
@@ -359,7 +374,8 @@ START_TEST(domain_gone_while_away)
 	/* After a reboot of the host there is another reason. */
 	close_svc();
 	open_svc(false);
-	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'running', boot_id = 'other'", ""), 0);
+	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET state = 'running', boot_id = 'other'", ""),
+			 0);
 	close_svc();
 	open_svc(true);
 	ck_assert_int_eq(state_of(id), VM_STOPPED);
@@ -369,7 +385,7 @@ END_TEST
 
 START_TEST(tickets_are_good_once)
 {
-	struct identity who = { .user = "admin", .expires_ms = clock_wall_ms() + 10000 };
+	struct identity who = {.user = "admin", .expires_ms = clock_wall_ms() + 10000};
 	char ticket[SECRET_TEXT_LEN], other[SECRET_TEXT_LEN];
 	json_t *grant;
 

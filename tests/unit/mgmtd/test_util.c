@@ -8,35 +8,43 @@
 #include "util/crypt.h"
 
 static const struct schema name_schema = {
-	.types = SCHEMA_STRING, .min_length = 1, .max_length = 5, .pattern = "^[a-z]+$",
+	.types = SCHEMA_STRING,
+	.min_length = 1,
+	.max_length = 5,
+	.pattern = "^[a-z]+$",
 };
 static const struct schema size_schema = {
-	.types = SCHEMA_INTEGER, .minimum = 4, .maximum = 64, .multiple_of = 4,
+	.types = SCHEMA_INTEGER,
+	.minimum = 4,
+	.maximum = 64,
+	.multiple_of = 4,
 };
 static const struct schema kind_schema = {
-	.types = SCHEMA_STRING, .values = (const char *const[]){ "a", "b", NULL },
+	.types = SCHEMA_STRING,
+	.values = (const char *const[]){"a", "b", NULL},
 };
-static const struct schema id_schema = { .types = SCHEMA_STRING | SCHEMA_NULL, .uuid = true };
+static const struct schema id_schema = {.types = SCHEMA_STRING | SCHEMA_NULL, .uuid = true};
 static const struct schema inner_schema = {
 	.types = SCHEMA_OBJECT,
-	.fields = (const struct schema_field[]){ { "id", &id_schema, true }, { NULL, NULL, false } },
+	.fields = (const struct schema_field[]){{"id", &id_schema, true}, {NULL, NULL, false}},
 };
 static const struct schema outer_schema = {
 	.types = SCHEMA_OBJECT,
-	.fields = (const struct schema_field[]){
-		{ "name", &name_schema, true },
-		{ "size", &size_schema, false },
-		{ "kind", &kind_schema, false },
-		{ "inner", &inner_schema, false },
-		{ NULL, NULL, false },
-	},
+	.fields =
+		(const struct schema_field[]){
+			{"name", &name_schema, true},
+			{"size", &size_schema, false},
+			{"kind", &kind_schema, false},
+			{"inner", &inner_schema, false},
+			{NULL, NULL, false},
+		},
 };
 
 /* The codes of all complaints about @text, "field:code" with blanks between. */
 static const char *complaints(const char *text)
 {
 	static char list[512];
-	struct problem p = { 0 };
+	struct problem p = {0};
 	json_t *value = json_loads(text, 0, NULL), *error;
 	size_t i;
 
@@ -57,9 +65,11 @@ static const char *complaints(const char *text)
 START_TEST(schema_takes_what_fits)
 {
 	ck_assert_str_eq(complaints("{\"name\":\"abc\"}"), "");
-	ck_assert_str_eq(complaints("{\"name\":\"abc\",\"size\":64,\"kind\":\"b\",\"inner\":{\"id\":null}}"),
+	ck_assert_str_eq(
+		complaints("{\"name\":\"abc\",\"size\":64,\"kind\":\"b\",\"inner\":{\"id\":null}}"),
+		"");
+	ck_assert_str_eq(complaints("{\"name\":\"abc\",\"inner\":{\"id\":\"" TEST_KERNEL "\"}}"),
 			 "");
-	ck_assert_str_eq(complaints("{\"name\":\"abc\",\"inner\":{\"id\":\"" TEST_KERNEL "\"}}"), "");
 }
 END_TEST
 
@@ -75,23 +85,34 @@ START_TEST(schema_names_every_fault)
 	ck_assert_str_eq(complaints("{\"name\":\"a\",\"size\":6}"), "size:not_a_multiple");
 	ck_assert_str_eq(complaints("{\"name\":\"a\",\"size\":8.5}"), "size:wrong_type");
 	ck_assert_str_eq(complaints("{\"name\":\"a\",\"kind\":\"c\"}"), "kind:not_allowed");
-	ck_assert_str_eq(complaints("{\"name\":\"a\",\"inner\":{\"id\":\"x\"}}"), "inner.id:not_a_uuid");
+	ck_assert_str_eq(complaints("{\"name\":\"a\",\"inner\":{\"id\":\"x\"}}"),
+			 "inner.id:not_a_uuid");
 	ck_assert_str_eq(complaints("{\"name\":\"a\",\"inner\":{}}"), "inner.id:required");
 	ck_assert_str_eq(complaints("{\"name\":\"a\",\"more\":1}"), "more:unknown_field");
 	ck_assert_str_eq(complaints("[]"), ":wrong_type");
-	ck_assert_str_eq(complaints("{\"name\":\"A\",\"size\":3}"), "name:bad_format size:too_small");
+	ck_assert_str_eq(complaints("{\"name\":\"A\",\"size\":3}"),
+			 "name:bad_format size:too_small");
 }
 END_TEST
 
 START_TEST(schema_reads_numbers_from_text)
 {
-	static const struct { const char *text; bool ok; } rows[] = {
-		{ "8", true }, { "64", true }, { "", false }, { "8x", false }, { " 8", false },
-		{ "+8", false }, { "99999999999999999999", false }, { "65", false },
+	static const struct {
+		const char *text;
+		bool ok;
+	} rows[] = {
+		{"8", true},
+		{"64", true},
+		{"", false},
+		{"8x", false},
+		{" 8", false},
+		{"+8", false},
+		{"99999999999999999999", false},
+		{"65", false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct problem p = { 0 };
+		struct problem p = {0};
 
 		schema_check_text(&size_schema, rows[i].text, "size", &p);
 		ck_assert_msg((p.extra == NULL) == rows[i].ok, "\"%s\"", rows[i].text);
@@ -115,7 +136,7 @@ START_TEST(base64_goes_both_ways)
 		free(text);
 		free(back);
 	}
-	ck_assert_ptr_null(crypt_unbase64("a+b", &(size_t){ 0 }));
+	ck_assert_ptr_null(crypt_unbase64("a+b", &(size_t){0}));
 }
 END_TEST
 

@@ -16,6 +16,7 @@ export function useRoute(): Route {
 	useEffect(() => {
 		const changed = () => setRoute(parseRoute(location.hash));
 		addEventListener('hashchange', changed);
+		changed(); /* the address may have changed since the first drawing */
 		return () => removeEventListener('hashchange', changed);
 	}, []);
 	return route;

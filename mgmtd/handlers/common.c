@@ -26,6 +26,21 @@ void handlers_begin(struct http_request *req)
 	idempotency_begin(svc_of(req), req);
 }
 
+/*
+ * What a request was about: the resource of its path, else the one it made, else (for a login) the
+ * user it named.
+ */
+static const char *audit_target(const struct http_request *req)
+{
+	const char *made = http_get_set_header(req, "Location");
+
+	if (req->args[0][0])
+		return req->args[0];
+	if (made && strrchr(made, '/'))
+		return strrchr(made, '/') + 1;
+	return json_string_value(json_object_get(req->json, "username"));
+}
+
 /* Every attempt at a change leaves a record, one that was refused as well. */
 void handlers_end(struct http_request *req)
 {
@@ -33,7 +48,7 @@ void handlers_end(struct http_request *req)
 		.user = req->who.kind ? req->who.user : "-",
 		.address = req->address,
 		.action = req->op ? req->op->id : NULL,
-		.target = req->args[0][0] ? req->args[0] : NULL,
+		.target = audit_target(req),
 		.result = req->reply.status,
 		.request_id = req->id,
 	};

@@ -164,7 +164,7 @@ void monitor_scan(struct svc *svc)
 			log_line("the domains can't be listed: %s", err.detail);
 		else
 			examine(svc, json_string_value(id), list, count);
-		svc_release(svc, json_string_value(id));
+		svc_unclaim(svc, json_string_value(id));
 	}
 }
 

@@ -184,7 +184,7 @@ bool svc_claim(struct svc *svc, const char *vm)
 	return ok;
 }
 
-void svc_release(struct svc *svc, const char *vm)
+void svc_unclaim(struct svc *svc, const char *vm)
 {
 	char *slot;
 
@@ -194,4 +194,10 @@ void svc_release(struct svc *svc, const char *vm)
 		slot[0] = '\0';
 	pthread_cond_broadcast(&svc->changed);
 	pthread_mutex_unlock(&svc->lock);
+}
+
+void svc_release(struct svc *svc, const char *vm)
+{
+	svc_unclaim(svc, vm);
+	svc_kick(svc);
 }

@@ -75,6 +75,9 @@ void svc_wait(struct svc *svc, int64_t until);
 must_check bool svc_claim(struct svc *svc, const char *vm);
 /** The same without waiting. */
 must_check bool svc_try_claim(struct svc *svc, const char *vm);
+/** Give the claim up; the monitor looks at what it had to leave alone meanwhile. */
 void svc_release(struct svc *svc, const char *vm);
+/** The same for the monitor itself. */
+void svc_unclaim(struct svc *svc, const char *vm);
 
 #endif

@@ -16,7 +16,7 @@
 #define MAGIC    "DomusVmk"
 #define FORMAT   1
 #define PAGE     4096
-#define ZERO_RUN (64 * 1024) /* bytes; shorter runs of zeroes are not worth a hole */
+#define ZERO_RUN 65536u /* bytes; shorter runs of zeroes are not worth a hole */
 
 /* First page of a cache file, little-endian; the rest of the page is zero. */
 struct cache_header {

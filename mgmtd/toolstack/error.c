@@ -12,6 +12,8 @@ int ts_fail(struct ts_error *err, enum ts_code code, int rc, const char *fmt, ..
 {
 	va_list args;
 
+	if (rc >= 0)
+		rc = -EIO;
 	if (!err)
 		return rc;
 	*err = (struct ts_error){.code = code};

@@ -11,7 +11,8 @@
 
 /**
  * Fill @err (NULL is fine) with @code and a sentence.
- * Return: @rc, so that a failing function can end with `return ts_fail(...)`.
+ * Return: @rc, so that a failing function can end with `return ts_fail(...)`; -EIO when @rc is no
+ * error, as after a library call that failed without setting errno.
  */
 int ts_fail(struct ts_error *err, enum ts_code code, int rc, const char *fmt, ...) TS_PRINTF(4, 5);
 

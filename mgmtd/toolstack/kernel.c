@@ -14,7 +14,7 @@
 #include "cache.h"
 
 #define MEMO_SLOTS 16
-#define ZERO_BLOCK (64 * 1024) /* bytes; less is not worth leaving out */
+#define ZERO_BLOCK 65536u /* bytes; less is not worth leaving out */
 
 /* What a file's hash was the last time we saw it: hashing costs more than building a domain. */
 struct memo {

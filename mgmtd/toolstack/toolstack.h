@@ -96,7 +96,8 @@ const char *ts_stage_name(enum ts_stage stage);
 
 /**
  * Told about progress of a create, from the caller's own thread.
- * @percent: 0-100, never falling. Return: true to go on, false to give the create up (TS_ECANCELED).
+ * @percent: 0-100, never falling.
+ * Return: true to go on, false to give the create up (TS_ECANCELED).
  */
 typedef bool (*ts_progress_fn)(void *opaque, unsigned int percent, enum ts_stage stage);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libFuzzer target for all that parses a kernel file:
- *   clang -g -fsanitize=fuzzer,address,undefined -I mgmtd/toolstack tests/unit/toolstack/fuzz_kernel.c
- *     mgmtd/toolstack/{kernel_elf,bzimage,error}.c -lz -llzma -llz4 -lzstd
+ *   clang -g -fsanitize=fuzzer,address,undefined -I mgmtd/toolstack
+ *     tests/unit/toolstack/fuzz_kernel.c mgmtd/toolstack/{kernel_elf,bzimage,error}.c -lz -llzma -llz4 -lzstd
  */
 #include <stdlib.h>
 

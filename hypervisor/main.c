@@ -195,7 +195,7 @@ static const struct {
 	const char *name;
 	void (*start)(void);
 } steps[] = {
-	{"memory", start_memory}, {"devices", start_devices},	 {"guests", start_guests},
+	{"memory", start_memory},   {"devices", start_devices},  {"guests", start_guests},
 	{"CPUs", start_other_cpus}, {"domain 0", start_domain0},
 };
 

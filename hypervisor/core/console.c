@@ -14,18 +14,18 @@
 #include "lib/spinlock.h"
 #include "lib/string.h"
 
-#define LINE_MAX	256u
-#define INPUT_SIZE	256u
-#define ESCAPE_KEY	1 /* Ctrl-A */
-#define ESCAPE_COUNT	3u
-#define MAX_KEYS	128u
-#define GUEST_LINE_MAX	160u
+#define LINE_MAX        256u
+#define INPUT_SIZE      256u
+#define ESCAPE_KEY      1 /* Ctrl-A */
+#define ESCAPE_COUNT    3u
+#define MAX_KEYS        128u
+#define GUEST_LINE_MAX  160u
 #define MAX_GUEST_LINES 64u
 
 static struct spinlock lock = SPINLOCK_INIT; /* a leaf lock; guards ring, port and guest lines */
-static bool forced;			     /* in panic: nobody else is left to lock out */
-static bool mute;			     /* nothing to the serial port */
-static int max_level = 2;		     /* to the serial port; all goes to the ring */
+static bool forced;                          /* in panic: nobody else is left to lock out */
+static bool mute;                            /* nothing to the serial port */
+static int max_level = 2;                    /* to the serial port; all goes to the ring */
 static struct log_ring ring;
 
 /* A guest's line being collected; slot by domid. */
@@ -38,7 +38,7 @@ static struct {
 	char buf[INPUT_SIZE];
 	uint32_t head, tail; /* [input_lock] free-running */
 	uint32_t escapes;    /* [input_lock] Ctrl-A in a row so far */
-	char key;	     /* [input_lock] a debug key to be handled, or 0 */
+	char key;            /* [input_lock] a debug key to be handled, or 0 */
 } input;
 static struct spinlock input_lock = SPINLOCK_INIT; /* a leaf lock */
 static void (*input_hook)(void);

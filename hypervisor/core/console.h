@@ -8,7 +8,7 @@
 #define CONSOLE_RING_SIZE 65536u
 
 /* Levels: put first in the format, as printk(LOG_ERR "..."). Without one a line is LOG_INFO. */
-#define LOG_ERR	  "<0>"
+#define LOG_ERR   "<0>"
 #define LOG_WARN  "<1>"
 #define LOG_INFO  "<2>"
 #define LOG_DEBUG "<3>"

@@ -24,12 +24,12 @@ uint64_t panic_reboot_delay(void);
 /** Log that an invariant does not hold, with a backtrace, and go on. */
 void warn_at(const char *file, int line, const char *what);
 
-#define WARN_ON(cond)                                            \
-	({                                                       \
-		bool warn_ = !!(cond);                           \
-		if (unlikely(warn_))                             \
-			warn_at(__FILE__, __LINE__, #cond);      \
-		warn_;                                           \
+#define WARN_ON(cond)                                       \
+	({                                                  \
+		bool warn_ = !!(cond);                      \
+		if (unlikely(warn_))                        \
+			warn_at(__FILE__, __LINE__, #cond); \
+		warn_;                                      \
 	})
 
 #endif

@@ -6,11 +6,11 @@
 
 /* Work for a CPU, lowest number first. */
 enum softirq {
-	SOFTIRQ_TIMER,	 /* core/timer.c */
+	SOFTIRQ_TIMER,     /* core/timer.c */
 	SOFTIRQ_GUEST_IRQ, /* domain 0's device interrupts */
-	SOFTIRQ_DOMAIN,	 /* domain teardown and other preemptible work */
-	SOFTIRQ_CONSOLE, /* input and debug keys */
-	SOFTIRQ_SCHED,	 /* pick another vCPU: the scheduler looks at it itself, see softirq_run() */
+	SOFTIRQ_DOMAIN,    /* domain teardown and other preemptible work */
+	SOFTIRQ_CONSOLE,   /* input and debug keys */
+	SOFTIRQ_SCHED, /* pick another vCPU: the scheduler looks at it itself, see softirq_run() */
 	SOFTIRQ_NR,
 };
 

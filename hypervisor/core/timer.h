@@ -15,7 +15,7 @@ struct timer {
 	void (*fn)(void *arg);
 	void *arg;
 	struct timer *child, *next, *prev; /* prev: left sibling, or the parent of a first child */
-	uint32_t cpu;			   /* whose queue it is or was last in */
+	uint32_t cpu;                      /* whose queue it is or was last in */
 	uint8_t state;
 };
 

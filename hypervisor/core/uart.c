@@ -8,21 +8,21 @@
 #define BASE 0x3f8
 
 #define REG_DATA    (BASE + 0)
-#define REG_IER	    (BASE + 1)
-#define REG_FCR	    (BASE + 2)
-#define REG_LCR	    (BASE + 3)
-#define REG_MCR	    (BASE + 4)
-#define REG_LSR	    (BASE + 5)
+#define REG_IER     (BASE + 1)
+#define REG_FCR     (BASE + 2)
+#define REG_LCR     (BASE + 3)
+#define REG_MCR     (BASE + 4)
+#define REG_LSR     (BASE + 5)
 #define REG_SCRATCH (BASE + 7)
 
-#define IER_RX	 0x01
-#define LCR_8N1	 0x03
-#define LCR_DLAB 0x80
+#define IER_RX    0x01
+#define LCR_8N1   0x03
+#define LCR_DLAB  0x80
 #define MCR_READY 0x0b /* DTR, RTS, and OUT2, which lets the interrupt out */
-#define LSR_RX	 0x01
-#define LSR_TX	 0x20
+#define LSR_RX    0x01
+#define LSR_TX    0x20
 #define FIFO_SIZE 16
-#define MAX_WAIT 100000u /* about 0.1 s: a port that never empties doesn't hold us up */
+#define MAX_WAIT  100000u /* about 0.1 s: a port that never empties doesn't hold us up */
 
 static bool present;
 

@@ -9,94 +9,99 @@ struct row {
 	uint8_t op;
 	uint8_t form;
 	uint8_t byte_op : 1;
-	uint8_t group : 1;	/* op comes from ModRM.reg */
+	uint8_t group : 1; /* op comes from ModRM.reg */
 	uint8_t imm : 3;
-	uint8_t memsize : 2;	/* MOVZX/MOVSX: memory operand of 1 or 2 bytes */
+	uint8_t memsize : 2; /* MOVZX/MOVSX: memory operand of 1 or 2 bytes */
 };
 
-#define ALU(base, o)                                                                               \
-	[(base) + 0] = { .op = (o), .form = EMUL_MEM_REG, .byte_op = 1 },                          \
-	[(base) + 1] = { .op = (o), .form = EMUL_MEM_REG },                                        \
-	[(base) + 2] = { .op = (o), .form = EMUL_REG_MEM, .byte_op = 1 },                          \
-	[(base) + 3] = { .op = (o), .form = EMUL_REG_MEM }
+#define ALU(base, o)                                                              \
+	[(base) + 0] = {.op = (o), .form = EMUL_MEM_REG, .byte_op = 1},           \
+		  [(base) + 1] = {.op = (o), .form = EMUL_MEM_REG},               \
+		  [(base) + 2] = {.op = (o), .form = EMUL_REG_MEM, .byte_op = 1}, \
+		  [(base) + 3] = {.op = (o), .form = EMUL_REG_MEM}
 
 static const struct row one_byte[256] = {
-	ALU(0x00, EMUL_ADD), ALU(0x08, EMUL_OR), ALU(0x10, EMUL_ADC), ALU(0x18, EMUL_SBB),
-	ALU(0x20, EMUL_AND), ALU(0x28, EMUL_SUB), ALU(0x30, EMUL_XOR), ALU(0x38, EMUL_CMP),
-	[0x63] = { .op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 3 },
-	[0x6c] = { .op = EMUL_INS, .form = EMUL_STRING, .byte_op = 1 },
-	[0x6d] = { .op = EMUL_INS, .form = EMUL_STRING },
-	[0x6e] = { .op = EMUL_OUTS, .form = EMUL_STRING, .byte_op = 1 },
-	[0x6f] = { .op = EMUL_OUTS, .form = EMUL_STRING },
-	[0x80] = { .op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1 },
-	[0x81] = { .op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 4 },
-	[0x83] = { .op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 1 },
-	[0x84] = { .op = EMUL_TEST, .form = EMUL_MEM_REG, .byte_op = 1 },
-	[0x85] = { .op = EMUL_TEST, .form = EMUL_MEM_REG },
-	[0x86] = { .op = EMUL_XCHG, .form = EMUL_MEM_REG, .byte_op = 1 },
-	[0x87] = { .op = EMUL_XCHG, .form = EMUL_MEM_REG },
-	[0x88] = { .op = EMUL_MOV, .form = EMUL_MEM_REG, .byte_op = 1 },
-	[0x89] = { .op = EMUL_MOV, .form = EMUL_MEM_REG },
-	[0x8a] = { .op = EMUL_MOV, .form = EMUL_REG_MEM, .byte_op = 1 },
-	[0x8b] = { .op = EMUL_MOV, .form = EMUL_REG_MEM },
-	[0xa0] = { .op = EMUL_MOV, .form = EMUL_ACC_MOFFS, .byte_op = 1 },
-	[0xa1] = { .op = EMUL_MOV, .form = EMUL_ACC_MOFFS },
-	[0xa2] = { .op = EMUL_MOV, .form = EMUL_MOFFS_ACC, .byte_op = 1 },
-	[0xa3] = { .op = EMUL_MOV, .form = EMUL_MOFFS_ACC },
-	[0xa4] = { .op = EMUL_MOVS, .form = EMUL_STRING, .byte_op = 1 },
-	[0xa5] = { .op = EMUL_MOVS, .form = EMUL_STRING },
-	[0xaa] = { .op = EMUL_STOS, .form = EMUL_STRING, .byte_op = 1 },
-	[0xab] = { .op = EMUL_STOS, .form = EMUL_STRING },
-	[0xac] = { .op = EMUL_LODS, .form = EMUL_STRING, .byte_op = 1 },
-	[0xad] = { .op = EMUL_LODS, .form = EMUL_STRING },
-	[0xc6] = { .op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1 },
-	[0xc7] = { .op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .imm = 4 },
-	[0xf6] = { .op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .byte_op = 1, .imm = 1 },
-	[0xf7] = { .op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .imm = 4 },
-	[0xfe] = { .op = EMUL_INC, .form = EMUL_MEM, .group = 1, .byte_op = 1 },
-	[0xff] = { .op = EMUL_INC, .form = EMUL_MEM, .group = 1 },
+	ALU(0x00, EMUL_ADD),
+	ALU(0x08, EMUL_OR),
+	ALU(0x10, EMUL_ADC),
+	ALU(0x18, EMUL_SBB),
+	ALU(0x20, EMUL_AND),
+	ALU(0x28, EMUL_SUB),
+	ALU(0x30, EMUL_XOR),
+	ALU(0x38, EMUL_CMP),
+	[0x63] = {.op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 3},
+	[0x6c] = {.op = EMUL_INS, .form = EMUL_STRING, .byte_op = 1},
+	[0x6d] = {.op = EMUL_INS, .form = EMUL_STRING},
+	[0x6e] = {.op = EMUL_OUTS, .form = EMUL_STRING, .byte_op = 1},
+	[0x6f] = {.op = EMUL_OUTS, .form = EMUL_STRING},
+	[0x80] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1},
+	[0x81] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 4},
+	[0x83] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 1},
+	[0x84] = {.op = EMUL_TEST, .form = EMUL_MEM_REG, .byte_op = 1},
+	[0x85] = {.op = EMUL_TEST, .form = EMUL_MEM_REG},
+	[0x86] = {.op = EMUL_XCHG, .form = EMUL_MEM_REG, .byte_op = 1},
+	[0x87] = {.op = EMUL_XCHG, .form = EMUL_MEM_REG},
+	[0x88] = {.op = EMUL_MOV, .form = EMUL_MEM_REG, .byte_op = 1},
+	[0x89] = {.op = EMUL_MOV, .form = EMUL_MEM_REG},
+	[0x8a] = {.op = EMUL_MOV, .form = EMUL_REG_MEM, .byte_op = 1},
+	[0x8b] = {.op = EMUL_MOV, .form = EMUL_REG_MEM},
+	[0xa0] = {.op = EMUL_MOV, .form = EMUL_ACC_MOFFS, .byte_op = 1},
+	[0xa1] = {.op = EMUL_MOV, .form = EMUL_ACC_MOFFS},
+	[0xa2] = {.op = EMUL_MOV, .form = EMUL_MOFFS_ACC, .byte_op = 1},
+	[0xa3] = {.op = EMUL_MOV, .form = EMUL_MOFFS_ACC},
+	[0xa4] = {.op = EMUL_MOVS, .form = EMUL_STRING, .byte_op = 1},
+	[0xa5] = {.op = EMUL_MOVS, .form = EMUL_STRING},
+	[0xaa] = {.op = EMUL_STOS, .form = EMUL_STRING, .byte_op = 1},
+	[0xab] = {.op = EMUL_STOS, .form = EMUL_STRING},
+	[0xac] = {.op = EMUL_LODS, .form = EMUL_STRING, .byte_op = 1},
+	[0xad] = {.op = EMUL_LODS, .form = EMUL_STRING},
+	[0xc6] = {.op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1},
+	[0xc7] = {.op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .imm = 4},
+	[0xf6] = {.op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .byte_op = 1, .imm = 1},
+	[0xf7] = {.op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .imm = 4},
+	[0xfe] = {.op = EMUL_INC, .form = EMUL_MEM, .group = 1, .byte_op = 1},
+	[0xff] = {.op = EMUL_INC, .form = EMUL_MEM, .group = 1},
 };
 
 static const struct row two_byte[256] = {
-	[0xa3] = { .op = EMUL_BT, .form = EMUL_MEM_REG },
-	[0xab] = { .op = EMUL_BTS, .form = EMUL_MEM_REG },
-	[0xb3] = { .op = EMUL_BTR, .form = EMUL_MEM_REG },
-	[0xbb] = { .op = EMUL_BTC, .form = EMUL_MEM_REG },
-	[0xba] = { .op = EMUL_BT, .form = EMUL_MEM_IMM, .group = 1, .imm = 1 },
-	[0xb6] = { .op = EMUL_MOVZX, .form = EMUL_REG_MEM, .memsize = 1 },
-	[0xb7] = { .op = EMUL_MOVZX, .form = EMUL_REG_MEM, .memsize = 2 },
-	[0xbe] = { .op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 1 },
-	[0xbf] = { .op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 2 },
+	[0xa3] = {.op = EMUL_BT, .form = EMUL_MEM_REG},
+	[0xab] = {.op = EMUL_BTS, .form = EMUL_MEM_REG},
+	[0xb3] = {.op = EMUL_BTR, .form = EMUL_MEM_REG},
+	[0xbb] = {.op = EMUL_BTC, .form = EMUL_MEM_REG},
+	[0xba] = {.op = EMUL_BT, .form = EMUL_MEM_IMM, .group = 1, .imm = 1},
+	[0xb6] = {.op = EMUL_MOVZX, .form = EMUL_REG_MEM, .memsize = 1},
+	[0xb7] = {.op = EMUL_MOVZX, .form = EMUL_REG_MEM, .memsize = 2},
+	[0xbe] = {.op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 1},
+	[0xbf] = {.op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 2},
 };
 
 /* Opcodes whose operation ModRM.reg selects. */
 static const struct {
-	uint16_t opcode;	/* 0x100 | n for the two-byte map */
-	uint8_t mask;		/* of opcode bits that do not matter */
+	uint16_t opcode; /* 0x100 | n for the two-byte map */
+	uint8_t mask;    /* of opcode bits that do not matter */
 	uint8_t op[8];
 } groups[] = {
-	{ 0x80, 3, { EMUL_ADD, EMUL_OR, EMUL_ADC, EMUL_SBB, EMUL_AND, EMUL_SUB, EMUL_XOR,
-		     EMUL_CMP } },
-	{ 0xc6, 1, { EMUL_MOV } },
-	{ 0xf6, 1, { EMUL_TEST, EMUL_TEST, EMUL_NOT, EMUL_NEG } },
-	{ 0xfe, 1, { EMUL_INC, EMUL_DEC } },
-	{ 0x1ba, 0, { 0, 0, 0, 0, EMUL_BT, EMUL_BTS, EMUL_BTR, EMUL_BTC } },
+	{0x80, 3, {EMUL_ADD, EMUL_OR, EMUL_ADC, EMUL_SBB, EMUL_AND, EMUL_SUB, EMUL_XOR, EMUL_CMP}},
+	{0xc6, 1, {EMUL_MOV}},
+	{0xf6, 1, {EMUL_TEST, EMUL_TEST, EMUL_NOT, EMUL_NEG}},
+	{0xfe, 1, {EMUL_INC, EMUL_DEC}},
+	{0x1ba, 0, {0, 0, 0, 0, EMUL_BT, EMUL_BTS, EMUL_BTR, EMUL_BTC}},
 };
 
 /* Register pairs of 16-bit addressing, by ModRM.rm; -1 = none. */
-static const int8_t base16[8] = { 3, 3, 5, 5, -1, -1, 5, 3 };
-static const int8_t index16[8] = { 6, 7, 6, 7, 6, 7, -1, -1 };
+static const int8_t base16[8] = {3, 3, 5, 5, -1, -1, 5, 3};
+static const int8_t index16[8] = {6, 7, 6, 7, 6, 7, -1, -1};
 
 struct cursor {
 	const uint8_t *code;
 	size_t len;
 	size_t at;
-	bool short_of;		/* ran off the end */
+	bool short_of; /* ran off the end */
 	uint8_t rex;
 	bool opsize_prefix;
 	bool addr_prefix;
 	bool lock;
-	int seg;		/* override, or -1 */
+	int seg; /* override, or -1 */
 };
 
 static uint64_t take(struct cursor *c, unsigned int n)
@@ -145,10 +150,9 @@ static uint8_t take_prefixes(struct cursor *c, struct emul_insn *insn, unsigned 
 		case 0xf0: c->lock = true; break;
 		case 0xf2: insn->rep = true; break;
 		case 0xf3: insn->rep = true; break;
-		default:
-			return b;
+		default: return b;
 		}
-		c->rex = 0;	/* REX counts only right before the opcode */
+		c->rex = 0; /* REX counts only right before the opcode */
 	}
 }
 
@@ -157,8 +161,8 @@ static uint64_t reg_value(const struct emul_ctx *ctx, unsigned int nr)
 	return *emul_reg(ctx->regs, nr);
 }
 
-static void ea_16(const struct emul_ctx *ctx, struct cursor *c, struct emul_insn *insn,
-		  uint8_t mod, uint8_t rm)
+static void ea_16(const struct emul_ctx *ctx, struct cursor *c, struct emul_insn *insn, uint8_t mod,
+		  uint8_t rm)
 {
 	uint64_t ea = 0;
 
@@ -231,13 +235,24 @@ static uint8_t group_op(uint16_t opcode, uint8_t reg)
 static bool lock_allowed(const struct emul_insn *insn)
 {
 	switch (insn->op) {
-	case EMUL_ADD: case EMUL_OR: case EMUL_ADC: case EMUL_SBB: case EMUL_AND: case EMUL_SUB:
-	case EMUL_XOR: case EMUL_XCHG: case EMUL_NOT: case EMUL_NEG: case EMUL_INC: case EMUL_DEC:
-	case EMUL_BTS: case EMUL_BTR: case EMUL_BTC:
+	case EMUL_ADD:
+	case EMUL_OR:
+	case EMUL_ADC:
+	case EMUL_SBB:
+	case EMUL_AND:
+	case EMUL_SUB:
+	case EMUL_XOR:
+	case EMUL_XCHG:
+	case EMUL_NOT:
+	case EMUL_NEG:
+	case EMUL_INC:
+	case EMUL_DEC:
+	case EMUL_BTS:
+	case EMUL_BTR:
+	case EMUL_BTC:
 		return insn->form == EMUL_MEM_REG || insn->form == EMUL_MEM_IMM ||
 		       insn->form == EMUL_MEM;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -267,7 +282,7 @@ static int decode_modrm(const struct emul_ctx *ctx, struct cursor *c, struct emu
 	if (c->short_of)
 		return 0;
 	if (mod == 3)
-		return -EINVAL;		/* no memory operand: nothing of ours */
+		return -EINVAL; /* no memory operand: nothing of ours */
 	if (row->group) {
 		insn->op = (enum emul_op)group_op(opcode, reg);
 		if (insn->op == EMUL_NONE)
@@ -313,22 +328,20 @@ static int decode_operands(const struct emul_ctx *ctx, struct cursor *c, const s
 	int rc = 0;
 
 	switch (insn->form) {
-	case EMUL_STRING:
-		decode_string(ctx, insn);
-		break;
+	case EMUL_STRING: decode_string(ctx, insn); break;
 	case EMUL_ACC_MOFFS:
 	case EMUL_MOFFS_ACC:
 		insn->seg = EMUL_DS;
 		insn->ea = take(c, insn->addrsize);
 		break;
-	default:
-		rc = decode_modrm(ctx, c, insn, row, opcode, &rip_relative);
+	default: rc = decode_modrm(ctx, c, insn, row, opcode, &rip_relative);
 	}
 	if (rc)
 		return rc;
 	/* Group 3 has an immediate only in its TEST rows. */
 	if (row->imm && (insn->form != EMUL_MEM || insn->op == EMUL_TEST))
-		insn->imm = take_signed(c, row->imm == 1 ? 1u : min((unsigned int)insn->opsize, 4u));
+		insn->imm =
+			take_signed(c, row->imm == 1 ? 1u : min((unsigned int)insn->opsize, 4u));
 	if (insn->form == EMUL_MEM && insn->op == EMUL_TEST)
 		insn->form = EMUL_MEM_IMM;
 	if (c->seg >= 0)
@@ -343,8 +356,8 @@ static int decode_operands(const struct emul_ctx *ctx, struct cursor *c, const s
 
 int emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len, struct emul_insn *out)
 {
-	struct cursor c = { .code = code, .len = min(len, (size_t)EMUL_INSN_MAX), .seg = -1 };
-	struct emul_insn insn = { 0 };
+	struct cursor c = {.code = code, .len = min(len, (size_t)EMUL_INSN_MAX), .seg = -1};
+	struct emul_insn insn = {0};
 	const struct row *row;
 	uint16_t opcode;
 	int rc;

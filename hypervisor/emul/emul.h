@@ -11,8 +11,8 @@
  * its arguments goes through the callbacks.
  */
 
-#define EMUL_INSN_MAX 15	/* APM vol. 3, 1.1: longest legal instruction */
-#define EMUL_REP_MAX 256	/* iterations of a string instruction per call */
+#define EMUL_INSN_MAX 15  /* APM vol. 3, 1.1: longest legal instruction */
+#define EMUL_REP_MAX  256 /* iterations of a string instruction per call */
 
 /* Segments in the order the instruction set numbers them. */
 enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_NR_SEGS };
@@ -31,7 +31,7 @@ struct emul_ops {
 struct emul_ctx {
 	struct guest_regs *regs;
 	uint64_t seg_base[EMUL_NR_SEGS];
-	uint8_t width;		/* of the code segment: 2, 4 or 8 bytes */
+	uint8_t width; /* of the code segment: 2, 4 or 8 bytes */
 	const struct emul_ops *ops;
 	void *arg;
 };
@@ -39,11 +39,32 @@ struct emul_ctx {
 enum emul_op {
 	EMUL_NONE,
 	/* The eight of opcode groups 0x00-0x3f and 0x80-0x83, in their order. */
-	EMUL_ADD, EMUL_OR, EMUL_ADC, EMUL_SBB, EMUL_AND, EMUL_SUB, EMUL_XOR, EMUL_CMP,
-	EMUL_TEST, EMUL_MOV, EMUL_MOVZX, EMUL_MOVSX, EMUL_XCHG,
-	EMUL_NOT, EMUL_NEG, EMUL_INC, EMUL_DEC,
-	EMUL_BT, EMUL_BTS, EMUL_BTR, EMUL_BTC,
-	EMUL_MOVS, EMUL_STOS, EMUL_LODS, EMUL_INS, EMUL_OUTS,
+	EMUL_ADD,
+	EMUL_OR,
+	EMUL_ADC,
+	EMUL_SBB,
+	EMUL_AND,
+	EMUL_SUB,
+	EMUL_XOR,
+	EMUL_CMP,
+	EMUL_TEST,
+	EMUL_MOV,
+	EMUL_MOVZX,
+	EMUL_MOVSX,
+	EMUL_XCHG,
+	EMUL_NOT,
+	EMUL_NEG,
+	EMUL_INC,
+	EMUL_DEC,
+	EMUL_BT,
+	EMUL_BTS,
+	EMUL_BTR,
+	EMUL_BTC,
+	EMUL_MOVS,
+	EMUL_STOS,
+	EMUL_LODS,
+	EMUL_INS,
+	EMUL_OUTS,
 };
 
 /* Which operands an instruction has; the first is the destination. */
@@ -52,7 +73,7 @@ enum emul_form {
 	EMUL_REG_MEM,
 	EMUL_MEM_IMM,
 	EMUL_MEM,
-	EMUL_ACC_MOFFS,		/* like REG_MEM with rAX and an absolute address */
+	EMUL_ACC_MOFFS, /* like REG_MEM with rAX and an absolute address */
 	EMUL_MOFFS_ACC,
 	EMUL_STRING,
 };
@@ -60,16 +81,16 @@ enum emul_form {
 struct emul_insn {
 	enum emul_op op;
 	enum emul_form form;
-	uint8_t len;		/* of the whole instruction, 1-15 */
-	uint8_t opsize;		/* bytes the operation works on: 1, 2, 4 or 8 */
-	uint8_t memsize;	/* bytes of the memory operand (differs for MOVZX/MOVSX) */
-	uint8_t addrsize;	/* 2, 4 or 8 */
-	uint8_t reg;		/* register operand, 0-15 */
-	bool high_byte;		/* the register operand is AH, CH, DH or BH */
+	uint8_t len;      /* of the whole instruction, 1-15 */
+	uint8_t opsize;   /* bytes the operation works on: 1, 2, 4 or 8 */
+	uint8_t memsize;  /* bytes of the memory operand (differs for MOVZX/MOVSX) */
+	uint8_t addrsize; /* 2, 4 or 8 */
+	uint8_t reg;      /* register operand, 0-15 */
+	bool high_byte;   /* the register operand is AH, CH, DH or BH */
 	bool rep;
-	enum emul_seg seg;	/* of the memory operand, or of a string's source */
-	uint64_t ea;		/* offset of the memory operand in its segment */
-	uint64_t imm;		/* sign-extended */
+	enum emul_seg seg; /* of the memory operand, or of a string's source */
+	uint64_t ea;       /* offset of the memory operand in its segment */
+	uint64_t imm;      /* sign-extended */
 };
 
 /**

@@ -5,13 +5,13 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define FLAG_CF (1ULL << 0)
-#define FLAG_PF (1ULL << 2)
-#define FLAG_AF (1ULL << 4)
-#define FLAG_ZF (1ULL << 6)
-#define FLAG_SF (1ULL << 7)
-#define FLAG_DF (1ULL << 10)
-#define FLAG_OF (1ULL << 11)
+#define FLAG_CF     (1ULL << 0)
+#define FLAG_PF     (1ULL << 2)
+#define FLAG_AF     (1ULL << 4)
+#define FLAG_ZF     (1ULL << 6)
+#define FLAG_SF     (1ULL << 7)
+#define FLAG_DF     (1ULL << 10)
+#define FLAG_OF     (1ULL << 11)
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
 #define REG_RAX 0
@@ -133,12 +133,18 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 	a &= mask;
 	b &= mask;
 	switch (op) {
-	case EMUL_ADD: case EMUL_ADC: case EMUL_INC:
+	case EMUL_ADD:
+	case EMUL_ADC:
+	case EMUL_INC:
 		carry = op == EMUL_ADC ? carry : 0;
 		r = (a + b + carry) & mask;
 		f = add_flags(a, b, r, carry, size);
 		break;
-	case EMUL_SUB: case EMUL_CMP: case EMUL_SBB: case EMUL_DEC: case EMUL_NEG:
+	case EMUL_SUB:
+	case EMUL_CMP:
+	case EMUL_SBB:
+	case EMUL_DEC:
+	case EMUL_NEG:
 		carry = op == EMUL_SBB ? carry : 0;
 		r = (a - b - carry) & mask;
 		f = sub_flags(a, b, r, carry, size);
@@ -151,11 +157,9 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 		r = a ^ b;
 		f = flags_of(r, size);
 		break;
-	default: /* AND, TEST */
-		r = a & b;
-		f = flags_of(r, size);
+	default: /* AND, TEST */ r = a & b; f = flags_of(r, size);
 	}
-	if (op == EMUL_INC || op == EMUL_DEC)	/* these leave the carry alone */
+	if (op == EMUL_INC || op == EMUL_DEC) /* these leave the carry alone */
 		f = (f & ~FLAG_CF) | (*flags & FLAG_CF);
 	*flags = (*flags & ~FLAGS_ARITH) | f;
 	return r;
@@ -171,25 +175,21 @@ static bool compute(const struct emul_insn *insn, uint64_t old, uint64_t src, ui
 	uint64_t bit = 1ULL << (src & (8u * insn->opsize - 1));
 
 	switch (insn->op) {
-	case EMUL_NOT:
-		*value = ~old;
-		return true;
-	case EMUL_NEG:
-		*value = alu(EMUL_NEG, 0, old, insn->opsize, flags);
-		return true;
+	case EMUL_NOT: *value = ~old; return true;
+	case EMUL_NEG: *value = alu(EMUL_NEG, 0, old, insn->opsize, flags); return true;
 	case EMUL_INC:
-	case EMUL_DEC:
-		*value = alu(insn->op, old, 1, insn->opsize, flags);
-		return true;
-	case EMUL_BT: case EMUL_BTS: case EMUL_BTR: case EMUL_BTC:
+	case EMUL_DEC: *value = alu(insn->op, old, 1, insn->opsize, flags); return true;
+	case EMUL_BT:
+	case EMUL_BTS:
+	case EMUL_BTR:
+	case EMUL_BTC:
 		*flags = (*flags & ~FLAG_CF) | (old & bit ? FLAG_CF : 0);
-		*value = insn->op == EMUL_BTS ? old | bit : insn->op == EMUL_BTR ? old & ~bit :
-									    old ^ bit;
+		*value = insn->op == EMUL_BTS ? old | bit :
+			 insn->op == EMUL_BTR ? old & ~bit :
+						old ^ bit;
 		return insn->op != EMUL_BT;
 	case EMUL_XCHG:
-	case EMUL_MOV:
-		*value = src;
-		return true;
+	case EMUL_MOV: *value = src; return true;
 	default:
 		*value = alu(insn->op, old, src, insn->opsize, flags);
 		return insn->op != EMUL_CMP && insn->op != EMUL_TEST;
@@ -203,7 +203,9 @@ static uint64_t bit_displacement(const struct emul_insn *insn, uint64_t src)
 
 	if (insn->form != EMUL_MEM_REG || insn->op < EMUL_BT || insn->op > EMUL_BTC)
 		return 0;
-	return (uint64_t)(index >> (insn->opsize == 8 ? 6 : insn->opsize == 4 ? 5 : 4)) *
+	return (uint64_t)(index >> (insn->opsize == 8 ? 6 :
+				    insn->opsize == 4 ? 5 :
+							4)) *
 	       insn->opsize;
 }
 
@@ -244,11 +246,8 @@ static int perform_to_reg(struct emul_ctx *ctx, const struct emul_insn *insn)
 		return rc;
 	switch (insn->op) {
 	case EMUL_MOV:
-	case EMUL_MOVZX:
-		break;
-	case EMUL_MOVSX:
-		value = sign_extend(value, insn->memsize);
-		break;
+	case EMUL_MOVZX: break;
+	case EMUL_MOVSX: value = sign_extend(value, insn->memsize); break;
 	default:
 		value = alu(insn->op, get_operand_reg(ctx, insn), value, insn->opsize,
 			    &ctx->regs->rflags);

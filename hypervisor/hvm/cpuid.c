@@ -19,64 +19,68 @@
 
 enum { A, B, C, D };
 
-#define MAX_BASIC 0xdu
+#define MAX_BASIC    0xdu
 #define MAX_EXTENDED 0x80000008u
-#define XEN_VERSION (4u << 16 | 17)
+#define XEN_VERSION  (4u << 16 | 17)
 
 #define ON(n) (1u << (n))
 
 /* Leaf 1 ECX: SSE3 PCLMULQDQ SSSE3 FMA CX16 PCID SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE AVX F16C RDRAND. */
-#define LEAF1_C (ON(0) | ON(1) | ON(9) | ON(12) | ON(13) | ON(17) | ON(19) | ON(20) | ON(22) |      \
-		 ON(23) | ON(25) | ON(26) | ON(28) | ON(29) | ON(30))
-#define LEAF1_C_X2APIC ON(21)	/* ours, whatever the host has */
-#define LEAF1_C_OSXSAVE ON(27)
+#define LEAF1_C                                                                                 \
+	(ON(0) | ON(1) | ON(9) | ON(12) | ON(13) | ON(17) | ON(19) | ON(20) | ON(22) | ON(23) | \
+	 ON(25) | ON(26) | ON(28) | ON(29) | ON(30))
+#define LEAF1_C_X2APIC     ON(21) /* ours, whatever the host has */
+#define LEAF1_C_OSXSAVE    ON(27)
 #define LEAF1_C_HYPERVISOR ON(31)
-#define LEAF1_C_XSAVE (ON(12) | ON(26) | ON(28) | ON(29))	/* what needs XSAVE */
+#define LEAF1_C_XSAVE      (ON(12) | ON(26) | ON(28) | ON(29)) /* what needs XSAVE */
 /* Leaf 1 EDX: all that is architectural, without PSN, DS, ACPI, SS, TM, PBE. HTT is worked out. */
-#define LEAF1_D (ON(0) | ON(1) | ON(2) | ON(3) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(9) |    \
-		 ON(11) | ON(12) | ON(13) | ON(14) | ON(15) | ON(16) | ON(17) | ON(19) | ON(23) |   \
-		 ON(24) | ON(25) | ON(26))
+#define LEAF1_D                                                                                    \
+	(ON(0) | ON(1) | ON(2) | ON(3) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(9) | ON(11) |  \
+	 ON(12) | ON(13) | ON(14) | ON(15) | ON(16) | ON(17) | ON(19) | ON(23) | ON(24) | ON(25) | \
+	 ON(26))
 #define LEAF1_D_HTT ON(28)
 /*
  * Leaf 7 EBX: FSGSBASE BMI1 AVX2 SMEP BMI2 ERMS INVPCID AVX512F AVX512DQ RDSEED ADX SMAP IFMA
  * CLFLUSHOPT CLWB AVX512CD SHA AVX512BW AVX512VL.
  */
-#define LEAF7_B (ON(0) | ON(3) | ON(5) | ON(7) | ON(8) | ON(9) | ON(10) | ON(16) | ON(17) | ON(18) | \
-		 ON(19) | ON(20) | ON(21) | ON(23) | ON(24) | ON(28) | ON(29) | ON(30) | ON(31))
-#define LEAF7_B_AVX512 (ON(16) | ON(17) | ON(21) | ON(28) | ON(30) | ON(31))
-#define LEAF7_B_AVX (ON(5) | LEAF7_B_AVX512)
+#define LEAF7_B                                                                              \
+	(ON(0) | ON(3) | ON(5) | ON(7) | ON(8) | ON(9) | ON(10) | ON(16) | ON(17) | ON(18) | \
+	 ON(19) | ON(20) | ON(21) | ON(23) | ON(24) | ON(28) | ON(29) | ON(30) | ON(31))
+#define LEAF7_B_AVX512    (ON(16) | ON(17) | ON(21) | ON(28) | ON(30) | ON(31))
+#define LEAF7_B_AVX       (ON(5) | LEAF7_B_AVX512)
 /* Leaf 7 ECX: VBMI UMIP VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ. */
-#define LEAF7_C (ON(1) | ON(2) | ON(6) | ON(8) | ON(9) | ON(10) | ON(11) | ON(12) | ON(14))
-#define LEAF7_C_AVX512 (ON(1) | ON(6) | ON(11) | ON(12) | ON(14))
-#define LEAF7_D ON(4)		/* fast short REP MOV */
-#define LEAFD1_A (ON(0) | ON(1) | ON(2))	/* XSAVEOPT XSAVEC XGETBV1; no supervisor state */
+#define LEAF7_C           (ON(1) | ON(2) | ON(6) | ON(8) | ON(9) | ON(10) | ON(11) | ON(12) | ON(14))
+#define LEAF7_C_AVX512    (ON(1) | ON(6) | ON(11) | ON(12) | ON(14))
+#define LEAF7_D           ON(4)                   /* fast short REP MOV */
+#define LEAFD1_A          (ON(0) | ON(1) | ON(2)) /* XSAVEOPT XSAVEC XGETBV1; no supervisor state */
 /* 0x80000001 ECX: LAHF CR8LEGACY ABM SSE4A MISALIGNSSE PREFETCHW XOP FMA4 TBM. */
-#define EXT1_C (ON(0) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(11) | ON(16) | ON(21))
+#define EXT1_C            (ON(0) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(11) | ON(16) | ON(21))
 #define EXT1_C_CMP_LEGACY ON(1)
 /* 0x80000001 EDX: as leaf 1 where it repeats; SYSCALL NX MMXEXT FFXSR PAGE1GB RDTSCP LM 3DNOW. */
-#define EXT1_D (ON(0) | ON(1) | ON(2) | ON(3) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(9) |     \
-		ON(11) | ON(12) | ON(13) | ON(14) | ON(15) | ON(16) | ON(17) | ON(20) | ON(22) |    \
-		ON(23) | ON(24) | ON(25) | ON(26) | ON(27) | ON(29) | ON(30) | ON(31))
-#define EXT7_D ON(8)		/* invariant TSC */
-#define EXT8_B (ON(0) | ON(2) | ON(12))	/* CLZERO, XSAVEERPTR, IBPB */
+#define EXT1_D                                                                                     \
+	(ON(0) | ON(1) | ON(2) | ON(3) | ON(4) | ON(5) | ON(6) | ON(7) | ON(8) | ON(9) | ON(11) |  \
+	 ON(12) | ON(13) | ON(14) | ON(15) | ON(16) | ON(17) | ON(20) | ON(22) | ON(23) | ON(24) | \
+	 ON(25) | ON(26) | ON(27) | ON(29) | ON(30) | ON(31))
+#define EXT7_D ON(8)                    /* invariant TSC */
+#define EXT8_B (ON(0) | ON(2) | ON(12)) /* CLZERO, XSAVEERPTR, IBPB */
 
 static const struct {
 	uint32_t leaf;
 	uint32_t mask[4];
 } masks[] = {
 	/* Basic leaves not listed read as zero. */
-	{ 0x0, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x1, { ~0u, 0xffff, LEAF1_C, LEAF1_D } },
-	{ 0x7, { 0, LEAF7_B, LEAF7_C, LEAF7_D } },
-	{ 0x80000000, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000001, { ~0u, ~0u, EXT1_C, EXT1_D } },
-	{ 0x80000002, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000003, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000004, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000005, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000006, { ~0u, ~0u, ~0u, ~0u } },
-	{ 0x80000007, { 0, 0, 0, EXT7_D } },
-	{ 0x80000008, { 0xffff, EXT8_B, 0, 0 } },
+	{0x0, {~0u, ~0u, ~0u, ~0u}},
+	{0x1, {~0u, 0xffff, LEAF1_C, LEAF1_D}},
+	{0x7, {0, LEAF7_B, LEAF7_C, LEAF7_D}},
+	{0x80000000, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000001, {~0u, ~0u, EXT1_C, EXT1_D}},
+	{0x80000002, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000003, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000004, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000005, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000006, {~0u, ~0u, ~0u, ~0u}},
+	{0x80000007, {0, 0, 0, EXT7_D}},
+	{0x80000008, {0xffff, EXT8_B, 0, 0}},
 };
 
 /* Masked answers of the host, by basic and extended leaf; filled once at boot. */
@@ -166,10 +170,10 @@ static void leaf_b(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 	apic_ids(v, &bits);
 	out[C] = subleaf & 0xff;
 	out[D] = v ? vlapic_id(v) : 0;
-	if (subleaf == 0) {		/* threads of a core */
+	if (subleaf == 0) { /* threads of a core */
 		out[B] = 1;
 		out[C] |= 1 << 8;
-	} else if (subleaf == 1) {	/* cores of the package */
+	} else if (subleaf == 1) { /* cores of the package */
 		out[A] = bits;
 		out[B] = v ? v->domain->max_vcpus : 1;
 		out[C] |= 2 << 8;
@@ -187,7 +191,7 @@ static void leaf_d(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 	c = cpuid_raw(0xd, subleaf);
 	if (subleaf == 0) {
 		out[A] = (uint32_t)mask;
-		out[B] = v ? c.ebx : 576;	/* XCR0 in the CPU is @v's */
+		out[B] = v ? c.ebx : 576; /* XCR0 in the CPU is @v's */
 		out[C] = 576;
 		for (uint32_t i = 2; i < 32; i++)
 			if (mask >> i & 1) {
@@ -230,9 +234,7 @@ static void xen_time(uint32_t subleaf, uint32_t out[4])
 		out[C] = clock_scale.mul_frac;
 		out[D] = (uint32_t)(uint8_t)clock_scale.shift;
 		break;
-	case 2:
-		out[A] = (uint32_t)clock_tsc_khz;
-		break;
+	case 2: out[A] = (uint32_t)clock_tsc_khz; break;
 	}
 }
 
@@ -245,16 +247,12 @@ static void xen_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint
 		out[C] = XEN_CPUID_SIGNATURE_ECX;
 		out[D] = XEN_CPUID_SIGNATURE_EDX;
 		break;
-	case 1:
-		out[A] = XEN_VERSION;
-		break;
+	case 1: out[A] = XEN_VERSION; break;
 	case 2:
-		out[A] = 1;		/* hypercall pages */
-		out[B] = 0x40000000;	/* their MSR */
+		out[A] = 1;          /* hypercall pages */
+		out[B] = 0x40000000; /* their MSR */
 		break;
-	case 3:
-		xen_time(subleaf, out);
-		break;
+	case 3: xen_time(subleaf, out); break;
 	case 4:
 		if (subleaf || !v)
 			break;

@@ -8,8 +8,9 @@
 
 /* ---- exceptions ---- */
 
-#define CONTRIBUTORY (1u << X86_TRAP_DE | 1u << X86_TRAP_TS | 1u << X86_TRAP_NP |                 \
-		      1u << X86_TRAP_SS | 1u << X86_TRAP_GP)
+#define CONTRIBUTORY                                                                     \
+	(1u << X86_TRAP_DE | 1u << X86_TRAP_TS | 1u << X86_TRAP_NP | 1u << X86_TRAP_SS | \
+	 1u << X86_TRAP_GP)
 
 static bool contributory(uint8_t vector)
 {
@@ -61,7 +62,7 @@ void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault)
 /* ---- interrupts ---- */
 
 #define CALLBACK_TYPE(param) ((param) >> 56)
-#define CALLBACK_VECTOR 2	/* params.h: HVM_PARAM_CALLBACK_TYPE_VECTOR */
+#define CALLBACK_VECTOR      2 /* params.h: HVM_PARAM_CALLBACK_TYPE_VECTOR */
 
 /*
  * The vector of an event upcall that bypasses the local APIC (HVM_PARAM_CALLBACK_IRQ), or -1. It
@@ -100,7 +101,7 @@ static void want_window(struct vcpu *v, enum hvm_window window, bool on)
 
 static void inject_simple(struct vcpu *v, uint8_t type, uint8_t vector)
 {
-	struct hvm_event e = { .valid = true, .type = type, .vector = vector };
+	struct hvm_event e = {.valid = true, .type = type, .vector = vector};
 
 	virt->inject(v, &e);
 }

@@ -12,7 +12,6 @@
 #include "lib/errno.h"
 #include "vdev/vlapic.h"
 
-
 void hvm_exit_cpuid(struct vcpu *v)
 {
 	unsigned int len = hvm_insn_length(v, INSN_CPUID);
@@ -46,14 +45,13 @@ void hvm_exit_hlt(struct vcpu *v)
 
 /* ---- hypercalls ---- */
 
-#define HYPERCALL_AGAIN (~0ULL)	/* hc.nr when the call is to be made again */
+#define HYPERCALL_AGAIN (~0ULL) /* hc.nr when the call is to be made again */
 
 /* Calls whose arguments look the same in 32-bit and 64-bit guests. */
-static const uint64_t same_in_32_bit = 1ULL << __HYPERVISOR_xen_version |
-				       1ULL << __HYPERVISOR_console_io |
-				       1ULL << __HYPERVISOR_sched_op |
-				       1ULL << __HYPERVISOR_event_channel_op |
-				       1ULL << __HYPERVISOR_hvm_op;
+static const uint64_t same_in_32_bit =
+	1ULL << __HYPERVISOR_xen_version | 1ULL << __HYPERVISOR_console_io |
+	1ULL << __HYPERVISOR_sched_op | 1ULL << __HYPERVISOR_event_channel_op |
+	1ULL << __HYPERVISOR_hvm_op;
 
 static void hypercall_64(struct vcpu *v, struct hypercall *hc)
 {
@@ -111,7 +109,7 @@ static void hypercall_32(struct vcpu *v, struct hypercall *hc)
 void hvm_exit_hypercall(struct vcpu *v, bool vmcall)
 {
 	unsigned int len = hvm_insn_length(v, vmcall ? INSN_VMCALL : INSN_VMMCALL);
-	struct hypercall hc = { .v = v };
+	struct hypercall hc = {.v = v};
 
 	if (!len)
 		return;

@@ -12,8 +12,18 @@
 
 /* Instructions whose length we must find ourselves where the hardware does not say. */
 enum known_insn {
-	INSN_CPUID, INSN_HLT, INSN_VMMCALL, INSN_VMCALL, INSN_RDMSR, INSN_WRMSR, INSN_INVD,
-	INSN_WBINVD, INSN_XSETBV, INSN_PAUSE, INSN_MOV_CR8, INSN_NR,
+	INSN_CPUID,
+	INSN_HLT,
+	INSN_VMMCALL,
+	INSN_VMCALL,
+	INSN_RDMSR,
+	INSN_WRMSR,
+	INSN_INVD,
+	INSN_WBINVD,
+	INSN_XSETBV,
+	INSN_PAUSE,
+	INSN_MOV_CR8,
+	INSN_NR,
 };
 
 struct hvm_io {

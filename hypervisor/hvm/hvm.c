@@ -17,7 +17,7 @@
 #include "vdev/vioapic.h"
 #include "vdev/vlapic.h"
 
-static const struct virt_ops *const backends[] = { &svm_ops };
+static const struct virt_ops *const backends[] = {&svm_ops};
 const struct virt_ops *virt;
 
 /* ---- hooks of the local APIC ---- */

@@ -8,35 +8,42 @@
 #include "lib/string.h"
 
 #define INSN_MAX 15
-#define DR6_BS (1ULL << 14)
+#define DR6_BS   (1ULL << 14)
 
 static const struct {
 	uint8_t len;
 	uint8_t bytes[3];
 	bool modrm;
 } known[INSN_NR] = {
-	[INSN_CPUID] = { 2, { 0x0f, 0xa2 }, false },
-	[INSN_HLT] = { 1, { 0xf4 }, false },
-	[INSN_VMMCALL] = { 3, { 0x0f, 0x01, 0xd9 }, false },
-	[INSN_VMCALL] = { 3, { 0x0f, 0x01, 0xc1 }, false },
-	[INSN_RDMSR] = { 2, { 0x0f, 0x32 }, false },
-	[INSN_WRMSR] = { 2, { 0x0f, 0x30 }, false },
-	[INSN_INVD] = { 2, { 0x0f, 0x08 }, false },
-	[INSN_WBINVD] = { 2, { 0x0f, 0x09 }, false },
-	[INSN_XSETBV] = { 3, { 0x0f, 0x01, 0xd1 }, false },
-	[INSN_PAUSE] = { 1, { 0x90 }, false },	/* the F3 counts as a prefix */
-	[INSN_MOV_CR8] = { 2, { 0x0f, 0x22 }, true },
+	[INSN_CPUID] = {2, {0x0f, 0xa2}, false},
+	[INSN_HLT] = {1, {0xf4}, false},
+	[INSN_VMMCALL] = {3, {0x0f, 0x01, 0xd9}, false},
+	[INSN_VMCALL] = {3, {0x0f, 0x01, 0xc1}, false},
+	[INSN_RDMSR] = {2, {0x0f, 0x32}, false},
+	[INSN_WRMSR] = {2, {0x0f, 0x30}, false},
+	[INSN_INVD] = {2, {0x0f, 0x08}, false},
+	[INSN_WBINVD] = {2, {0x0f, 0x09}, false},
+	[INSN_XSETBV] = {3, {0x0f, 0x01, 0xd1}, false},
+	[INSN_PAUSE] = {1, {0x90}, false}, /* the F3 counts as a prefix */
+	[INSN_MOV_CR8] = {2, {0x0f, 0x22}, true},
 };
 
 /* LOCK (0xf0) makes all of these #UD, but for MOV CR, where it stands for REX.R (APM vol. 3). */
 static bool is_prefix(uint8_t b)
 {
 	switch (b) {
-	case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-	case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
-		return true;
-	default:
-		return false;
+	case 0x26:
+	case 0x2e:
+	case 0x36:
+	case 0x3e:
+	case 0x64:
+	case 0x65:
+	case 0x66:
+	case 0x67:
+	case 0xf0:
+	case 0xf2:
+	case 0xf3: return true;
+	default: return false;
 	}
 }
 
@@ -109,8 +116,8 @@ unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
 		return slot->len;
 	len = insn_match(what, code, hvm_fetch(v, code, sizeof(code)), hvm_long_mode(v), NULL);
 	if (len)
-		*slot = (struct insn_cache_entry){ v->regs.rip, cr3, (uint8_t)(what + 1),
-						   (uint8_t)len };
+		*slot = (struct insn_cache_entry){v->regs.rip, cr3, (uint8_t)(what + 1),
+						  (uint8_t)len};
 	return len;
 }
 
@@ -123,7 +130,7 @@ void hvm_advance(struct vcpu *v, unsigned int len)
 	v->regs.rip = rip;
 	v->regs.rflags &= ~RFLAGS_RF;
 	v->hvm->shadow = false;
-	if (unlikely(v->regs.rflags & RFLAGS_TF)) {	/* a debugger steps over it */
+	if (unlikely(v->regs.rflags & RFLAGS_TF)) { /* a debugger steps over it */
 		virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
 		hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
 	}

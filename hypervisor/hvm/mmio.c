@@ -13,7 +13,7 @@
 #include "vdev/vioapic.h"
 #include "vdev/vlapic.h"
 
-#define PORT_DEBUG 0xe9		/* text for the log, one byte at a time */
+#define PORT_DEBUG 0xe9 /* text for the log, one byte at a time */
 
 /* ---- ports ---- */
 
@@ -93,7 +93,7 @@ static void write_gpa(struct vcpu *v, uint64_t gpa, const uint8_t *buf, unsigned
 	if (is_device(v, gpa))
 		write_device(v, gpa, buf, len);
 	else if (guest_write_phys(v->domain, gpa, buf, len))
-		return;	/* nothing there: lost */
+		return; /* nothing there: lost */
 }
 
 static int translate(struct access *a, uint64_t gva, enum guest_access kind, uint64_t *gpa)
@@ -161,7 +161,7 @@ static int port_out(void *arg, uint16_t port, unsigned int size, uint32_t value)
 	return 0;
 }
 
-static const struct emul_ops ops = { mem_read, mem_write, port_in, port_out };
+static const struct emul_ops ops = {mem_read, mem_write, port_in, port_out};
 
 static uint8_t code_width(struct vcpu *v)
 {
@@ -182,8 +182,8 @@ static size_t code_bytes(struct vcpu *v, uint8_t *code)
 
 void hvm_emulate(struct vcpu *v)
 {
-	struct access a = { .v = v };
-	struct emul_ctx ctx = { .regs = &v->regs, .width = code_width(v), .ops = &ops, .arg = &a };
+	struct access a = {.v = v};
+	struct emul_ctx ctx = {.regs = &v->regs, .width = code_width(v), .ops = &ops, .arg = &a};
 	struct emul_insn insn;
 	uint8_t code[EMUL_INSN_MAX];
 	uint64_t rip = v->regs.rip;
@@ -213,8 +213,7 @@ void hvm_emulate(struct vcpu *v)
 static bool map_host_device(struct domain *d, gfn_t gfn)
 {
 	if (!d->is_hwdom || gfn.n >= GFN_LIMIT || mfn_valid(mfn_of(gfn.n)) ||
-	    gfn.n == VLAPIC_DEFAULT_BASE >> PAGE_SHIFT ||
-	    vioapic_covers(d, gfn.n << PAGE_SHIFT))
+	    gfn.n == VLAPIC_DEFAULT_BASE >> PAGE_SHIFT || vioapic_covers(d, gfn.n << PAGE_SHIFT))
 		return false;
 	if (p2m_map(d, gfn, mfn_of(gfn.n), ORDER_4K, P2M_MMIO))
 		domain_crash(d, "no memory to map device page %#lx", (unsigned long)gfn.n);

@@ -15,25 +15,25 @@
 #include "lib/string.h"
 #include "vdev/vlapic.h"
 
-#define MSR_MCG_CAP 0x179u
-#define MSR_MCG_STATUS 0x17au
-#define MSR_PRED_CMD 0x49u
-#define MSR_DEBUGCTL 0x1d9u
+#define MSR_MCG_CAP        0x179u
+#define MSR_MCG_STATUS     0x17au
+#define MSR_PRED_CMD       0x49u
+#define MSR_DEBUGCTL       0x1d9u
 #define MSR_MTRR_VAR_FIRST 0x200u
-#define MSR_MTRR_VAR_LAST 0x20fu
-#define MSR_MTRR_DEF_TYPE 0x2ffu
-#define MSR_X2APIC_LAST 0x8ffu
-#define MSR_XEN_HYPERCALL 0x40000000u
-#define MSR_SYSCFG 0xc0010010u
-#define MSR_HWCR 0xc0010015u
-#define MSR_NB_CFG 0xc001001fu
-#define MSR_INT_PENDING 0xc0010055u
-#define MSR_MMIO_CFG_BASE 0xc0010058u
-#define MSR_LS_CFG 0xc0011020u
-#define MSR_DE_CFG 0xc0011029u
+#define MSR_MTRR_VAR_LAST  0x20fu
+#define MSR_MTRR_DEF_TYPE  0x2ffu
+#define MSR_X2APIC_LAST    0x8ffu
+#define MSR_XEN_HYPERCALL  0x40000000u
+#define MSR_SYSCFG         0xc0010010u
+#define MSR_HWCR           0xc0010015u
+#define MSR_NB_CFG         0xc001001fu
+#define MSR_INT_PENDING    0xc0010055u
+#define MSR_MMIO_CFG_BASE  0xc0010058u
+#define MSR_LS_CFG         0xc0011020u
+#define MSR_DE_CFG         0xc0011029u
 
-#define MTRR_CAP (1u << 10 | 1u << 8 | MTRR_VCNT)	/* WC, fixed ranges, count */
-#define MTRR_DEF_WB (1u << 11 | 1u << 10 | 6)		/* on, fixed ranges on, write-back */
+#define MTRR_CAP       (1u << 10 | 1u << 8 | MTRR_VCNT) /* WC, fixed ranges, count */
+#define MTRR_DEF_WB    (1u << 11 | 1u << 10 | 6)        /* on, fixed ranges on, write-back */
 #define HYPERCALL_STUB 32
 
 /* ---- rules ---- */
@@ -57,19 +57,23 @@ bool hvm_pat_valid(uint64_t pat)
 
 struct msr_row {
 	uint32_t first, last;
-	int (*read)(struct vcpu *v, uint32_t msr, uint64_t *value);	/* NULL: reads 0 */
-	int (*write)(struct vcpu *v, uint32_t msr, uint64_t value);	/* NULL: writes are lost */
+	int (*read)(struct vcpu *v, uint32_t msr, uint64_t *value); /* NULL: reads 0 */
+	int (*write)(struct vcpu *v, uint32_t msr, uint64_t value); /* NULL: writes are lost */
 };
 
 static int deny_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)v; (void)msr; (void)value;
+	(void)v;
+	(void)msr;
+	(void)value;
 	return -EINVAL;
 }
 
 static int deny_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	(void)v; (void)msr; (void)value;
+	(void)v;
+	(void)msr;
+	(void)value;
 	return -EINVAL;
 }
 
@@ -157,7 +161,8 @@ static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 static int read_mtrr_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)v; (void)msr;
+	(void)v;
+	(void)msr;
 	*value = MTRR_CAP;
 	return 0;
 }
@@ -184,7 +189,7 @@ static int write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t value)
 	if (!has_tsc_aux(v) || value >> 32)
 		return -EINVAL;
 	v->hvm->tsc_aux = value;
-	wrmsr(msr, value);	/* read by RDTSCP without an exit */
+	wrmsr(msr, value); /* read by RDTSCP without an exit */
 	return 0;
 }
 
@@ -219,12 +224,11 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t value)
 	if (value & ~PAGE_MASK)
 		return -EINVAL;
 	for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_STUB; nr++) {
-		uint8_t stub[HYPERCALL_STUB] = { 0xb8, (uint8_t)nr, 0, 0, 0, 0x0f, 0x01, 0xd9,
-						 0xc3 };
+		uint8_t stub[HYPERCALL_STUB] = {0xb8, (uint8_t)nr, 0, 0, 0, 0x0f, 0x01, 0xd9, 0xc3};
 
 		memset(stub + 9, 0xcc, sizeof(stub) - 9);
 		if (nr == __HYPERVISOR_iret) {
-			stub[0] = 0x0f;	/* no such call here: ud2 */
+			stub[0] = 0x0f; /* no such call here: ud2 */
 			stub[1] = 0x0b;
 		}
 		if (guest_write_phys(v->domain, value + nr * HYPERCALL_STUB, stub, sizeof(stub)))
@@ -235,29 +239,29 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t value)
 
 /* In ascending order. */
 static const struct msr_row rows[] = {
-	{ MSR_TSC, MSR_TSC, read_tsc_msr, NULL },
-	{ MSR_APIC_BASE, MSR_APIC_BASE, vlapic_rdmsr, vlapic_wrmsr },
-	{ MSR_PRED_CMD, MSR_PRED_CMD, deny_read, write_pred_cmd },
-	{ MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_microcode, NULL },
-	{ MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, deny_write },
-	{ MSR_MCG_CAP, MSR_MCG_CAP, NULL, deny_write },	/* no banks */
-	{ MSR_MCG_STATUS, MSR_MCG_STATUS, NULL, NULL },
-	{ MSR_DEBUGCTL, MSR_DEBUGCTL, NULL, NULL },
-	{ MSR_MTRR_VAR_FIRST, 0x26f, read_mtrr, write_mtrr },
-	{ MSR_PAT, MSR_PAT, read_pat, write_pat },
-	{ MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr },
-	{ MSR_X2APIC_FIRST, MSR_X2APIC_LAST, vlapic_rdmsr, vlapic_wrmsr },
-	{ MSR_XEN_HYPERCALL, MSR_XEN_HYPERCALL, deny_read, write_hypercall_page },
-	{ MSR_EFER, MSR_EFER, read_efer, write_efer },
-	{ MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux },
+	{MSR_TSC, MSR_TSC, read_tsc_msr, NULL},
+	{MSR_APIC_BASE, MSR_APIC_BASE, vlapic_rdmsr, vlapic_wrmsr},
+	{MSR_PRED_CMD, MSR_PRED_CMD, deny_read, write_pred_cmd},
+	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_microcode, NULL},
+	{MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, deny_write},
+	{MSR_MCG_CAP, MSR_MCG_CAP, NULL, deny_write}, /* no banks */
+	{MSR_MCG_STATUS, MSR_MCG_STATUS, NULL, NULL},
+	{MSR_DEBUGCTL, MSR_DEBUGCTL, NULL, NULL},
+	{MSR_MTRR_VAR_FIRST, 0x26f, read_mtrr, write_mtrr},
+	{MSR_PAT, MSR_PAT, read_pat, write_pat},
+	{MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr},
+	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, vlapic_rdmsr, vlapic_wrmsr},
+	{MSR_XEN_HYPERCALL, MSR_XEN_HYPERCALL, deny_read, write_hypercall_page},
+	{MSR_EFER, MSR_EFER, read_efer, write_efer},
+	{MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux},
 	/* Chipset and errata switches Linux looks at on AMD; all off, and not to be set. */
-	{ MSR_SYSCFG, MSR_SYSCFG, NULL, NULL },
-	{ MSR_HWCR, MSR_HWCR, NULL, NULL },
-	{ MSR_NB_CFG, MSR_NB_CFG, NULL, NULL },
-	{ MSR_INT_PENDING, MSR_INT_PENDING, NULL, NULL },
-	{ MSR_MMIO_CFG_BASE, MSR_MMIO_CFG_BASE, NULL, NULL },
-	{ MSR_LS_CFG, MSR_LS_CFG, NULL, NULL },
-	{ MSR_DE_CFG, MSR_DE_CFG, read_microcode, NULL },
+	{MSR_SYSCFG, MSR_SYSCFG, NULL, NULL},
+	{MSR_HWCR, MSR_HWCR, NULL, NULL},
+	{MSR_NB_CFG, MSR_NB_CFG, NULL, NULL},
+	{MSR_INT_PENDING, MSR_INT_PENDING, NULL, NULL},
+	{MSR_MMIO_CFG_BASE, MSR_MMIO_CFG_BASE, NULL, NULL},
+	{MSR_LS_CFG, MSR_LS_CFG, NULL, NULL},
+	{MSR_DE_CFG, MSR_DE_CFG, read_microcode, NULL},
 };
 
 static const struct msr_row *find(uint32_t msr)

@@ -15,21 +15,23 @@
 #include "lib/string.h"
 
 /* The sixteen general registers as the record orders them. */
-#define FOR_EACH_GPR(op)                                                                            \
-	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10)       \
-	op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
+#define FOR_EACH_GPR(op)                                                                      \
+	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10) \
+		op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
 
 /* Record field names by segment. */
-#define FOR_EACH_SEG(op)                                                                            \
-	op(HVM_CS, cs) op(HVM_DS, ds) op(HVM_ES, es) op(HVM_FS, fs) op(HVM_GS, gs) op(HVM_SS, ss)   \
-	op(HVM_TR, tr) op(HVM_LDTR, ldtr)
+#define FOR_EACH_SEG(op)                                                                          \
+	op(HVM_CS, cs) op(HVM_DS, ds) op(HVM_ES, es) op(HVM_FS, fs) op(HVM_GS, gs) op(HVM_SS, ss) \
+		op(HVM_TR, tr) op(HVM_LDTR, ldtr)
 
-#define FOR_EACH_REG(op)                                                                            \
-	op(HVM_CR0, cr0) op(HVM_CR2, cr2) op(HVM_CR3, cr3) op(HVM_CR4, cr4) op(HVM_DR6, dr6)        \
-	op(HVM_DR7, dr7) op(HVM_SYSENTER_CS, sysenter_cs) op(HVM_SYSENTER_ESP, sysenter_esp)        \
-	op(HVM_SYSENTER_EIP, sysenter_eip) op(HVM_KERNEL_GS_BASE, shadow_gs)                        \
-	op(HVM_LSTAR, msr_lstar) op(HVM_STAR, msr_star) op(HVM_CSTAR, msr_cstar)                    \
-	op(HVM_SFMASK, msr_syscall_mask) op(HVM_EFER, msr_efer)
+#define FOR_EACH_REG(op)                                                                      \
+	op(HVM_CR0, cr0) op(HVM_CR2, cr2) op(HVM_CR3, cr3) op(HVM_CR4, cr4) op(HVM_DR6, dr6)  \
+		op(HVM_DR7, dr7) op(HVM_SYSENTER_CS, sysenter_cs)                             \
+			op(HVM_SYSENTER_ESP, sysenter_esp) op(HVM_SYSENTER_EIP, sysenter_eip) \
+				op(HVM_KERNEL_GS_BASE, shadow_gs) op(HVM_LSTAR, msr_lstar)    \
+					op(HVM_STAR, msr_star) op(HVM_CSTAR, msr_cstar)       \
+						op(HVM_SFMASK, msr_syscall_mask)              \
+							op(HVM_EFER, msr_efer)
 
 static void save_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
 {
@@ -39,11 +41,11 @@ static void save_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
 #define GPR(name) c->name = v->regs.name;
 	FOR_EACH_GPR(GPR)
 #undef GPR
-#define SEG(which, name)                                                                            \
-	virt->get_segment(v, which, &s);                                                            \
-	c->name##_sel = s.sel;                                                                      \
-	c->name##_limit = s.limit;                                                                  \
-	c->name##_base = s.base;                                                                    \
+#define SEG(which, name)                 \
+	virt->get_segment(v, which, &s); \
+	c->name##_sel = s.sel;           \
+	c->name##_limit = s.limit;       \
+	c->name##_base = s.base;         \
 	c->name##_arbytes = s.attr;
 	FOR_EACH_SEG(SEG)
 #undef SEG
@@ -69,15 +71,15 @@ static void load_segments(struct vcpu *v, const struct hvm_hw_cpu *c)
 {
 	struct hvm_segment s;
 
-#define SEG(which, name)                                                                            \
-	s = (struct hvm_segment){ (uint16_t)c->name##_sel, (uint16_t)(c->name##_arbytes & 0xfff),   \
-				  c->name##_limit, c->name##_base };                                \
+#define SEG(which, name)                                                                         \
+	s = (struct hvm_segment){(uint16_t)c->name##_sel, (uint16_t)(c->name##_arbytes & 0xfff), \
+				 c->name##_limit, c->name##_base};                               \
 	virt->set_segment(v, which, &s);
 	FOR_EACH_SEG(SEG)
 #undef SEG
-	s = (struct hvm_segment){ .base = c->gdtr_base, .limit = c->gdtr_limit };
+	s = (struct hvm_segment){.base = c->gdtr_base, .limit = c->gdtr_limit};
 	virt->set_segment(v, HVM_GDTR, &s);
-	s = (struct hvm_segment){ .base = c->idtr_base, .limit = c->idtr_limit };
+	s = (struct hvm_segment){.base = c->idtr_base, .limit = c->idtr_limit};
 	virt->set_segment(v, HVM_IDTR, &s);
 }
 
@@ -131,7 +133,7 @@ struct writer {
 
 static void put(struct writer *w, uint16_t type, uint16_t instance, const void *data, size_t len)
 {
-	struct hvm_save_descriptor desc = { type, instance, (uint32_t)len };
+	struct hvm_save_descriptor desc = {type, instance, (uint32_t)len};
 
 	if (w->full || w->left < sizeof(desc) + len) {
 		w->full = true;
@@ -165,7 +167,7 @@ size_t hvm_save_size(struct domain *d)
 static void put_header(struct writer *w, struct domain *d)
 {
 	uint32_t id[4];
-	struct hvm_save_header h = { .magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION };
+	struct hvm_save_header h = {.magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION};
 
 	hvm_cpuid(d->vcpus[0], 1, 0, id);
 	h.cpuid = id[0];
@@ -191,7 +193,7 @@ static void put_mtrr(struct writer *w, struct vcpu *v)
 
 int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 {
-	struct writer w = { .at = buf, .left = size };
+	struct writer w = {.at = buf, .left = size};
 	struct vcpu *v;
 
 	put_header(&w, d);

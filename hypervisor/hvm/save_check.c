@@ -8,7 +8,7 @@
 
 #define CR0_RESERVED 0xffffffff1ffaffc0ULL
 #define CR4_RESERVED 0xffffffffff88f000ULL
-#define HIGH_HALF 0xffffffff00000000ULL
+#define HIGH_HALF    0xffffffff00000000ULL
 
 bool save_next(const void *buf, size_t size, size_t *at, struct hvm_save_descriptor *desc)
 {
@@ -28,8 +28,7 @@ static bool cpu_valid(const struct hvm_hw_cpu *c)
 
 	if ((c->cr0 & CR0_RESERVED) || (c->cr4 & CR4_RESERVED) || !hvm_efer_valid(c->msr_efer))
 		return false;
-	if (((c->cr0 & X86_CR0_NW) && !(c->cr0 & X86_CR0_CD)) ||
-	    (paging && !(c->cr0 & X86_CR0_PE)))
+	if (((c->cr0 & X86_CR0_NW) && !(c->cr0 & X86_CR0_CD)) || (paging && !(c->cr0 & X86_CR0_PE)))
 		return false;
 	if (paging && lme && !(c->cr4 & X86_CR4_PAE))
 		return false;
@@ -58,8 +57,7 @@ static bool record_valid(const struct hvm_save_descriptor *desc, const uint8_t *
 			return false;
 		memcpy(&mtrr, data, sizeof(mtrr));
 		return hvm_pat_valid(mtrr.msr_pat_cr);
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -80,5 +78,5 @@ int hvm_save_check(const void *buf, size_t size, unsigned int nr_vcpus)
 			return -EINVAL;
 		at += desc.length;
 	}
-	return -EINVAL;	/* no END */
+	return -EINVAL; /* no END */
 }

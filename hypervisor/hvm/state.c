@@ -17,20 +17,20 @@
 #define ATTR_DATA16 0x093
 #define ATTR_CODE32 0xc9b
 #define ATTR_DATA32 0xc93
-#define ATTR_LDT 0x082
-#define ATTR_TSS 0x08b
+#define ATTR_LDT    0x082
+#define ATTR_TSS    0x08b
 
 static void set_seg(struct vcpu *v, enum hvm_seg seg, uint16_t sel, uint64_t base, uint32_t limit,
 		    uint16_t attr)
 {
-	struct hvm_segment s = { .sel = sel, .attr = attr, .limit = limit, .base = base };
+	struct hvm_segment s = {.sel = sel, .attr = attr, .limit = limit, .base = base};
 
 	virt->set_segment(v, seg, &s);
 }
 
 static void set_data_segs(struct vcpu *v, uint32_t limit, uint16_t attr)
 {
-	static const enum hvm_seg data[] = { HVM_DS, HVM_ES, HVM_SS, HVM_FS, HVM_GS };
+	static const enum hvm_seg data[] = {HVM_DS, HVM_ES, HVM_SS, HVM_FS, HVM_GS};
 
 	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
 		set_seg(v, data[i], 0, 0, limit, attr);
@@ -38,9 +38,12 @@ static void set_data_segs(struct vcpu *v, uint32_t limit, uint16_t attr)
 
 static void reset_system_regs(struct vcpu *v)
 {
-	static const struct { uint8_t reg; uint64_t value; } values[] = {
-		{ HVM_CR0, CR0_RESET }, { HVM_CR2, 0 }, { HVM_CR3, 0 }, { HVM_CR4, 0 },
-		{ HVM_EFER, 0 }, { HVM_DR6, DR6_RESET }, { HVM_DR7, DR7_RESET },
+	static const struct {
+		uint8_t reg;
+		uint64_t value;
+	} values[] = {
+		{HVM_CR0, CR0_RESET}, {HVM_CR2, 0},         {HVM_CR3, 0},         {HVM_CR4, 0},
+		{HVM_EFER, 0},        {HVM_DR6, DR6_RESET}, {HVM_DR7, DR7_RESET},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++)

@@ -6,24 +6,38 @@
 #include "core/vcpu.h"
 #include "hvm/virt_ops.h"
 
-#define HVM_PAT_RESET 0x0007040600070406ULL	/* APM vol. 2, 7.8.2 */
+#define HVM_PAT_RESET 0x0007040600070406ULL /* APM vol. 2, 7.8.2 */
 
 #define RFLAGS_FIXED (1ULL << 1)
-#define RFLAGS_TF (1ULL << 8)
-#define RFLAGS_IF (1ULL << 9)
-#define RFLAGS_RF (1ULL << 16)
-#define RFLAGS_VM (1ULL << 17)
-#define RFLAGS_AC (1ULL << 18)
+#define RFLAGS_TF    (1ULL << 8)
+#define RFLAGS_IF    (1ULL << 9)
+#define RFLAGS_RF    (1ULL << 16)
+#define RFLAGS_VM    (1ULL << 17)
+#define RFLAGS_AC    (1ULL << 18)
 
 /* Requests of other CPUs, for the vCPU to act on when it next runs. */
 #define HVM_REQ_INIT 1u
 #define HVM_REQ_SIPI 2u
 
 enum hvm_exit {
-	HVM_EXIT_INTR, HVM_EXIT_NMI, HVM_EXIT_WINDOW, HVM_EXIT_CPUID, HVM_EXIT_HLT,
-	HVM_EXIT_HYPERCALL, HVM_EXIT_MSR, HVM_EXIT_IO, HVM_EXIT_NPF,
-	HVM_EXIT_CACHE, HVM_EXIT_PAUSE, HVM_EXIT_XSETBV, HVM_EXIT_CR, HVM_EXIT_DR,
-	HVM_EXIT_EXCEPTION, HVM_EXIT_FORBIDDEN, HVM_EXIT_FATAL, HVM_EXIT_NR,
+	HVM_EXIT_INTR,
+	HVM_EXIT_NMI,
+	HVM_EXIT_WINDOW,
+	HVM_EXIT_CPUID,
+	HVM_EXIT_HLT,
+	HVM_EXIT_HYPERCALL,
+	HVM_EXIT_MSR,
+	HVM_EXIT_IO,
+	HVM_EXIT_NPF,
+	HVM_EXIT_CACHE,
+	HVM_EXIT_PAUSE,
+	HVM_EXIT_XSETBV,
+	HVM_EXIT_CR,
+	HVM_EXIT_DR,
+	HVM_EXIT_EXCEPTION,
+	HVM_EXIT_FORBIDDEN,
+	HVM_EXIT_FATAL,
+	HVM_EXIT_NR,
 };
 
 /* Lengths of instructions met at exits, where the hardware does not tell them. */
@@ -31,27 +45,27 @@ enum hvm_exit {
 struct insn_cache_entry {
 	uint64_t rip;
 	uint64_t cr3;
-	uint8_t what;	/* enum known_insn + 1 */
+	uint8_t what; /* enum known_insn + 1 */
 	uint8_t len;
 };
 
 struct hvm_vcpu {
-	void *control;			/* [c] the backend's */
-	struct hvm_event event;		/* to deliver at the next entry */
-	uint32_t requests;		/* [a] HVM_REQ_* */
-	uint8_t sipi_vector;		/* [a] */
-	bool wait_sipi;			/* started by SIPI only */
-	bool nmi_pending;		/* [a] */
-	bool nmi_masked;		/* inside its NMI handler */
-	bool shadow;			/* interrupts held off for one instruction */
-	bool windows[HVM_NR_WINDOWS];	/* what the backend was asked for */
+	void *control;                /* [c] the backend's */
+	struct hvm_event event;       /* to deliver at the next entry */
+	uint32_t requests;            /* [a] HVM_REQ_* */
+	uint8_t sipi_vector;          /* [a] */
+	bool wait_sipi;               /* started by SIPI only */
+	bool nmi_pending;             /* [a] */
+	bool nmi_masked;              /* inside its NMI handler */
+	bool shadow;                  /* interrupts held off for one instruction */
+	bool windows[HVM_NR_WINDOWS]; /* what the backend was asked for */
 
-	bool loaded;			/* FPU and TSC_AUX are in the CPU */
-	bool debug_loaded;		/* so are DR0-DR3 */
+	bool loaded;       /* FPU and TSC_AUX are in the CPU */
+	bool debug_loaded; /* so are DR0-DR3 */
 	uint64_t dr[4];
 	uint64_t xcr0;
 	uint64_t tsc_aux;
-	void *xstate;			/* [c] one page */
+	void *xstate; /* [c] one page */
 
 	struct hvm_hw_mtrr mtrr;
 	struct insn_cache_entry insn_cache[INSN_CACHE_SIZE];
@@ -59,7 +73,7 @@ struct hvm_vcpu {
 };
 
 struct hvm_domain {
-	void *backend;	/* [c] */
+	void *backend; /* [c] */
 };
 
 static inline void hvm_count(struct vcpu *v, enum hvm_exit why)

@@ -7,26 +7,49 @@
 
 /* Segments: the six of the instruction set in its numbering, then the system ones. */
 enum hvm_seg {
-	HVM_ES, HVM_CS, HVM_SS, HVM_DS, HVM_FS, HVM_GS,
-	HVM_LDTR, HVM_TR, HVM_GDTR, HVM_IDTR, HVM_NR_SEGS,
+	HVM_ES,
+	HVM_CS,
+	HVM_SS,
+	HVM_DS,
+	HVM_FS,
+	HVM_GS,
+	HVM_LDTR,
+	HVM_TR,
+	HVM_GDTR,
+	HVM_IDTR,
+	HVM_NR_SEGS,
 };
 
 /* Attributes packed into 12 bits: type 0-3, S 4, DPL 5-6, P 7, AVL 8, L 9, D/B 10, G 11. */
-#define HVM_SEG_L (1u << 9)
+#define HVM_SEG_L  (1u << 9)
 #define HVM_SEG_DB (1u << 10)
 
 struct hvm_segment {
 	uint16_t sel;
 	uint16_t attr;
-	uint32_t limit;		/* in bytes */
+	uint32_t limit; /* in bytes */
 	uint64_t base;
 };
 
 /* Registers beside the general ones. */
 enum hvm_reg {
-	HVM_CR0, HVM_CR2, HVM_CR3, HVM_CR4, HVM_EFER, HVM_DR6, HVM_DR7, HVM_PAT,
-	HVM_STAR, HVM_LSTAR, HVM_CSTAR, HVM_SFMASK, HVM_KERNEL_GS_BASE,
-	HVM_SYSENTER_CS, HVM_SYSENTER_ESP, HVM_SYSENTER_EIP, HVM_NR_REGS,
+	HVM_CR0,
+	HVM_CR2,
+	HVM_CR3,
+	HVM_CR4,
+	HVM_EFER,
+	HVM_DR6,
+	HVM_DR7,
+	HVM_PAT,
+	HVM_STAR,
+	HVM_LSTAR,
+	HVM_CSTAR,
+	HVM_SFMASK,
+	HVM_KERNEL_GS_BASE,
+	HVM_SYSENTER_CS,
+	HVM_SYSENTER_ESP,
+	HVM_SYSENTER_EIP,
+	HVM_NR_REGS,
 };
 
 /* Events as EVENTINJ (APM vol. 2, 15.20) and save records number their types. */
@@ -42,9 +65,9 @@ struct hvm_event {
 
 /* Exits the backend can be asked to make, until asked otherwise. */
 enum hvm_window {
-	HVM_WINDOW_INTR,	/* when the guest could take an interrupt */
-	HVM_WINDOW_NMI,		/* when it leaves its NMI handler */
-	HVM_WINDOW_TPR,		/* when it lowers CR8 */
+	HVM_WINDOW_INTR, /* when the guest could take an interrupt */
+	HVM_WINDOW_NMI,  /* when it leaves its NMI handler */
+	HVM_WINDOW_TPR,  /* when it lowers CR8 */
 	HVM_NR_WINDOWS,
 };
 

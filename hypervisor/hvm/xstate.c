@@ -13,21 +13,21 @@
 #include "lib/string.h"
 #include "mm/heap.h"
 
-#define XCR0_X87 (1ULL << 0)
-#define XCR0_SSE (1ULL << 1)
-#define XCR0_AVX (1ULL << 2)
+#define XCR0_X87    (1ULL << 0)
+#define XCR0_SSE    (1ULL << 1)
+#define XCR0_AVX    (1ULL << 2)
 #define XCR0_AVX512 (7ULL << 5)
-#define XCR0_KNOWN (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
+#define XCR0_KNOWN  (XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_AVX512)
 
-#define FCW_RESET 0x37f
-#define MXCSR_RESET 0x1f80u
-#define FCW_OFFSET 0
-#define MXCSR_OFFSET 24
-#define MXCSR_MASK_OFFSET 28
-#define XSTATE_BV_OFFSET 512
+#define FCW_RESET          0x37f
+#define MXCSR_RESET        0x1f80u
+#define FCW_OFFSET         0
+#define MXCSR_OFFSET       24
+#define MXCSR_MASK_OFFSET  28
+#define XSTATE_BV_OFFSET   512
 #define MXCSR_MASK_DEFAULT 0xffbfu
 
-static uint64_t mask;		/* components guests may use; 0: the host has no XSAVE */
+static uint64_t mask; /* components guests may use; 0: the host has no XSAVE */
 static uint32_t mxcsr_mask;
 
 uint64_t xstate_mask(void)
@@ -41,7 +41,7 @@ bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 		return false;
 	if ((xcr0 & XCR0_AVX) && !(xcr0 & XCR0_SSE))
 		return false;
-	if (xcr0 & XCR0_AVX512)	/* all three, and AVX below them */
+	if (xcr0 & XCR0_AVX512) /* all three, and AVX below them */
 		return (xcr0 & XCR0_AVX512) == XCR0_AVX512 && (xcr0 & XCR0_AVX);
 	return true;
 }
@@ -115,7 +115,7 @@ void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
 
 	memcpy(area, image, 512);
 	memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
-	mxcsr &= mxcsr_mask;	/* a reserved bit would fault the load */
+	mxcsr &= mxcsr_mask; /* a reserved bit would fault the load */
 	memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
 	memset(area + 512, 0, PAGE_SIZE - 512);
 	memcpy(area + XSTATE_BV_OFFSET, &components, sizeof(components));

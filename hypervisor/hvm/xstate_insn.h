@@ -18,14 +18,15 @@ static inline void insn_fxrstor(const void *area)
 
 static inline void insn_xsave(void *area, uint64_t mask)
 {
-	__asm__ volatile("xsaveq (%0)" ::"r"(area), "a"((uint32_t)mask),
-			 "d"((uint32_t)(mask >> 32)) : "memory");
+	__asm__ volatile("xsaveq (%0)" ::"r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+			 : "memory");
 }
 
 static inline void insn_xrstor(const void *area, uint64_t mask)
 {
 	__asm__ volatile("xrstorq (%0)" ::"r"(area), "a"((uint32_t)mask),
-			 "d"((uint32_t)(mask >> 32)) : "memory");
+			 "d"((uint32_t)(mask >> 32))
+			 : "memory");
 }
 
 #endif

@@ -10,7 +10,7 @@
 #define CHUNK 128u
 
 /* What all guests together may write to the log: a burst, filled again at some bytes a millisecond. */
-#define GUEST_LOG_BURST	 16384u
+#define GUEST_LOG_BURST  16384u
 #define GUEST_LOG_PER_MS 16u
 
 static struct {

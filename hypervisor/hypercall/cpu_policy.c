@@ -16,12 +16,12 @@
 #define LEAF_HV2    0x40000100u
 #define LEAF_EXT    0x80000000u
 
-#define MAX_BASIC    0xdu
-#define MAX_EXT	     0x80000021u
-#define NR_CACHE     6u
-#define NR_FEAT	     3u
-#define NR_TOPO	     2u
-#define NR_XSTATE    63u
+#define MAX_BASIC 0xdu
+#define MAX_EXT   0x80000021u
+#define NR_CACHE  6u
+#define NR_FEAT   3u
+#define NR_TOPO   2u
+#define NR_XSTATE 63u
 
 #define MSR_PLATFORM_INFO     0xceu
 #define MSR_ARCH_CAPABILITIES 0x10au
@@ -57,12 +57,24 @@ static const struct {
 	uint32_t leaf, subleaf;
 	enum reg reg;
 } feature_words[CPU_FEATURE_WORDS] = {
-	{1, 0, EDX},	      {1, 0, ECX},	    {LEAF_EXT + 1, 0, EDX},
-	{LEAF_EXT + 1, 0, ECX}, {LEAF_XSTATE, 1, EAX},  {LEAF_FEAT, 0, EBX},
-	{LEAF_FEAT, 0, ECX},  {LEAF_EXT + 7, 0, EDX}, {LEAF_EXT + 8, 0, EBX},
-	{LEAF_FEAT, 0, EDX},  {LEAF_FEAT, 1, EAX},  {LEAF_EXT + 0x21, 0, EAX},
-	{LEAF_FEAT, 1, EBX},  {LEAF_FEAT, 2, EDX},  {LEAF_FEAT, 1, ECX},
-	{LEAF_FEAT, 1, EDX},  {0, 0, EAX},	    {0, 0, EAX},
+	{1, 0, EDX},
+	{1, 0, ECX},
+	{LEAF_EXT + 1, 0, EDX},
+	{LEAF_EXT + 1, 0, ECX},
+	{LEAF_XSTATE, 1, EAX},
+	{LEAF_FEAT, 0, EBX},
+	{LEAF_FEAT, 0, ECX},
+	{LEAF_EXT + 7, 0, EDX},
+	{LEAF_EXT + 8, 0, EBX},
+	{LEAF_FEAT, 0, EDX},
+	{LEAF_FEAT, 1, EAX},
+	{LEAF_EXT + 0x21, 0, EAX},
+	{LEAF_FEAT, 1, EBX},
+	{LEAF_FEAT, 2, EDX},
+	{LEAF_FEAT, 1, ECX},
+	{LEAF_FEAT, 1, EDX},
+	{0, 0, EAX},
+	{0, 0, EAX},
 	{LEAF_EXT + 0x21, 0, ECX},
 };
 

@@ -15,7 +15,7 @@ enum cpu_policy_kind {
 #define CPU_POLICY_MAX_LEAVES 0x78u
 #define CPU_POLICY_MAX_MSRS   2u
 /* Words of a feature set, in the order of Xen 4.17's cpufeatureset.h. */
-#define CPU_FEATURE_WORDS 19u
+#define CPU_FEATURE_WORDS     19u
 
 /** The words of @kind's feature set. */
 void cpu_featureset(enum cpu_policy_kind kind, uint32_t words[CPU_FEATURE_WORDS]);

@@ -166,8 +166,8 @@ void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info)
 	if (d->dead)
 		info->flags |= XEN_DOMINF_dying;
 	if (d->shut_down)
-		info->flags |= XEN_DOMINF_shutdown |
-			       (uint32_t)d->shutdown_code << XEN_DOMINF_shutdownshift;
+		info->flags |= XEN_DOMINF_shutdown | (uint32_t)d->shutdown_code
+							     << XEN_DOMINF_shutdownshift;
 	if (d->controller_paused)
 		info->flags |= XEN_DOMINF_paused;
 	memcpy(info->handle, d->handle, sizeof(info->handle));
@@ -226,7 +226,7 @@ long domctl_settimeoffset(struct domctl_call *c)
 
 /* The guest's TSC is the host's: "default" and "never emulate" say just that. */
 #define TSC_MODE_DEFAULT 0
-#define TSC_MODE_NEVER	 2
+#define TSC_MODE_NEVER   2
 
 long domctl_settscinfo(struct domctl_call *c)
 {

@@ -8,7 +8,7 @@
 #include "vdev/vlapic.h"
 
 #define APIC_MODE_NMI 4
-#define MAX_CAP	      ((uint32_t)MAX_CPUS * 100)
+#define MAX_CAP       ((uint32_t)MAX_CPUS * 100)
 
 static int find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 {

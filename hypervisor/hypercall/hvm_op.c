@@ -189,8 +189,8 @@ static long op_get_time(struct vcpu *v, uint64_t gva)
 static long op_get_mem_type(struct vcpu *v, uint64_t gva)
 {
 	static const uint8_t words[] = {
-		[P2M_NONE] = HVMMEM_mmio_dm,	[P2M_RAM] = HVMMEM_ram_rw,
-		[P2M_MMIO] = HVMMEM_mmio_dm,	[P2M_FOREIGN] = HVMMEM_ram_rw,
+		[P2M_NONE] = HVMMEM_mmio_dm,    [P2M_RAM] = HVMMEM_ram_rw,
+		[P2M_MMIO] = HVMMEM_mmio_dm,    [P2M_FOREIGN] = HVMMEM_ram_rw,
 		[P2M_GRANT_RW] = HVMMEM_ram_rw, [P2M_GRANT_RO] = HVMMEM_ram_ro,
 		[P2M_SPECIAL] = HVMMEM_ram_rw,
 	};

@@ -6,15 +6,15 @@
 #include "lib/errno.h"
 
 /* memory_op(cmd, arg): the low bits of cmd name the operation, the rest is where to go on. */
-#define MEMORY_OP_BITS 6
-#define MEMORY_OP_NR   (1u << MEMORY_OP_BITS)
+#define MEMORY_OP_BITS      6
+#define MEMORY_OP_NR        (1u << MEMORY_OP_BITS)
 #define MEMORY_OP_MAX_START (~0ULL >> MEMORY_OP_BITS)
 
 struct memory_call {
 	struct hypercall *hc;
 	struct domain *caller;
 	uint32_t op;
-	uint64_t gva;	/* the argument */
+	uint64_t gva;   /* the argument */
 	uint64_t start; /* items already done */
 };
 

@@ -157,8 +157,7 @@ static int batch_item(const struct xen_add_to_physmap_batch *op, const struct ba
 	if (guest_read_ptr(&idx, b->idxs + i * sizeof(idx)) ||
 	    guest_read_ptr(&gfn, b->gfns + i * sizeof(gfn)))
 		return -EFAULT;
-	rc = b->owner ? add_foreign(b->d, b->owner, idx, gfn) :
-			add_one(b->d, op->space, idx, gfn);
+	rc = b->owner ? add_foreign(b->d, b->owner, idx, gfn) : add_one(b->d, op->space, idx, gfn);
 	return guest_write_ptr(b->errs + i * sizeof(rc), &rc) ? -EFAULT : 0;
 }
 
@@ -184,7 +183,8 @@ long memory_add_to_physmap_batch(struct memory_call *c)
 
 	if (guest_read_ptr(&op, c->gva))
 		return -EFAULT;
-	if (op.space == XENMAPSPACE_gmfn_range || (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0))
+	if (op.space == XENMAPSPACE_gmfn_range ||
+	    (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0))
 		return -EINVAL;
 	rc = domain_resolve(c->caller, op.domid, &b.d);
 	if (rc)

@@ -9,7 +9,7 @@
 
 struct reservation {
 	struct domain *d; /* with a reference */
-	uint64_t list;	  /* address of the array of frames */
+	uint64_t list;    /* address of the array of frames */
 	uint64_t nr;
 	unsigned int order;
 	unsigned int flags;

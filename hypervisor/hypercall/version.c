@@ -73,11 +73,10 @@ static long get_platform_parameters(struct hypercall *hc, uint64_t gva)
 
 static long get_features(struct hypercall *hc, uint64_t gva)
 {
-	const uint32_t hvm = 1u << XENFEAT_writable_page_tables |
-			     1u << XENFEAT_auto_translated_physmap |
-			     1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock |
-			     1u << XENFEAT_memory_op_vnode_supported |
-			     1u << XENFEAT_not_direct_mapped;
+	const uint32_t hvm =
+		1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
+		1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock |
+		1u << XENFEAT_memory_op_vnode_supported | 1u << XENFEAT_not_direct_mapped;
 	struct xen_feature_info info;
 
 	if (guest_read_ptr(&info, gva))

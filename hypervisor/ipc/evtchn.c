@@ -113,13 +113,9 @@ int evtchn_send(struct domain *d, uint32_t port)
 		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
 		evtchn_raise(ch->peer, evtchn_lookup(ch->peer, ch->u.port), ch->u.port);
 		break;
-	case EVTCHN_IPI:
-		evtchn_raise(d, ch, port);
-		break;
-	case EVTCHN_UNBOUND: /* nobody there: dropped silently */
-		break;
-	default:
-		rc = -EINVAL;
+	case EVTCHN_IPI: evtchn_raise(d, ch, port); break;
+	case EVTCHN_UNBOUND: /* nobody there: dropped silently */ break;
+	default: rc = -EINVAL;
 	}
 	spin_unlock(&d->evtchn->lock);
 	return rc;
@@ -371,18 +367,13 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 	status->status = ch ? words[ch->state] : EVTCHNSTAT_closed;
 	status->vcpu = ch ? ch->vcpu : 0;
 	switch (status->status) {
-	case EVTCHNSTAT_unbound:
-		status->u.unbound.dom = ch->u.remote;
-		break;
+	case EVTCHNSTAT_unbound: status->u.unbound.dom = ch->u.remote; break;
 	case EVTCHNSTAT_interdomain:
 		status->u.interdomain.dom = ch->peer->id;
 		status->u.interdomain.port = ch->u.port;
 		break;
-	case EVTCHNSTAT_virq:
-		status->u.virq = ch->u.virq;
-		break;
-	default:
-		break;
+	case EVTCHNSTAT_virq: status->u.virq = ch->u.virq; break;
+	default: break;
 	}
 	spin_unlock(&d->evtchn->lock);
 	return 0;

@@ -34,6 +34,6 @@ void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 unsigned int evtchn_count(struct domain *d);
 
 struct hypercall;
-long evtchn_hypercall(struct hypercall *hc);	/* __HYPERVISOR_event_channel_op */
+long evtchn_hypercall(struct hypercall *hc); /* __HYPERVISOR_event_channel_op */
 
 #endif

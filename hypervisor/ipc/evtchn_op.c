@@ -105,10 +105,11 @@ static const struct evtchn_row {
 	uint8_t size;
 	bool copy_back;
 } rows[] = {
-	ROW(bind_interdomain, true), ROW(bind_virq, true),    ROW(close, false),
-	ROW(send, false),	     ROW(status, true),	      ROW(alloc_unbound, true),
-	ROW(bind_ipi, true),	     ROW(bind_vcpu, false),   ROW(unmask, false),
-	ROW(reset, false),
+	ROW(bind_interdomain, true), ROW(bind_virq, true),
+	ROW(close, false),           ROW(send, false),
+	ROW(status, true),           ROW(alloc_unbound, true),
+	ROW(bind_ipi, true),         ROW(bind_vcpu, false),
+	ROW(unmask, false),          ROW(reset, false),
 };
 
 long evtchn_hypercall(struct hypercall *hc)

@@ -10,11 +10,11 @@
 /* Port 0 is never used. Both ABIs are held to the 2-level one's number of ports. */
 #define EVTCHN_MAX_PORTS    ((uint32_t)EVTCHN_2L_NR_CHANNELS)
 #define EVTCHN_BUCKET_PORTS 128u
-#define EVTCHN_BUCKETS	    (EVTCHN_MAX_PORTS / EVTCHN_BUCKET_PORTS)
+#define EVTCHN_BUCKETS      (EVTCHN_MAX_PORTS / EVTCHN_BUCKET_PORTS)
 
 enum evtchn_state {
 	EVTCHN_FREE = 0,
-	EVTCHN_UNBOUND,	    /* waits for @remote to bind it */
+	EVTCHN_UNBOUND,     /* waits for @remote to bind it */
 	EVTCHN_INTERDOMAIN, /* joined to @port of @peer */
 	EVTCHN_VIRQ,
 	EVTCHN_IPI,
@@ -24,7 +24,7 @@ enum evtchn_state {
 struct evtchn {
 	uint8_t state;
 	uint8_t priority; /* FIFO ABI */
-	uint16_t vcpu;	  /* who is notified */
+	uint16_t vcpu;    /* who is notified */
 	union {
 		domid_t remote;
 		uint32_t port;
@@ -52,14 +52,14 @@ extern const struct evtchn_abi evtchn_abi_2l;
  */
 struct evtchn_domain {
 	struct spinlock lock;
-	bool closed;		/* [evtchn] being torn down: no new ports */
-	uint32_t first_free;	/* [evtchn] no lower port is free */
-	uint32_t max_port;	/* [evtchn] highest port the toolstack allows */
-	uint32_t active;	/* [evtchn] ports in use */
-	uint32_t kill_next;	/* where the teardown goes on */
-	const struct evtchn_abi *abi;			/* [evtchn] */
-	struct evtchn *bucket[EVTCHN_BUCKETS];		/* [evtchn] filled from the start, kept to the end */
-	BITMAP(polling, DOMAIN_MAX_VCPUS);		/* [a] vCPUs inside SCHEDOP_poll */
+	bool closed;                           /* [evtchn] being torn down: no new ports */
+	uint32_t first_free;                   /* [evtchn] no lower port is free */
+	uint32_t max_port;                     /* [evtchn] highest port the toolstack allows */
+	uint32_t active;                       /* [evtchn] ports in use */
+	uint32_t kill_next;                    /* where the teardown goes on */
+	const struct evtchn_abi *abi;          /* [evtchn] */
+	struct evtchn *bucket[EVTCHN_BUCKETS]; /* [evtchn] filled from the start, kept to the end */
+	BITMAP(polling, DOMAIN_MAX_VCPUS);     /* [a] vCPUs inside SCHEDOP_poll */
 };
 
 /** The channel of @port if that number can be in use, else NULL. Context: [evtchn] of @d. */

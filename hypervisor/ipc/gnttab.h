@@ -6,12 +6,13 @@
 
 extern const struct domain_part gnttab_part;
 
-#define GNTTAB_DEFAULT_FRAMES 64
+#define GNTTAB_DEFAULT_FRAMES   64
 #define GNTTAB_DEFAULT_MAPTRACK 1024
 
 /** Limits for a new domain, before its table is first used. 0 keeps the default.
  * Return: 0, -ENOMEM (nothing changed). */
-int must_check gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames);
+int must_check gnttab_set_limits(struct domain *d, uint32_t max_frames,
+				 uint32_t max_maptrack_frames);
 /**
  * Frame @idx of @d's shared table, growing the table if need be, with a reference for a p2m entry.
  * @status asks for version 2 status frames. Return: 0, -EINVAL (bad index, version 1 has no status).
@@ -20,6 +21,6 @@ int must_check gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn
 uint32_t gnttab_max_frames(struct domain *d);
 
 struct hypercall;
-long gnttab_hypercall(struct hypercall *hc);	/* __HYPERVISOR_grant_table_op */
+long gnttab_hypercall(struct hypercall *hc); /* __HYPERVISOR_grant_table_op */
 
 #endif

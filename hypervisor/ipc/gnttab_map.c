@@ -38,7 +38,8 @@ static uint32_t handle_alloc(struct domain *d, struct maptrack **mt)
 	uint32_t handle = MAPTRACK_NONE;
 
 	spin_lock(&gt->lock);
-	if (!READ_ONCE(d->dying) && (gt->maptrack_free != MAPTRACK_NONE || gnttab_grow_maptrack(gt))) {
+	if (!READ_ONCE(d->dying) &&
+	    (gt->maptrack_free != MAPTRACK_NONE || gnttab_grow_maptrack(gt))) {
 		handle = gt->maptrack_free;
 		*mt = handle_at(gt, handle);
 		gt->maptrack_free = (*mt)->next;

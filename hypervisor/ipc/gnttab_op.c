@@ -42,10 +42,9 @@ static long op_unmap(struct batch *b, union gnttab_arg *a)
 static long op_replace(struct batch *b, union gnttab_arg *a)
 {
 	/* Moving a mapping is for paravirtual page tables; with no new place it is an unmap. */
-	a->replace.status = a->replace.new_addr ?
-				    GNTST_general_error :
-				    (int16_t)gnttab_unmap(b->d, a->replace.host_addr,
-							  a->replace.handle);
+	a->replace.status = a->replace.new_addr ? GNTST_general_error :
+						  (int16_t)gnttab_unmap(b->d, a->replace.host_addr,
+									a->replace.handle);
 	return 0;
 }
 

@@ -6,13 +6,13 @@
 
 #include "lib/spinlock.h"
 
-#define GRANTS_PER_FRAME   ((uint32_t)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
-#define MAPTRACK_PER_PAGE  ((uint32_t)(PAGE_SIZE / sizeof(struct maptrack)))
-#define MAPTRACK_NONE	   (~0U)
+#define GRANTS_PER_FRAME      ((uint32_t)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
+#define MAPTRACK_PER_PAGE     ((uint32_t)(PAGE_SIZE / sizeof(struct maptrack)))
+#define MAPTRACK_NONE         (~0U)
 #define GNTTAB_INITIAL_FRAMES 1u
 /* What the interface can address at all; the toolstack's limits are cut to it. */
-#define GNTTAB_MAX_FRAMES   4096u
-#define GNTTAB_MAX_MAPTRACK 16384u
+#define GNTTAB_MAX_FRAMES     4096u
+#define GNTTAB_MAX_MAPTRACK   16384u
 
 /* Uses of one grant entry. All [gnttab] of the granter. The frame is held while any count is non-zero. */
 struct grant_active {
@@ -35,7 +35,7 @@ struct maptrack {
 	struct domain *granter; /* with a reference */
 	uint64_t gfn;
 	uint32_t ref;
-	uint32_t next;	/* free list */
+	uint32_t next; /* free list */
 	mfn_t mfn;
 	uint8_t state;
 };
@@ -46,16 +46,16 @@ struct maptrack {
  */
 struct gnttab {
 	struct spinlock lock;
-	uint32_t version;		/* [gnttab] 1; version 2 is not offered */
-	uint32_t nr_frames;		/* [gnttab] grows only */
-	uint32_t max_frames;		/* [c] once in use */
+	uint32_t version;               /* [gnttab] 1; version 2 is not offered */
+	uint32_t nr_frames;             /* [gnttab] grows only */
+	uint32_t max_frames;            /* [c] once in use */
 	struct grant_entry_v1 **shared; /* [gnttab] max_frames pages that the guest sees */
-	struct grant_active **active;	/* [gnttab] one array per shared frame */
-	uint32_t nr_maptrack;		/* [gnttab] pages */
-	uint32_t max_maptrack;		/* [c] once in use */
-	struct maptrack **maptrack;	/* [gnttab] */
-	uint32_t maptrack_free;		/* [gnttab] first of the free list */
-	uint32_t kill_next;		/* where the teardown goes on */
+	struct grant_active **active;   /* [gnttab] one array per shared frame */
+	uint32_t nr_maptrack;           /* [gnttab] pages */
+	uint32_t max_maptrack;          /* [c] once in use */
+	struct maptrack **maptrack;     /* [gnttab] */
+	uint32_t maptrack_free;         /* [gnttab] first of the free list */
+	uint32_t kill_next;             /* where the teardown goes on */
 };
 
 /** Make @d's table at least @nr frames long. Context: [gnttab] held. Return: 0, -EINVAL, -ENOMEM. */

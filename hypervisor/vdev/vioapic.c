@@ -19,24 +19,24 @@
 
 #define REG_SELECT 0x00u
 #define REG_WINDOW 0x10u
-#define REG_EOI 0x40u
+#define REG_EOI    0x40u
 
-#define INDEX_ID 0x00u
-#define INDEX_VERSION 0x01u
+#define INDEX_ID          0x00u
+#define INDEX_VERSION     0x01u
 #define INDEX_ARBITRATION 0x02u
-#define INDEX_RTE 0x10u
-#define VERSION 0x20u		/* has the EOI register */
+#define INDEX_RTE         0x10u
+#define VERSION           0x20u /* has the EOI register */
 
-#define RTE_LOGICAL (1ULL << 11)
-#define RTE_MODE(rte) ((rte) >> 8 & 7)
-#define RTE_GUEST_BITS 0xff0000000001afffULL	/* what a guest may set */
-#define MODE_LOWEST 1
+#define RTE_LOGICAL    (1ULL << 11)
+#define RTE_MODE(rte)  ((rte) >> 8 & 7)
+#define RTE_GUEST_BITS 0xff0000000001afffULL /* what a guest may set */
+#define MODE_LOWEST    1
 
 struct pin {
-	uint64_t rte;		/* as the guest wrote it */
-	bool in_flight;		/* level: fired, masked in the host until the guest's EOI */
-	uint8_t flight_vector;	/* ... of this vector */
-	bool reserved;		/* the hypervisor's own: the guest's writes stay on paper */
+	uint64_t rte;          /* as the guest wrote it */
+	bool in_flight;        /* level: fired, masked in the host until the guest's EOI */
+	uint8_t flight_vector; /* ... of this vector */
+	bool reserved;         /* the hypervisor's own: the guest's writes stay on paper */
 };
 
 struct vioapic {
@@ -84,7 +84,8 @@ static void program_host(struct domain *d, struct vioapic *io, uint32_t n)
 	if (pin->reserved)
 		return;
 	if ((pin->rte & IOAPIC_RTE_MASKED) || pin->in_flight || dest < 0 ||
-	    vector < IRQ_GUEST_FIRST || vector > IRQ_GUEST_LAST || RTE_MODE(pin->rte) > MODE_LOWEST) {
+	    vector < IRQ_GUEST_FIRST || vector > IRQ_GUEST_LAST ||
+	    RTE_MODE(pin->rte) > MODE_LOWEST) {
 		ioapic_mask(gsi);
 		return;
 	}
@@ -111,10 +112,8 @@ static uint32_t read_window(struct vioapic *io)
 
 	switch (index) {
 	case INDEX_ID:
-	case INDEX_ARBITRATION:
-		return (uint32_t)io->host->id << 24;
-	case INDEX_VERSION:
-		return VERSION | (io->host->nr_pins - 1) << 16;
+	case INDEX_ARBITRATION: return (uint32_t)io->host->id << 24;
+	case INDEX_VERSION: return VERSION | (io->host->nr_pins - 1) << 16;
 	}
 	if (index < INDEX_RTE || n >= io->host->nr_pins)
 		return 0xffffffff;
@@ -128,7 +127,7 @@ static void write_window(struct domain *d, struct vioapic *io, uint32_t value)
 	uint64_t rte;
 
 	if (index < INDEX_RTE || n >= io->host->nr_pins)
-		return;	/* the id is fixed */
+		return; /* the id is fixed */
 	rte = io->pins[n].rte;
 	if (index & 1)
 		rte = (uint32_t)rte | (uint64_t)value << 32;
@@ -199,12 +198,8 @@ uint32_t vioapic_read(struct domain *d, uint64_t gpa)
 		return value;
 	spin_lock(&lock);
 	switch (gpa & ~PAGE_MASK) {
-	case REG_SELECT:
-		value = io->select;
-		break;
-	case REG_WINDOW:
-		value = read_window(io);
-		break;
+	case REG_SELECT: value = io->select; break;
+	case REG_WINDOW: value = read_window(io); break;
 	}
 	spin_unlock(&lock);
 	return value;
@@ -231,15 +226,9 @@ void vioapic_write(struct domain *d, uint64_t gpa, uint32_t value)
 		return;
 	spin_lock(&lock);
 	switch (gpa & ~PAGE_MASK) {
-	case REG_SELECT:
-		io->select = value & 0xff;
-		break;
-	case REG_WINDOW:
-		write_window(d, io, value);
-		break;
-	case REG_EOI:
-		eoi_pins(d, io, (uint8_t)value);
-		break;
+	case REG_SELECT: io->select = value & 0xff; break;
+	case REG_WINDOW: write_window(d, io, value); break;
+	case REG_EOI: eoi_pins(d, io, (uint8_t)value); break;
 	}
 	spin_unlock(&lock);
 }
@@ -264,8 +253,8 @@ static bool hold_level_pins(uint8_t vector)
 		for (uint32_t n = 0; n < io->host->nr_pins; n++) {
 			struct pin *pin = &io->pins[n];
 
-			if (pin->reserved || (uint8_t)pin->rte != vector || !(pin->rte & IOAPIC_RTE_LEVEL) ||
-			    (pin->rte & IOAPIC_RTE_MASKED) ||
+			if (pin->reserved || (uint8_t)pin->rte != vector ||
+			    !(pin->rte & IOAPIC_RTE_LEVEL) || (pin->rte & IOAPIC_RTE_MASKED) ||
 			    host_destination(hwdom, pin->rte) != (int)here)
 				continue;
 			ioapic_mask(io->host->gsi_base + n);

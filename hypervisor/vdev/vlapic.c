@@ -51,7 +51,7 @@ static int irr_top(struct vlapic *l)
 	if (top >= 0)
 		return top;
 	__atomic_store_n(&l->irr_maybe, false, __ATOMIC_SEQ_CST);
-	top = highest(l->irr);	/* a request may have come before the store */
+	top = highest(l->irr); /* a request may have come before the store */
 	if (top >= 0)
 		__atomic_store_n(&l->irr_maybe, true, __ATOMIC_SEQ_CST);
 	return top;
@@ -220,48 +220,34 @@ static uint32_t reg_read(struct vlapic *l, uint32_t offset)
 	bool x2apic = l->base_msr & APIC_BASE_EXTD;
 
 	switch (offset) {
-	case APIC_ID:
-		return x2apic ? l->id : l->id << 24;
-	case APIC_VERSION:
-		return APIC_VERSION_VALUE;
-	case APIC_TPR:
-		return l->tpr;
-	case APIC_PPR:
-		return ppr(l);
-	case APIC_LDR:
-		return x2apic ? logical_x2apic_id(l) : l->ldr;
-	case APIC_DFR:
-		return l->dfr;
-	case APIC_SVR:
-		return l->svr;
-	case APIC_ISR ... APIC_ISR + 0x70:
-		return l->isr[(offset - APIC_ISR) / 0x10];
-	case APIC_TMR ... APIC_TMR + 0x70:
-		return l->tmr[(offset - APIC_TMR) / 0x10];
-	case APIC_IRR ... APIC_IRR + 0x70:
-		return l->irr[(offset - APIC_IRR) / 0x10];
-	case APIC_ESR:
-		return l->esr;
-	case APIC_ICR:
-		return (uint32_t)l->icr;
-	case APIC_ICR2:
-		return (uint32_t)(l->icr >> 32);
-	case APIC_LVTT ... APIC_LVTERR:
-		return l->lvt[(offset - APIC_LVTT) / 0x10];
-	case APIC_TMICT:
-		return l->timer_initial;
-	case APIC_TMCCT:
-		return vlapic_timer_current(l);
-	case APIC_TDCR:
-		return l->timer_divide;
-	default:
-		return 0;
+	case APIC_ID: return x2apic ? l->id : l->id << 24;
+	case APIC_VERSION: return APIC_VERSION_VALUE;
+	case APIC_TPR: return l->tpr;
+	case APIC_PPR: return ppr(l);
+	case APIC_LDR: return x2apic ? logical_x2apic_id(l) : l->ldr;
+	case APIC_DFR: return l->dfr;
+	case APIC_SVR: return l->svr;
+	case APIC_ISR ... APIC_ISR + 0x70: return l->isr[(offset - APIC_ISR) / 0x10];
+	case APIC_TMR ... APIC_TMR + 0x70: return l->tmr[(offset - APIC_TMR) / 0x10];
+	case APIC_IRR ... APIC_IRR + 0x70: return l->irr[(offset - APIC_IRR) / 0x10];
+	case APIC_ESR: return l->esr;
+	case APIC_ICR: return (uint32_t)l->icr;
+	case APIC_ICR2: return (uint32_t)(l->icr >> 32);
+	case APIC_LVTT ... APIC_LVTERR: return l->lvt[(offset - APIC_LVTT) / 0x10];
+	case APIC_TMICT: return l->timer_initial;
+	case APIC_TMCCT: return vlapic_timer_current(l);
+	case APIC_TDCR: return l->timer_divide;
+	default: return 0;
 	}
 }
 
 static const uint32_t lvt_writable[LVT_NR] = {
-	[LVT_TIMER] = 0x300ff & ~APIC_LVT_MASKED, [LVT_THERMAL] = 0x7ff, [LVT_PERF] = 0x7ff,
-	[LVT_LINT0] = 0xa7ff,			  [LVT_LINT1] = 0xa7ff,	 [LVT_ERROR] = 0xff,
+	[LVT_TIMER] = 0x300ff & ~APIC_LVT_MASKED,
+	[LVT_THERMAL] = 0x7ff,
+	[LVT_PERF] = 0x7ff,
+	[LVT_LINT0] = 0xa7ff,
+	[LVT_LINT1] = 0xa7ff,
+	[LVT_ERROR] = 0xff,
 };
 
 static void write_lvt(struct vlapic *l, unsigned int which, uint32_t value)
@@ -291,35 +277,16 @@ static void write_svr(struct vlapic *l, uint32_t value)
 static void reg_write(struct vlapic *l, uint32_t offset, uint32_t value)
 {
 	switch (offset) {
-	case APIC_TPR:
-		l->tpr = (uint8_t)value;
-		break;
-	case APIC_EOI:
-		eoi(l);
-		break;
-	case APIC_LDR:
-		l->ldr = value & 0xff000000;
-		break;
-	case APIC_DFR:
-		l->dfr = value | 0x0fffffff;
-		break;
-	case APIC_SVR:
-		write_svr(l, value);
-		break;
-	case APIC_ESR:
-		l->esr = __atomic_exchange_n(&l->esr_next, 0, __ATOMIC_RELAXED);
-		break;
-	case APIC_LVTT ... APIC_LVTERR:
-		write_lvt(l, (offset - APIC_LVTT) / 0x10, value);
-		break;
-	case APIC_TMICT:
-		vlapic_timer_set_count(l, value);
-		break;
-	case APIC_TDCR:
-		vlapic_timer_set_divide(l, value);
-		break;
-	default:
-		break;
+	case APIC_TPR: l->tpr = (uint8_t)value; break;
+	case APIC_EOI: eoi(l); break;
+	case APIC_LDR: l->ldr = value & 0xff000000; break;
+	case APIC_DFR: l->dfr = value | 0x0fffffff; break;
+	case APIC_SVR: write_svr(l, value); break;
+	case APIC_ESR: l->esr = __atomic_exchange_n(&l->esr_next, 0, __ATOMIC_RELAXED); break;
+	case APIC_LVTT ... APIC_LVTERR: write_lvt(l, (offset - APIC_LVTT) / 0x10, value); break;
+	case APIC_TMICT: vlapic_timer_set_count(l, value); break;
+	case APIC_TDCR: vlapic_timer_set_divide(l, value); break;
+	default: break;
 	}
 }
 
@@ -350,11 +317,8 @@ void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value)
 		l->icr = (l->icr & 0xffffffff00000000ULL) | (value & ~(1u << 12));
 		vlapic_send_ipi(l, l->icr);
 		break;
-	case APIC_ICR2:
-		l->icr = (uint32_t)l->icr | (uint64_t)(value & 0xff000000) << 32;
-		break;
-	default:
-		reg_write(l, offset, value);
+	case APIC_ICR2: l->icr = (uint32_t)l->icr | (uint64_t)(value & 0xff000000) << 32; break;
+	default: reg_write(l, offset, value);
 	}
 }
 
@@ -364,13 +328,20 @@ void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value)
 static bool x2apic_readable(uint32_t reg)
 {
 	switch (reg << 4) {
-	case APIC_ID: case APIC_VERSION: case APIC_TPR: case APIC_PPR: case APIC_LDR: case APIC_SVR:
+	case APIC_ID:
+	case APIC_VERSION:
+	case APIC_TPR:
+	case APIC_PPR:
+	case APIC_LDR:
+	case APIC_SVR:
 	case APIC_ISR ... APIC_IRR + 0x70:
-	case APIC_ESR: case APIC_ICR: case APIC_LVTT ... APIC_LVTERR:
-	case APIC_TMICT: case APIC_TMCCT: case APIC_TDCR:
-		return true;
-	default:
-		return false;
+	case APIC_ESR:
+	case APIC_ICR:
+	case APIC_LVTT ... APIC_LVTERR:
+	case APIC_TMICT:
+	case APIC_TMCCT:
+	case APIC_TDCR: return true;
+	default: return false;
 	}
 }
 
@@ -378,26 +349,15 @@ static bool x2apic_readable(uint32_t reg)
 static int x2apic_write_mask(uint32_t reg, uint64_t *mask)
 {
 	switch (reg << 4) {
-	case APIC_TPR: case APIC_SELF_IPI:
-		*mask = 0xff;
-		return 0;
-	case APIC_EOI: case APIC_ESR:
-		*mask = 0;
-		return 0;
-	case APIC_SVR:
-		*mask = 0x1fff;
-		return 0;
-	case APIC_LVTT ... APIC_LVTERR:
-		*mask = 0x7f7ff;
-		return 0;
-	case APIC_TMICT:
-		*mask = 0xffffffff;
-		return 0;
-	case APIC_TDCR:
-		*mask = 0xb;
-		return 0;
-	default:
-		return -EINVAL;
+	case APIC_TPR:
+	case APIC_SELF_IPI: *mask = 0xff; return 0;
+	case APIC_EOI:
+	case APIC_ESR: *mask = 0; return 0;
+	case APIC_SVR: *mask = 0x1fff; return 0;
+	case APIC_LVTT ... APIC_LVTERR: *mask = 0x7f7ff; return 0;
+	case APIC_TMICT: *mask = 0xffffffff; return 0;
+	case APIC_TDCR: *mask = 0xb; return 0;
+	default: return -EINVAL;
 	}
 }
 
@@ -426,8 +386,9 @@ static int write_base(struct vlapic *l, uint64_t value)
 	if ((value & ~flags) != VLAPIC_DEFAULT_BASE)
 		return -EINVAL;
 	/* Legal changes of mode: APM vol. 2, 16.9: x2APIC is left only by way of disabled. */
-	if (mode == APIC_BASE_EXTD || (old == (APIC_BASE_ENABLE | APIC_BASE_EXTD) &&
-				       mode == APIC_BASE_ENABLE) || (!old && (mode & APIC_BASE_EXTD)))
+	if (mode == APIC_BASE_EXTD ||
+	    (old == (APIC_BASE_ENABLE | APIC_BASE_EXTD) && mode == APIC_BASE_ENABLE) ||
+	    (!old && (mode & APIC_BASE_EXTD)))
 		return -EINVAL;
 	if (!mode && old)
 		vlapic_reset(l->v);

@@ -23,7 +23,7 @@ bool vlapic_blocked_by_tpr(const struct vcpu *v);
 /** The CPU has taken @vector: IRR to ISR. @v is current. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
 
-uint8_t vlapic_get_tpr(const struct vcpu *v);	/* bits 7:4 = CR8 */
+uint8_t vlapic_get_tpr(const struct vcpu *v); /* bits 7:4 = CR8 */
 void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
 bool vlapic_x2apic(const struct vcpu *v);
 
@@ -48,8 +48,8 @@ struct vlapic_hooks {
 	void (*nmi)(struct vcpu *v);
 	void (*init)(struct vcpu *v);
 	void (*sipi)(struct vcpu *v, uint8_t vector);
-	void (*eoi)(struct domain *d, uint8_t vector);	/* of a level-triggered vector */
-	void (*enabled)(struct vcpu *v);	/* the guest enabled the APIC by its SVR; may be NULL */
+	void (*eoi)(struct domain *d, uint8_t vector); /* of a level-triggered vector */
+	void (*enabled)(struct vcpu *v); /* the guest enabled the APIC by its SVR; may be NULL */
 };
 void vlapic_set_hooks(const struct vlapic_hooks *hooks);
 

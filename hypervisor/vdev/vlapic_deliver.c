@@ -2,7 +2,7 @@
 /* Interrupt messages between local APICs, and from IO-APICs and MSI (APM vol. 2, 16.5-16.6). */
 #include "vdev/vlapic_private.h"
 
-#define DEST_BROADCAST_8 0xffu
+#define DEST_BROADCAST_8  0xffu
 #define DEST_BROADCAST_32 0xffffffffu
 
 enum shorthand { SHORT_NONE, SHORT_SELF, SHORT_ALL, SHORT_OTHERS };
@@ -39,17 +39,10 @@ static void deliver_one(struct vcpu *v, uint8_t mode, uint8_t vector, bool level
 		else
 			vlapic_set_irq(v, vector, level);
 		break;
-	case APIC_NMI:
-		vlapic_hooks->nmi(v);
-		break;
-	case APIC_INIT:
-		vlapic_hooks->init(v);
-		break;
-	case APIC_SIPI:
-		vlapic_hooks->sipi(v, vector);
-		break;
-	default:	/* SMI, ExtINT: nothing behind them */
-		break;
+	case APIC_NMI: vlapic_hooks->nmi(v); break;
+	case APIC_INIT: vlapic_hooks->init(v); break;
+	case APIC_SIPI: vlapic_hooks->sipi(v, vector); break;
+	default: /* SMI, ExtINT: nothing behind them */ break;
 	}
 }
 
@@ -123,9 +116,7 @@ void vlapic_send_ipi(struct vlapic *l, uint64_t icr)
 	if (mode == APIC_INIT && (icr >> 15 & 1) && !(icr >> 14 & 1))
 		return;
 	switch (shorthand) {
-	case SHORT_NONE:
-		deliver(d, dest, logical, wide, mode, vector, false);
-		return;
+	case SHORT_NONE: deliver(d, dest, logical, wide, mode, vector, false); return;
 	case SHORT_SELF:
 		if (mode == APIC_FIXED)
 			deliver_one(l->v, mode, vector, false);

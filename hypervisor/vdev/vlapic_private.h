@@ -6,36 +6,36 @@
 #include "vdev/vlapic.h"
 
 /* Register offsets of the xAPIC page (APM vol. 2, table 16-2); an x2APIC MSR is 0x800 + offset / 16. */
-#define APIC_ID 0x020u
-#define APIC_VERSION 0x030u
-#define APIC_TPR 0x080u
-#define APIC_PPR 0x0a0u
-#define APIC_EOI 0x0b0u
-#define APIC_LDR 0x0d0u
-#define APIC_DFR 0x0e0u
-#define APIC_SVR 0x0f0u
-#define APIC_ISR 0x100u
-#define APIC_TMR 0x180u
-#define APIC_IRR 0x200u
-#define APIC_ESR 0x280u
-#define APIC_ICR 0x300u
-#define APIC_ICR2 0x310u
-#define APIC_LVTT 0x320u
-#define APIC_LVTERR 0x370u
-#define APIC_TMICT 0x380u
-#define APIC_TMCCT 0x390u
-#define APIC_TDCR 0x3e0u
+#define APIC_ID       0x020u
+#define APIC_VERSION  0x030u
+#define APIC_TPR      0x080u
+#define APIC_PPR      0x0a0u
+#define APIC_EOI      0x0b0u
+#define APIC_LDR      0x0d0u
+#define APIC_DFR      0x0e0u
+#define APIC_SVR      0x0f0u
+#define APIC_ISR      0x100u
+#define APIC_TMR      0x180u
+#define APIC_IRR      0x200u
+#define APIC_ESR      0x280u
+#define APIC_ICR      0x300u
+#define APIC_ICR2     0x310u
+#define APIC_LVTT     0x320u
+#define APIC_LVTERR   0x370u
+#define APIC_TMICT    0x380u
+#define APIC_TMCCT    0x390u
+#define APIC_TDCR     0x3e0u
 #define APIC_SELF_IPI 0x3f0u
 
-#define APIC_VERSION_VALUE 0x00050014u	/* six LVT entries */
-#define APIC_SVR_ENABLE (1u << 8)
-#define APIC_LVT_MASKED (1u << 16)
-#define APIC_LVT_PERIODIC (1u << 17)
-#define APIC_ESR_SEND_ILLEGAL (1u << 5)
+#define APIC_VERSION_VALUE       0x00050014u /* six LVT entries */
+#define APIC_SVR_ENABLE          (1u << 8)
+#define APIC_LVT_MASKED          (1u << 16)
+#define APIC_LVT_PERIODIC        (1u << 17)
+#define APIC_ESR_SEND_ILLEGAL    (1u << 5)
 #define APIC_ESR_RECEIVE_ILLEGAL (1u << 6)
-#define APIC_ESR_REGISTER (1u << 7)
-#define APIC_DFR_FLAT 0xffffffffu
-#define APIC_FIRST_VECTOR 16
+#define APIC_ESR_REGISTER        (1u << 7)
+#define APIC_DFR_FLAT            0xffffffffu
+#define APIC_FIRST_VECTOR        16
 
 enum { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_NR };
 
@@ -53,19 +53,19 @@ struct vlapic {
 	uint32_t irr[8];
 	uint32_t tmr[8];
 	uint32_t isr[8];
-	bool irr_maybe;		/* false only when the IRR is empty */
-	int isr_top;		/* highest vector in service, or -1 */
+	bool irr_maybe; /* false only when the IRR is empty */
+	int isr_top;    /* highest vector in service, or -1 */
 	uint8_t tpr;
 	uint32_t ldr;
 	uint32_t dfr;
 	uint32_t svr;
-	uint32_t esr;		/* as the guest reads it */
-	uint32_t esr_next;	/* errors since it last wrote it */
+	uint32_t esr;      /* as the guest reads it */
+	uint32_t esr_next; /* errors since it last wrote it */
 	uint64_t icr;
 	uint32_t lvt[LVT_NR];
 	uint32_t timer_initial;
-	uint32_t timer_divide;	/* the register's value */
-	uint64_t timer_start;	/* ns when the count began */
+	uint32_t timer_divide; /* the register's value */
+	uint64_t timer_start;  /* ns when the count began */
 	struct timer timer;
 };
 

@@ -11,12 +11,12 @@
  */
 struct asid_cpu {
 	uint64_t generation;
-	uint32_t next;		/* 0 is the host's */
-	uint32_t nr;		/* ids of this CPU, the host's included */
+	uint32_t next; /* 0 is the host's */
+	uint32_t nr;   /* ids of this CPU, the host's included */
 };
 
 struct asid {
-	uint64_t generation;	/* 0 = none */
+	uint64_t generation; /* 0 = none */
 	uint32_t cpu;
 	uint32_t nr;
 };

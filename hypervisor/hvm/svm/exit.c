@@ -12,7 +12,7 @@
 struct exit_row {
 	const char *name;
 	void (*handle)(struct vcpu *v);
-	uint8_t count;		/* enum hvm_exit */
+	uint8_t count; /* enum hvm_exit */
 };
 
 static void on_intr(struct vcpu *v)
@@ -29,7 +29,7 @@ static void on_host_event(struct vcpu *v)
 
 static void on_window(struct vcpu *v)
 {
-	(void)v;	/* the next entry looks at events again */
+	(void)v; /* the next entry looks at events again */
 }
 
 static void on_msr(struct vcpu *v)
@@ -107,8 +107,7 @@ static void on_machine_check(struct vcpu *v)
 
 static void on_shutdown(struct vcpu *v)
 {
-	domain_crash(v->domain, "vCPU %u: triple fault at %#lx", v->id,
-		     (unsigned long)v->regs.rip);
+	domain_crash(v->domain, "vCPU %u: triple fault at %#lx", v->id, (unsigned long)v->regs.rip);
 }
 
 static void on_task_switch(struct vcpu *v)
@@ -117,48 +116,51 @@ static void on_task_switch(struct vcpu *v)
 		     (unsigned long)v->regs.rip);
 }
 
-#define FORBIDDEN(n) { n, inject_ud, HVM_EXIT_FORBIDDEN }
+#define FORBIDDEN(n)                             \
+	{                                        \
+		n, inject_ud, HVM_EXIT_FORBIDDEN \
+	}
 
 static const struct exit_row exits[] = {
-	[SVM_EXIT_CR_WRITE(8)] = { "MOV CR8", hvm_exit_mov_cr8, HVM_EXIT_CR },
-	[SVM_EXIT_DR_READ_FIRST ... SVM_EXIT_DR_WRITE_LAST] =
-		{ "MOV DR", hvm_exit_debug_reg, HVM_EXIT_DR },
-	[SVM_EXIT_EXCEPTION(X86_TRAP_DB)] = { "#DB", on_debug, HVM_EXIT_EXCEPTION },
-	[SVM_EXIT_EXCEPTION(X86_TRAP_UD)] = { "#UD", hvm_exit_undefined, HVM_EXIT_EXCEPTION },
-	[SVM_EXIT_EXCEPTION(X86_TRAP_AC)] = { "#AC", on_alignment, HVM_EXIT_EXCEPTION },
-	[SVM_EXIT_EXCEPTION(X86_TRAP_MC)] = { "#MC", on_machine_check, HVM_EXIT_EXCEPTION },
-	[SVM_EXIT_INTR] = { "INTR", on_intr, HVM_EXIT_INTR },
-	[SVM_EXIT_NMI] = { "NMI", on_host_event, HVM_EXIT_NMI },
-	[SVM_EXIT_SMI] = { "SMI", on_host_event, HVM_EXIT_NMI },
-	[SVM_EXIT_INIT] = { "INIT", on_host_event, HVM_EXIT_NMI },
-	[SVM_EXIT_VINTR] = { "VINTR", on_window, HVM_EXIT_WINDOW },
-	[SVM_EXIT_RDPMC] = { "RDPMC", inject_gp, HVM_EXIT_FORBIDDEN },
-	[SVM_EXIT_CPUID] = { "CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID },
+	[SVM_EXIT_CR_WRITE(8)] = {"MOV CR8", hvm_exit_mov_cr8, HVM_EXIT_CR},
+	[SVM_EXIT_DR_READ_FIRST...
+		SVM_EXIT_DR_WRITE_LAST] = {"MOV DR", hvm_exit_debug_reg, HVM_EXIT_DR},
+	[SVM_EXIT_EXCEPTION(X86_TRAP_DB)] = {"#DB", on_debug, HVM_EXIT_EXCEPTION},
+	[SVM_EXIT_EXCEPTION(X86_TRAP_UD)] = {"#UD", hvm_exit_undefined, HVM_EXIT_EXCEPTION},
+	[SVM_EXIT_EXCEPTION(X86_TRAP_AC)] = {"#AC", on_alignment, HVM_EXIT_EXCEPTION},
+	[SVM_EXIT_EXCEPTION(X86_TRAP_MC)] = {"#MC", on_machine_check, HVM_EXIT_EXCEPTION},
+	[SVM_EXIT_INTR] = {"INTR", on_intr, HVM_EXIT_INTR},
+	[SVM_EXIT_NMI] = {"NMI", on_host_event, HVM_EXIT_NMI},
+	[SVM_EXIT_SMI] = {"SMI", on_host_event, HVM_EXIT_NMI},
+	[SVM_EXIT_INIT] = {"INIT", on_host_event, HVM_EXIT_NMI},
+	[SVM_EXIT_VINTR] = {"VINTR", on_window, HVM_EXIT_WINDOW},
+	[SVM_EXIT_RDPMC] = {"RDPMC", inject_gp, HVM_EXIT_FORBIDDEN},
+	[SVM_EXIT_CPUID] = {"CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID},
 	[SVM_EXIT_RSM] = FORBIDDEN("RSM"),
-	[SVM_EXIT_IRET] = { "IRET", hvm_exit_iret, HVM_EXIT_WINDOW },
-	[SVM_EXIT_INVD] = { "INVD", on_invd, HVM_EXIT_CACHE },
-	[SVM_EXIT_PAUSE] = { "PAUSE", hvm_exit_pause, HVM_EXIT_PAUSE },
-	[SVM_EXIT_HLT] = { "HLT", hvm_exit_hlt, HVM_EXIT_HLT },
+	[SVM_EXIT_IRET] = {"IRET", hvm_exit_iret, HVM_EXIT_WINDOW},
+	[SVM_EXIT_INVD] = {"INVD", on_invd, HVM_EXIT_CACHE},
+	[SVM_EXIT_PAUSE] = {"PAUSE", hvm_exit_pause, HVM_EXIT_PAUSE},
+	[SVM_EXIT_HLT] = {"HLT", hvm_exit_hlt, HVM_EXIT_HLT},
 	[SVM_EXIT_INVLPGA] = FORBIDDEN("INVLPGA"),
-	[SVM_EXIT_IOIO] = { "IO", on_io, HVM_EXIT_IO },
-	[SVM_EXIT_MSR] = { "MSR", on_msr, HVM_EXIT_MSR },
-	[SVM_EXIT_TASK_SWITCH] = { "task switch", on_task_switch, HVM_EXIT_FATAL },
-	[SVM_EXIT_SHUTDOWN] = { "shutdown", on_shutdown, HVM_EXIT_FATAL },
+	[SVM_EXIT_IOIO] = {"IO", on_io, HVM_EXIT_IO},
+	[SVM_EXIT_MSR] = {"MSR", on_msr, HVM_EXIT_MSR},
+	[SVM_EXIT_TASK_SWITCH] = {"task switch", on_task_switch, HVM_EXIT_FATAL},
+	[SVM_EXIT_SHUTDOWN] = {"shutdown", on_shutdown, HVM_EXIT_FATAL},
 	[SVM_EXIT_VMRUN] = FORBIDDEN("VMRUN"),
-	[SVM_EXIT_VMMCALL] = { "VMMCALL", on_vmmcall, HVM_EXIT_HYPERCALL },
+	[SVM_EXIT_VMMCALL] = {"VMMCALL", on_vmmcall, HVM_EXIT_HYPERCALL},
 	[SVM_EXIT_VMLOAD] = FORBIDDEN("VMLOAD"),
 	[SVM_EXIT_VMSAVE] = FORBIDDEN("VMSAVE"),
 	[SVM_EXIT_STGI] = FORBIDDEN("STGI"),
 	[SVM_EXIT_CLGI] = FORBIDDEN("CLGI"),
 	[SVM_EXIT_SKINIT] = FORBIDDEN("SKINIT"),
-	[SVM_EXIT_WBINVD] = { "WBINVD", on_wbinvd, HVM_EXIT_CACHE },
+	[SVM_EXIT_WBINVD] = {"WBINVD", on_wbinvd, HVM_EXIT_CACHE},
 	[SVM_EXIT_MONITOR] = FORBIDDEN("MONITOR"),
 	[SVM_EXIT_MWAIT] = FORBIDDEN("MWAIT"),
 	[SVM_EXIT_MWAIT_ARMED] = FORBIDDEN("MWAIT"),
-	[SVM_EXIT_XSETBV] = { "XSETBV", hvm_exit_xsetbv, HVM_EXIT_XSETBV },
+	[SVM_EXIT_XSETBV] = {"XSETBV", hvm_exit_xsetbv, HVM_EXIT_XSETBV},
 };
 
-static const struct exit_row npf_row = { "NPF", on_npf, HVM_EXIT_NPF };
+static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF};
 
 static const struct exit_row *find_row(uint64_t code)
 {

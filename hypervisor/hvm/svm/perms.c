@@ -8,25 +8,27 @@
 #include "lib/string.h"
 #include "mm/buddy.h"
 
-#define MSRPM_ORDER 1		/* 8 KiB: two bits an MSR, three ranges of 8192 */
-#define IOPM_ORDER 2		/* 12 KiB and 3 bits: a bit a port */
+#define MSRPM_ORDER 1 /* 8 KiB: two bits an MSR, three ranges of 8192 */
+#define IOPM_ORDER  2 /* 12 KiB and 3 bits: a bit a port */
 
 /* Reads and writes go straight to the MSR: it is part of the VMLOAD/VMSAVE state. */
 static const uint32_t msrs_free[] = {
-	MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, MSR_FS_BASE, MSR_GS_BASE,
-	MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+	MSR_STAR,    MSR_LSTAR,          MSR_CSTAR,       MSR_SYSCALL_MASK, MSR_FS_BASE,
+	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
 /* Only reads do. */
-static const uint32_t msrs_readable[] = { MSR_TSC };
+static const uint32_t msrs_readable[] = {MSR_TSC};
 
 /*
  * Ports kept from the hardware domain: what the hypervisor uses itself, and the legacy interrupt
  * controllers and timer that have no meaning beside it.
  */
-static const struct { uint16_t first, last; } hwdom_blocked[] = {
-	{ 0x20, 0x21 }, { 0xa0, 0xa1 },		/* PICs */
-	{ 0x40, 0x43 }, { 0x61, 0x61 },		/* PIT */
-	{ 0x3f8, 0x3ff },			/* the console's UART */
+static const struct {
+	uint16_t first, last;
+} hwdom_blocked[] = {
+	{0x20, 0x21},   {0xa0, 0xa1}, /* PICs */
+	{0x40, 0x43},   {0x61, 0x61}, /* PIT */
+	{0x3f8, 0x3ff},               /* the console's UART */
 };
 
 static mfn_t msrpm, iopm_all, iopm_hwdom;
@@ -41,7 +43,7 @@ static void allow_msr(uint8_t *map, uint32_t msr, unsigned int bits)
 		bit = 0x800 * 8 + (msr - 0xc0000000) * 2;
 	else
 		return;
-	map[bit / 8] &= (uint8_t)~(bits << (bit % 8));
+	map[bit / 8] &= (uint8_t) ~(bits << (bit % 8));
 }
 
 static mfn_t alloc_map(unsigned int order, int fill)

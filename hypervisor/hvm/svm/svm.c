@@ -14,8 +14,8 @@
 #include "mm/heap.h"
 #include "vdev/vlapic.h"
 
-#define CPUID_SVM_BIT (1u << 2)		/* 0x80000001 ECX */
-#define VM_CR_SVMDIS (1ULL << 4)
+#define CPUID_SVM_BIT (1u << 2) /* 0x80000001 ECX */
+#define VM_CR_SVMDIS  (1ULL << 4)
 #define TLB_FLUSH_ALL 1
 
 uint32_t svm_features;
@@ -118,7 +118,7 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 	v->regs.rsp = b->rsp;
 	v->regs.rflags = b->rflags;
 	v->hvm->shadow = b->int_state & SVM_SHADOW;
-	if ((b->int_ctl & 0xf) != tpr >> 4)	/* CR8 was written */
+	if ((b->int_ctl & 0xf) != tpr >> 4) /* CR8 was written */
 		vlapic_set_tpr(v, (uint8_t)((b->int_ctl & 0xf) << 4));
 	if (unlikely(b->exit_int_info & SVM_EVENT_VALID))
 		keep_event(v, b->exit_int_info);

@@ -8,9 +8,9 @@
 #include "hvm/vcpu_state.h"
 
 /* What CPUID 0x8000000a EDX offers that we use. */
-#define SVM_FEATURE_NPT (1u << 0)
-#define SVM_FEATURE_NRIPS (1u << 3)
-#define SVM_FEATURE_DECODE (1u << 7)
+#define SVM_FEATURE_NPT          (1u << 0)
+#define SVM_FEATURE_NRIPS        (1u << 3)
+#define SVM_FEATURE_DECODE       (1u << 7)
 #define SVM_FEATURE_PAUSE_FILTER (1u << 10)
 
 /* Our own state of a vCPU, behind hvm_vcpu.control. */
@@ -18,13 +18,13 @@ struct svm_vcpu {
 	struct vmcb *vmcb;
 	paddr_t vmcb_pa;
 	struct asid asid;
-	uint64_t tlb_gen;	/* p2m.tlb_gen its ASID's entries may stem from */
+	uint64_t tlb_gen; /* p2m.tlb_gen its ASID's entries may stem from */
 };
 
 /* Of a CPU, behind cpu.virt. */
 struct svm_cpu {
 	struct asid_cpu asids;
-	paddr_t host_vmcb_pa;	/* what VMLOAD brings back after a guest */
+	paddr_t host_vmcb_pa; /* what VMLOAD brings back after a guest */
 	void *hsave;
 };
 

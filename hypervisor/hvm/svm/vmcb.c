@@ -9,8 +9,8 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 
-#define NP_ENABLE 1ULL
-#define PAUSE_FILTER_COUNT 3000
+#define NP_ENABLE              1ULL
+#define PAUSE_FILTER_COUNT     3000
 #define PAUSE_FILTER_THRESHOLD 128
 
 static void init_controls(struct vcpu *v, struct vmcb *b)
@@ -69,9 +69,9 @@ void svm_vcpu_fini(struct vcpu *v)
 static struct vmcb_seg *segment(const struct vcpu *v, enum hvm_seg seg)
 {
 	static const uint16_t offset[HVM_NR_SEGS] = {
-		[HVM_ES] = offsetof(struct vmcb, es),	  [HVM_CS] = offsetof(struct vmcb, cs),
-		[HVM_SS] = offsetof(struct vmcb, ss),	  [HVM_DS] = offsetof(struct vmcb, ds),
-		[HVM_FS] = offsetof(struct vmcb, fs),	  [HVM_GS] = offsetof(struct vmcb, gs),
+		[HVM_ES] = offsetof(struct vmcb, es),     [HVM_CS] = offsetof(struct vmcb, cs),
+		[HVM_SS] = offsetof(struct vmcb, ss),     [HVM_DS] = offsetof(struct vmcb, ds),
+		[HVM_FS] = offsetof(struct vmcb, fs),     [HVM_GS] = offsetof(struct vmcb, gs),
 		[HVM_LDTR] = offsetof(struct vmcb, ldtr), [HVM_TR] = offsetof(struct vmcb, tr),
 		[HVM_GDTR] = offsetof(struct vmcb, gdtr), [HVM_IDTR] = offsetof(struct vmcb, idtr),
 	};
@@ -83,13 +83,13 @@ void svm_get_segment(const struct vcpu *v, enum hvm_seg seg, struct hvm_segment 
 {
 	const struct vmcb_seg *s = segment(v, seg);
 
-	*out = (struct hvm_segment){ s->sel, s->attr, s->limit, s->base };
+	*out = (struct hvm_segment){s->sel, s->attr, s->limit, s->base};
 }
 
 void svm_set_segment(struct vcpu *v, enum hvm_seg seg, const struct hvm_segment *in)
 {
-	*segment(v, seg) = (struct vmcb_seg){ in->sel, in->attr & 0xfff, in->limit, in->base };
-	if (seg == HVM_SS)	/* the privilege level is SS's, APM vol. 2, 15.5.1 */
+	*segment(v, seg) = (struct vmcb_seg){in->sel, in->attr & 0xfff, in->limit, in->base};
+	if (seg == HVM_SS) /* the privilege level is SS's, APM vol. 2, 15.5.1 */
 		svm_vmcb(v)->cpl = in->attr >> 5 & 3;
 }
 
@@ -156,9 +156,7 @@ void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
 		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
 		bit = SVM_I1_VINTR;
 		break;
-	case HVM_WINDOW_NMI:
-		bit = SVM_I1_IRET;
-		break;
+	case HVM_WINDOW_NMI: bit = SVM_I1_IRET; break;
 	default:
 		if (on)
 			b->intercept_cr |= SVM_CR_WRITE(8);

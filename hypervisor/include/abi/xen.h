@@ -14,7 +14,6 @@
 #define __XEN_TOOLS__ 1
 #endif
 
-
 #include "abi/xen/xen.h"
 #include "abi/xen/arch-x86/cpuid.h"
 #include "abi/xen/arch-x86/hvm/start_info.h"

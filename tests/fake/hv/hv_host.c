@@ -448,7 +448,8 @@ static void give_vcpus(struct domain *d)
 
 void fake_host_init(void)
 {
-	fake_ram = mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	fake_ram =
+		mmap(NULL, RAM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	fake_frames = calloc(RAM_PAGES, sizeof(*fake_frames));
 	fake_now = 1000000;
 	fake_kicks = fake_upcalls = fake_restarts = fake_preempt_every = 0;

@@ -37,12 +37,12 @@ extern unsigned int fake_preempt_every;
 extern uint8_t fake_guest_mem[1 << 16];
 #define FAKE_GVA(offset) ((uint64_t)(uintptr_t)&fake_guest_mem[offset])
 
-extern uint64_t fake_now;	   /* ns since boot */
-extern unsigned int fake_kicks;	   /* vcpu wake-ups */
-extern unsigned int fake_upcalls;  /* guest_ops.upcall calls */
-extern char fake_console[4096];	   /* what guests wrote */
+extern uint64_t fake_now;         /* ns since boot */
+extern unsigned int fake_kicks;   /* vcpu wake-ups */
+extern unsigned int fake_upcalls; /* guest_ops.upcall calls */
+extern char fake_console[4096];   /* what guests wrote */
 extern size_t fake_console_len;
-extern int fake_machine_shutdown;  /* code domain 0 stopped with, or -1 */
+extern int fake_machine_shutdown; /* code domain 0 stopped with, or -1 */
 /** Fire timers that are due at fake_now. */
 void fake_timers(void);
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MEM 4096
+#define MEM     4096
 #define LOAD_AT 0x1000
-#define ENTRY 0x1010u
+#define ENTRY   0x1010u
 
 static uint8_t memory[MEM];
 
@@ -52,8 +52,9 @@ static struct image good(void)
 	struct image i;
 
 	memset(&i, 0, sizeof(i));
-	memcpy(i.header.ident, "\x7f"
-			       "ELF\x02\x01",
+	memcpy(i.header.ident,
+	       "\x7f"
+	       "ELF\x02\x01",
 	       6);
 	i.header.machine = 62;
 	i.header.phoff = offsetof(struct image, seg);
@@ -123,11 +124,11 @@ START_TEST(hostile_fields_are_refused)
 	uint64_t end;
 	struct image i;
 
-#define REFUSED(field, value)                                                                      \
-	do {                                                                                       \
-		i = good();                                                                        \
-		i.field = value;                                                                   \
-		ck_assert_int_lt(load(&i, sizeof(i), &entry, &end), 0);                            \
+#define REFUSED(field, value)                                           \
+	do {                                                            \
+		i = good();                                             \
+		i.field = value;                                        \
+		ck_assert_int_lt(load(&i, sizeof(i), &entry, &end), 0); \
 	} while (0)
 	REFUSED(header.ident[0], 'M');
 	REFUSED(header.ident[4], 1);

@@ -67,9 +67,9 @@ START_TEST(a_domain_lives_and_dies)
 
 	ck_assert_int_eq(domctl(XEN_DOMCTL_getdomaininfo, id), 0);
 	ck_assert_uint_eq(ctl->u.getdomaininfo.domain, id);
-	ck_assert_uint_eq(ctl->u.getdomaininfo.flags,
-			  XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_paused |
-				  XEN_DOMINF_blocked);
+	ck_assert_uint_eq(ctl->u.getdomaininfo.flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap |
+							      XEN_DOMINF_paused |
+							      XEN_DOMINF_blocked);
 	ck_assert_mem_eq(ctl->u.getdomaininfo.handle, "0123456789abcde", 16);
 	ck_assert_uint_eq(ctl->u.getdomaininfo.max_vcpu_id, 1);
 
@@ -243,9 +243,9 @@ START_TEST(vcpus_are_described_and_placed)
 	a->flags = 0;
 	ck_assert_int_eq(domctl(XEN_DOMCTL_setvcpuaffinity, id), -EINVAL);
 
-	ctl->u.scheduler_op = (struct xen_domctl_scheduler_op){
-		.sched_id = XEN_SCHEDULER_CREDIT2, .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
-		.u.credit2 = {512, 50}};
+	ctl->u.scheduler_op = (struct xen_domctl_scheduler_op){.sched_id = XEN_SCHEDULER_CREDIT2,
+							       .cmd = XEN_DOMCTL_SCHEDOP_putinfo,
+							       .u.credit2 = {512, 50}};
 	ck_assert_int_eq(domctl(XEN_DOMCTL_scheduler_op, id), 0);
 	ctl->u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_getinfo;
 	ctl->u.scheduler_op.u.credit2.weight = 0;
@@ -304,9 +304,9 @@ START_TEST(the_host_is_described)
 	ck_assert_uint_eq(s->u.physinfo.free_pages, buddy_free_pages());
 	ck_assert_uint_eq(s->u.physinfo.total_pages, FAKE_RAM_MIB << 8);
 	ck_assert_uint_eq(s->u.physinfo.nr_cpus, 2);
-	ck_assert_uint_eq(s->u.physinfo.capabilities,
-			  XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
-				  XEN_SYSCTL_PHYSCAP_gnttab_v1);
+	ck_assert_uint_eq(s->u.physinfo.capabilities, XEN_SYSCTL_PHYSCAP_hvm |
+							      XEN_SYSCTL_PHYSCAP_hap |
+							      XEN_SYSCTL_PHYSCAP_gnttab_v1);
 
 	s->u.getdomaininfolist =
 		(struct xen_sysctl_getdomaininfolist){.first_domain = 0, .max_domains = 1024};

@@ -51,8 +51,8 @@ static int map(uint32_t ref, uint64_t gfn, uint32_t flags)
 
 static int unmap(uint64_t gfn, uint32_t handle)
 {
-	*ARG(struct gnttab_unmap_grant_ref) = (struct gnttab_unmap_grant_ref){
-		.host_addr = gfn << PAGE_SHIFT, .handle = handle};
+	*ARG(struct gnttab_unmap_grant_ref) =
+		(struct gnttab_unmap_grant_ref){.host_addr = gfn << PAGE_SHIFT, .handle = handle};
 	ck_assert_int_eq(op(GNTTABOP_unmap_grant_ref, 1), 0);
 	return ARG(struct gnttab_unmap_grant_ref)->status;
 }
@@ -152,9 +152,11 @@ START_TEST(a_frame_granted_to_a_domain_cannot_be_granted_on)
 		(struct grant_entry_v1){GTF_permit_access, 0, 0x100};
 	frame_put(mfn);
 	fake_run_as(hwdom->vcpus[0]);
-	*ARG(struct gnttab_map_grant_ref) = (struct gnttab_map_grant_ref){
-		.host_addr = (uint64_t)WINDOW_GFN << 12, .flags = GNTMAP_host_map, .ref = 0,
-		.dom = third->id};
+	*ARG(struct gnttab_map_grant_ref) =
+		(struct gnttab_map_grant_ref){.host_addr = (uint64_t)WINDOW_GFN << 12,
+					      .flags = GNTMAP_host_map,
+					      .ref = 0,
+					      .dom = third->id};
 	ck_assert_int_eq(op(GNTTABOP_map_grant_ref, 1), 0);
 	ck_assert_int_eq(ARG(struct gnttab_map_grant_ref)->status, GNTST_bad_page);
 }

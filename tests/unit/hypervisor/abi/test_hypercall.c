@@ -116,8 +116,8 @@ START_TEST(console_carries_domain_0_and_limits_guests)
 			 -EPERM);
 	for (int i = 0; i < 100; i++) {
 		fake_console_len = 0;
-		ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 4096,
-						ARG_GVA), 0);
+		ck_assert_int_eq(
+			fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, ARG_GVA), 0);
 	}
 	ck_assert_uint_eq(fake_console_len, 0); /* the burst is used up */
 	fake_now += 10000000000ULL;
@@ -173,7 +173,8 @@ START_TEST(vcpu_calls_that_linux_makes)
 	ARG(struct vcpu_register_runstate_memory_area)->addr.p = FAKE_GVA(512);
 	ck_assert_int_eq(vcpu_op(VCPUOP_register_runstate_memory_area, 0), 0);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
-					VMASST_TYPE_runstate_update_flag, 0), 0);
+					VMASST_TYPE_runstate_update_flag, 0),
+			 0);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 2, 0), -EINVAL);
 }
 END_TEST
@@ -249,8 +250,8 @@ START_TEST(linux_dom0_probes_get_what_they_expect)
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_platform_op, ARG_GVA, 0, 0), 0);
 	ck_assert_uint_eq(p->u.pcpu_info.flags, XEN_PCPU_FLAGS_INVALID);
 
-	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_pci_device_add, ARG_GVA,
-					0), 0);
+	ck_assert_int_eq(
+		fake_hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_pci_device_add, ARG_GVA, 0), 0);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_physdev_op, PHYSDEVOP_map_pirq, ARG_GVA, 0),
 			 -ENOSYS);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, DOMID_INVALID, 0, 0), 0);
@@ -270,8 +271,8 @@ START_TEST(a_guest_stops_itself)
 	ck_assert(d->shut_down);
 	ck_assert_uint_eq(d->shutdown_code, SHUTDOWN_reboot);
 	*ARG(struct sched_remote_shutdown) = (struct sched_remote_shutdown){0, SHUTDOWN_crash};
-	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, ARG_GVA,
-					0), -EPERM);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, ARG_GVA, 0),
+			 -EPERM);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_watchdog, ARG_GVA, 0),
 			 -ENOSYS);
 }

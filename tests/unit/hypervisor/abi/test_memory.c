@@ -98,16 +98,13 @@ START_TEST(shared_info_replaces_ram)
 	struct domain *d = fake_domain(1, 8);
 
 	fake_run_as(d->vcpus[0]);
-	*a = (struct xen_add_to_physmap){.domid = DOMID_SELF,
-					 .space = XENMAPSPACE_shared_info,
-					 .gpfn = 1};
+	*a = (struct xen_add_to_physmap){
+		.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = 1};
 	ck_assert_int_eq(op(XENMEM_add_to_physmap), 0);
 	ck_assert_uint_eq(d->tot_pages, 7);
 	ck_assert_int_eq(type_at(d, 1), P2M_SPECIAL);
-	*a = (struct xen_add_to_physmap){.domid = DOMID_SELF,
-					 .space = XENMAPSPACE_grant_table,
-					 .idx = 3,
-					 .gpfn = 0x4000};
+	*a = (struct xen_add_to_physmap){
+		.domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .idx = 3, .gpfn = 0x4000};
 	ck_assert_int_eq(op(XENMEM_add_to_physmap), 0);
 	a->idx = 64;
 	ck_assert_int_eq(op(XENMEM_add_to_physmap), -EINVAL);

@@ -18,6 +18,6 @@ TCase *host_case(const char *name);
 
 /** The structure of a hypercall's argument, at the start of what guests can name. */
 #define ARG(type) ((type *)(void *)fake_guest_mem)
-#define ARG_GVA	  FAKE_GVA(0)
+#define ARG_GVA   FAKE_GVA(0)
 
 #endif

@@ -44,14 +44,38 @@ uint64_t clock_tsc_khz = 2000000;
 
 /* ---- the host ---- */
 
-struct cpu *this_cpu(void) { return &cpus[0]; }
-struct cpu *cpu_by_id(uint32_t id) { return &cpus[id]; }
-uint64_t now_ns(void) { return fake_now; }
-void apic_eoi(void) { fake_host_eois++; }
-void *xmalloc(size_t size) { return malloc(size); }
-void *xzalloc(size_t size) { return calloc(1, size); }
-void *xcalloc(size_t n, size_t size) { return calloc(n, size); }
-void xfree(void *p) { free(p); }
+struct cpu *this_cpu(void)
+{
+	return &cpus[0];
+}
+struct cpu *cpu_by_id(uint32_t id)
+{
+	return &cpus[id];
+}
+uint64_t now_ns(void)
+{
+	return fake_now;
+}
+void apic_eoi(void)
+{
+	fake_host_eois++;
+}
+void *xmalloc(size_t size)
+{
+	return malloc(size);
+}
+void *xzalloc(size_t size)
+{
+	return calloc(1, size);
+}
+void *xcalloc(size_t n, size_t size)
+{
+	return calloc(n, size);
+}
+void xfree(void *p)
+{
+	free(p);
+}
 void console_write_guest(uint16_t domid, const char *buf, size_t len)
 {
 	(void)domid;
@@ -160,9 +184,18 @@ void vcpu_up(struct vcpu *v)
 		v->state = VCPU_RUNNABLE;
 }
 
-void vcpu_down(struct vcpu *v) { v->state = VCPU_DOWN; }
-void vcpu_block(struct vcpu *v) { v->state = VCPU_BLOCKED; }
-void vcpu_yield(struct vcpu *v) { (void)v; }
+void vcpu_down(struct vcpu *v)
+{
+	v->state = VCPU_DOWN;
+}
+void vcpu_block(struct vcpu *v)
+{
+	v->state = VCPU_BLOCKED;
+}
+void vcpu_yield(struct vcpu *v)
+{
+	(void)v;
+}
 
 void domain_crash(struct domain *d, const char *fmt, ...)
 {
@@ -327,7 +360,10 @@ static const struct guest_ops ops = {.get_paging = get_paging};
 
 /* ---- FPU: only what others ask of it ---- */
 
-uint64_t xstate_mask(void) { return 7; }
+uint64_t xstate_mask(void)
+{
+	return 7;
+}
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
 	v->hvm->xcr0 = xcr0;
@@ -341,7 +377,10 @@ void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
 {
 	memcpy(image, v->hvm->xstate, 512);
 }
-void hvm_exit_debug_reg(struct vcpu *v) { (void)v; }
+void hvm_exit_debug_reg(struct vcpu *v)
+{
+	(void)v;
+}
 
 /* ---- life ---- */
 

@@ -9,14 +9,14 @@
 #include "hvm/vcpu_state.h"
 #include "lib/errno.h"
 
-#define FAKE_MEM_SIZE 0x10000u	/* guest-physical RAM, from 0; virtual addresses are the same */
-#define FAKE_VCPUS 4u
+#define FAKE_MEM_SIZE 0x10000u /* guest-physical RAM, from 0; virtual addresses are the same */
+#define FAKE_VCPUS    4u
 
 struct fake_control {
 	struct hvm_segment seg[HVM_NR_SEGS];
 	uint64_t reg[HVM_NR_REGS];
 	uint8_t cpl;
-	struct hvm_event injected;	/* by the last hvm_deliver_events() */
+	struct hvm_event injected; /* by the last hvm_deliver_events() */
 	bool window[HVM_NR_WINDOWS];
 };
 
@@ -24,8 +24,8 @@ extern uint8_t fake_mem[FAKE_MEM_SIZE];
 extern uint64_t fake_now;
 extern unsigned int fake_kicks;
 extern unsigned int fake_crashes;
-extern unsigned int fake_mapped;	/* p2m_map() calls */
-extern uint64_t fake_rte[24];		/* the host IO-APIC's */
+extern unsigned int fake_mapped; /* p2m_map() calls */
+extern uint64_t fake_rte[24];    /* the host IO-APIC's */
 extern uint8_t fake_last_eoi;
 extern unsigned int fake_host_eois;
 extern struct domain fake_domain;

@@ -7,7 +7,7 @@
 #include "emul/emul.h"
 
 static struct guest_regs regs;
-static uint8_t mem[256];	/* at address 0x1000 */
+static uint8_t mem[256]; /* at address 0x1000 */
 static uint32_t port_value;
 static int fail;
 
@@ -79,7 +79,7 @@ static int run_width(uint8_t width, const char *code, size_t len)
 	return emul_perform(&c, &insn);
 }
 
-#define RUN(s) run_width(8, s, sizeof(s) - 1)
+#define RUN(s)   run_width(8, s, sizeof(s) - 1)
 #define RUN32(s) run_width(4, s, sizeof(s) - 1)
 #define RUN16(s) run_width(2, s, sizeof(s) - 1)
 
@@ -101,20 +101,20 @@ START_TEST(moves)
 	clear();
 	regs.rbx = 0x1000;
 	regs.rax = 0x1122334455667788;
-	ck_assert_int_eq(RUN("\x89\x03"), 0);			/* mov %eax,(%rbx) */
+	ck_assert_int_eq(RUN("\x89\x03"), 0); /* mov %eax,(%rbx) */
 	ck_assert_uint_eq(mem64(), 0x55667788);
 	ck_assert_uint_eq(regs.rip, 0x102);
-	ck_assert_int_eq(RUN("\x48\x89\x03"), 0);		/* mov %rax,(%rbx) */
+	ck_assert_int_eq(RUN("\x48\x89\x03"), 0); /* mov %rax,(%rbx) */
 	ck_assert_uint_eq(mem64(), 0x1122334455667788);
-	ck_assert_int_eq(RUN("\x8b\x4b\x02"), 0);		/* mov 2(%rbx),%ecx */
+	ck_assert_int_eq(RUN("\x8b\x4b\x02"), 0); /* mov 2(%rbx),%ecx */
 	ck_assert_uint_eq(regs.rcx, 0x33445566);
-	ck_assert_int_eq(RUN("\x8a\x63\x01"), 0);		/* mov 1(%rbx),%ah */
+	ck_assert_int_eq(RUN("\x8a\x63\x01"), 0); /* mov 1(%rbx),%ah */
 	ck_assert_uint_eq(regs.rax, 0x1122334455667788);
-	ck_assert_int_eq(RUN("\x88\x23"), 0);			/* mov %ah,(%rbx) */
+	ck_assert_int_eq(RUN("\x88\x23"), 0); /* mov %ah,(%rbx) */
 	ck_assert_uint_eq(mem[0], 0x77);
-	ck_assert_int_eq(RUN("\x40\x8a\x23"), 0);		/* rex: mov (%rbx),%spl */
+	ck_assert_int_eq(RUN("\x40\x8a\x23"), 0); /* rex: mov (%rbx),%spl */
 	ck_assert_uint_eq(regs.rsp, 0x77);
-	ck_assert_int_eq(RUN("\x66\xc7\x03\x34\x12"), 0);	/* movw $0x1234,(%rbx) */
+	ck_assert_int_eq(RUN("\x66\xc7\x03\x34\x12"), 0); /* movw $0x1234,(%rbx) */
 	ck_assert_uint_eq(mem64() & 0xffff, 0x1234);
 	ck_assert_int_eq(RUN("\x48\xc7\x03\xff\xff\xff\xff"), 0); /* movq $-1,(%rbx) */
 	ck_assert_uint_eq(mem64(), ~0ULL);
@@ -128,15 +128,15 @@ START_TEST(extending_moves)
 	clear();
 	regs.rbx = 0x1000;
 	set_mem64(0xfffffffffffff280);
-	ck_assert_int_eq(RUN("\x0f\xb6\x03"), 0);	/* movzbl */
+	ck_assert_int_eq(RUN("\x0f\xb6\x03"), 0); /* movzbl */
 	ck_assert_uint_eq(regs.rax, 0x80);
-	ck_assert_int_eq(RUN("\x48\x0f\xbe\x03"), 0);	/* movsbq */
+	ck_assert_int_eq(RUN("\x48\x0f\xbe\x03"), 0); /* movsbq */
 	ck_assert_uint_eq(regs.rax, 0xffffffffffffff80);
-	ck_assert_int_eq(RUN("\x0f\xbf\x03"), 0);	/* movswl */
+	ck_assert_int_eq(RUN("\x0f\xbf\x03"), 0); /* movswl */
 	ck_assert_uint_eq(regs.rax, 0xfffff280);
-	ck_assert_int_eq(RUN("\x48\x63\x03"), 0);	/* movslq */
+	ck_assert_int_eq(RUN("\x48\x63\x03"), 0); /* movslq */
 	ck_assert_uint_eq(regs.rax, 0xfffffffffffff280);
-	ck_assert_int_eq(RUN32("\x63\x03"), -EINVAL);	/* arpl there */
+	ck_assert_int_eq(RUN32("\x63\x03"), -EINVAL); /* arpl there */
 }
 END_TEST
 
@@ -146,31 +146,31 @@ START_TEST(arithmetic_sets_flags)
 	regs.rbx = 0x1000;
 	regs.rax = 0xff;
 	mem[0] = 1;
-	ck_assert_int_eq(RUN("\x00\x03"), 0);		/* add %al,(%rbx): carry, zero */
+	ck_assert_int_eq(RUN("\x00\x03"), 0); /* add %al,(%rbx): carry, zero */
 	ck_assert_uint_eq(mem[0], 0);
-	ck_assert_uint_eq(regs.rflags & 0x8d5, 0x55);	/* CF PF AF ZF */
-	ck_assert_int_eq(RUN("\x10\x03"), 0);		/* adc: 0xff + 0 + 1 */
+	ck_assert_uint_eq(regs.rflags & 0x8d5, 0x55); /* CF PF AF ZF */
+	ck_assert_int_eq(RUN("\x10\x03"), 0);         /* adc: 0xff + 0 + 1 */
 	ck_assert_uint_eq(mem[0], 0);
 	ck_assert_uint_eq(regs.rflags & 1, 1);
 	mem[0] = 0x80;
-	ck_assert_int_eq(RUN("\x80\x2b\x01"), 0);	/* subb $1: overflow */
+	ck_assert_int_eq(RUN("\x80\x2b\x01"), 0); /* subb $1: overflow */
 	ck_assert_uint_eq(mem[0], 0x7f);
 	ck_assert_uint_eq(regs.rflags & 0x8d5, 0x810);
-	ck_assert_int_eq(RUN("\xf6\x03\x80"), 0);	/* testb $0x80 */
+	ck_assert_int_eq(RUN("\xf6\x03\x80"), 0); /* testb $0x80 */
 	ck_assert_uint_eq(regs.rflags & 0x40, 0x40);
 	set_mem64(5);
-	ck_assert_int_eq(RUN("\x83\x3b\x06"), 0);	/* cmpl $6: below */
+	ck_assert_int_eq(RUN("\x83\x3b\x06"), 0); /* cmpl $6: below */
 	ck_assert_uint_eq(regs.rflags & 0x81, 0x81);
 	ck_assert_uint_eq(mem64(), 5);
-	ck_assert_int_eq(RUN("\x3b\x03"), 0);		/* cmp (%rbx),%eax: above */
+	ck_assert_int_eq(RUN("\x3b\x03"), 0); /* cmp (%rbx),%eax: above */
 	ck_assert_uint_eq(regs.rflags & 0x41, 0);
-	ck_assert_int_eq(RUN("\xff\x03"), 0);		/* incl keeps the carry */
+	ck_assert_int_eq(RUN("\xff\x03"), 0); /* incl keeps the carry */
 	ck_assert_uint_eq(mem64(), 6);
-	ck_assert_int_eq(RUN("\xf7\x1b"), 0);		/* negl */
+	ck_assert_int_eq(RUN("\xf7\x1b"), 0); /* negl */
 	ck_assert_uint_eq(mem64(), 0xfffffffa);
-	ck_assert_int_eq(RUN("\xf7\x13"), 0);		/* notl */
+	ck_assert_int_eq(RUN("\xf7\x13"), 0); /* notl */
 	ck_assert_uint_eq(mem64(), 5);
-	ck_assert_int_eq(RUN("\xf0\x87\x03"), 0);	/* xchg */
+	ck_assert_int_eq(RUN("\xf0\x87\x03"), 0); /* xchg */
 	ck_assert_uint_eq(mem64(), 0xff);
 	ck_assert_uint_eq(regs.rax, 5);
 }
@@ -181,15 +181,15 @@ START_TEST(bits_reach_beyond_the_operand)
 	clear();
 	regs.rbx = 0x1008;
 	regs.rax = 33;
-	ck_assert_int_eq(RUN("\x0f\xab\x03"), 0);	/* bts %eax,(%rbx) */
+	ck_assert_int_eq(RUN("\x0f\xab\x03"), 0); /* bts %eax,(%rbx) */
 	ck_assert_uint_eq(mem[12], 2);
 	ck_assert_uint_eq(regs.rflags & 1, 0);
 	regs.rax = (uint64_t)-1;
 	ck_assert_int_eq(RUN("\x48\x0f\xab\x03"), 0);
 	ck_assert_uint_eq(mem[7], 0x80);
-	ck_assert_int_eq(RUN("\x0f\xba\x63\x04\x21"), 0);	/* btl $33 -> bit 1 */
+	ck_assert_int_eq(RUN("\x0f\xba\x63\x04\x21"), 0); /* btl $33 -> bit 1 */
 	ck_assert_uint_eq(regs.rflags & 1, 1);
-	ck_assert_int_eq(RUN("\xf0\x0f\xba\x73\x04\x01"), 0);	/* lock btrl */
+	ck_assert_int_eq(RUN("\xf0\x0f\xba\x73\x04\x01"), 0); /* lock btrl */
 	ck_assert_uint_eq(mem[12], 0);
 }
 END_TEST
@@ -200,18 +200,18 @@ START_TEST(addressing)
 	regs.rbx = 0x1000;
 	regs.rcx = 2;
 	mem[0x18] = 0x42;
-	ck_assert_int_eq(RUN("\x8a\x44\xcb\x08"), 0);	/* 8(%rbx,%rcx,8) */
+	ck_assert_int_eq(RUN("\x8a\x44\xcb\x08"), 0); /* 8(%rbx,%rcx,8) */
 	ck_assert_uint_eq(regs.rax & 0xff, 0x42);
 	regs.rip = 0x1000;
-	ck_assert_int_eq(RUN("\x8a\x15\x12\x00\x00\x00"), 0);	/* 0x12(%rip) */
+	ck_assert_int_eq(RUN("\x8a\x15\x12\x00\x00\x00"), 0); /* 0x12(%rip) */
 	ck_assert_uint_eq(regs.rdx & 0xff, 0x42);
 	regs.rbx = 0xffffffff00001018;
-	ck_assert_int_eq(RUN("\x67\x8a\x0b"), 0);	/* (%ebx) */
+	ck_assert_int_eq(RUN("\x67\x8a\x0b"), 0); /* (%ebx) */
 	ck_assert_uint_eq(regs.rcx & 0xff, 0x42);
 	regs.rbx = 0x1010;
 	regs.rsi = 8;
 	regs.rax = 0;
-	ck_assert_int_eq(RUN16("\x8a\x00"), 0);		/* 16-bit (%bx,%si) */
+	ck_assert_int_eq(RUN16("\x8a\x00"), 0); /* 16-bit (%bx,%si) */
 	ck_assert_uint_eq(regs.rax, 0x42);
 	regs.rax = 0;
 	ck_assert_int_eq(RUN("\xa0\x18\x10\x00\x00\x00\x00\x00\x00"), 0);
@@ -233,13 +233,13 @@ START_TEST(strings)
 	ck_assert_uint_eq(regs.rcx, 0);
 	ck_assert_uint_eq(regs.rip, 0x102);
 	regs.rdi = 0x1040;
-	regs.rcx = 1000;		/* more than a call does, over fewer bytes */
+	regs.rcx = 1000; /* more than a call does, over fewer bytes */
 	regs.rax = 0x5a;
 	regs.rflags |= 1 << 10;
 	regs.rdi = 0x10ff;
 	regs.rcx = 256 + 0x100;
 	ck_assert_int_eq(RUN("\xf3\xaa"), 0);
-	ck_assert_uint_eq(regs.rip, 0x102);	/* to be run again */
+	ck_assert_uint_eq(regs.rip, 0x102); /* to be run again */
 	ck_assert_uint_eq(regs.rcx, 0x100);
 	regs.rcx = 0;
 	ck_assert_int_eq(RUN("\xf3\xaa"), 0);
@@ -279,12 +279,12 @@ START_TEST(bad_code_is_refused)
 	uint8_t prefixes[20];
 
 	clear();
-	ck_assert_int_eq(RUN("\x89\xc3"), -EINVAL);		/* no memory operand */
-	ck_assert_int_eq(RUN("\xf0\x89\x03"), -EINVAL);		/* LOCK on MOV */
+	ck_assert_int_eq(RUN("\x89\xc3"), -EINVAL);     /* no memory operand */
+	ck_assert_int_eq(RUN("\xf0\x89\x03"), -EINVAL); /* LOCK on MOV */
 	ck_assert_int_eq(RUN("\xf0\x3b\x03"), -EINVAL);
 	ck_assert_int_eq(RUN("\xcc"), -EINVAL);
-	ck_assert_int_eq(RUN("\xc7\x0b\x00\x00\x00\x00"), -EINVAL);	/* group 11 /1 */
-	ck_assert_int_eq(RUN("\xff\x13"), -EINVAL);		/* call */
+	ck_assert_int_eq(RUN("\xc7\x0b\x00\x00\x00\x00"), -EINVAL); /* group 11 /1 */
+	ck_assert_int_eq(RUN("\xff\x13"), -EINVAL);                 /* call */
 	ck_assert_int_eq(RUN("\xc7\x03\x00"), -E2BIG);
 	ck_assert_int_eq(emul_decode(&c, prefixes, 0, &insn), -E2BIG);
 	memset(prefixes, 0x66, sizeof(prefixes));

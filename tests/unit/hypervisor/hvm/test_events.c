@@ -86,7 +86,7 @@ START_TEST(nmis_do_not_nest)
 	ck_assert(!c->injected.valid);
 	hvm_exit_iret(v);
 	hvm_deliver_events(v);
-	ck_assert(!c->injected.valid);	/* not before the IRET is done */
+	ck_assert(!c->injected.valid); /* not before the IRET is done */
 	v->hvm->shadow = false;
 	hvm_deliver_events(v);
 	ck_assert(c->injected.valid);
@@ -103,7 +103,7 @@ START_TEST(a_callback_vector_needs_no_apic)
 	ck_assert(hvm_wakeup_pending(v));
 	hvm_deliver_events(v);
 	ck_assert_uint_eq(c->injected.vector, 0xf3);
-	v->upcall_vector = 0x88;	/* the per-vCPU vector takes over */
+	v->upcall_vector = 0x88; /* the per-vCPU vector takes over */
 	hvm_upcall(v);
 	ck_assert_int_eq(vlapic_pending(v), 0x88);
 }
@@ -136,7 +136,7 @@ START_TEST(exits_move_on_only_when_the_code_is_there)
 	hvm_exit_cpuid(v);
 	ck_assert_uint_eq(v->regs.rip, 0x1002);
 	ck_assert_uint_eq(v->regs.rbx, 0x566e6558);
-	hvm_exit_hlt(v);			/* memory says otherwise */
+	hvm_exit_hlt(v); /* memory says otherwise */
 	ck_assert_uint_eq(v->regs.rip, 0x1002);
 	ck_assert_int_eq(v->state, VCPU_RUNNING);
 	CODE("\xf4");
@@ -171,7 +171,7 @@ START_TEST(hypercalls_have_rings_and_restarts)
 	hvm_exit_hypercall(v, false);
 	ck_assert_uint_eq(v->regs.rax, 99);
 	CODE("\x0f\x01\xc1");
-	hvm_exit_undefined(v);			/* the other vendor's opcode */
+	hvm_exit_undefined(v); /* the other vendor's opcode */
 	ck_assert_uint_eq(v->regs.rip, 0x1009);
 	CODE("\x0f\x0b");
 	hvm_exit_undefined(v);
@@ -211,7 +211,7 @@ END_TEST
 
 START_TEST(apic_page_is_emulated)
 {
-	CODE("\x8b\x03");			/* mov (%rbx),%eax */
+	CODE("\x8b\x03"); /* mov (%rbx),%eax */
 	v->regs.rbx = 0xfee00030;
 	hvm_exit_npf(v, 0xfee00030, false, false, false);
 	ck_assert_uint_eq(v->regs.rax, 0x50014);
@@ -220,7 +220,7 @@ START_TEST(apic_page_is_emulated)
 	v->regs.rbx = 0xfee00080;
 	hvm_exit_npf(v, 0xfee00080, true, false, false);
 	ck_assert_uint_eq(vlapic_get_tpr(v), 0x50);
-	CODE("\x66\xc7\x03\x10\x00");		/* a half register is not written */
+	CODE("\x66\xc7\x03\x10\x00"); /* a half register is not written */
 	hvm_exit_npf(v, 0xfee00080, true, false, false);
 	ck_assert_uint_eq(vlapic_get_tpr(v), 0x50);
 }
@@ -240,7 +240,7 @@ START_TEST(nothing_reads_as_ones)
 	ck_assert_uint_eq(v->hvm->event.vector, X86_TRAP_GP);
 	hvm_exit_npf(v, 0xd0000000, false, false, true);
 	ck_assert_uint_eq(fake_crashes, 1);
-	hvm_exit_npf(v, 0x2000, true, false, false);	/* mapped meanwhile: again */
+	hvm_exit_npf(v, 0x2000, true, false, false); /* mapped meanwhile: again */
 	ck_assert_uint_eq(v->regs.rip, 0x1004);
 }
 END_TEST
@@ -256,7 +256,7 @@ START_TEST(a_string_from_memory_to_the_apic)
 	hvm_exit_npf(v, 0xfee00080, true, false, false);
 	ck_assert_uint_eq(vlapic_get_tpr(v), 0x30);
 	CODE("\xa5");
-	v->regs.rsi = 0xdead0ff0;		/* faults in the guest's own tables */
+	v->regs.rsi = 0xdead0ff0; /* faults in the guest's own tables */
 	hvm_exit_npf(v, 0xfee00080, true, false, false);
 	ck_assert_uint_eq(v->hvm->event.vector, X86_TRAP_PF);
 	ck_assert_uint_eq(c->reg[HVM_CR2], 0xdead0ff0);
@@ -282,10 +282,10 @@ START_TEST(device_memory_is_mapped_for_its_owner)
 	hvm_exit_npf(v, 0xd0000000, true, false, false);
 	ck_assert_uint_eq(fake_mapped, 1);
 	ck_assert_uint_eq(v->regs.rip, 0x1000);
-	hvm_exit_npf(v, 0x7ff00000, true, false, false);	/* RAM, but not its own */
+	hvm_exit_npf(v, 0x7ff00000, true, false, false); /* RAM, but not its own */
 	ck_assert_uint_eq(fake_mapped, 1);
 	CODE("\x8b\x03");
-	v->regs.rbx = 0xfee00030;	/* x2APIC mode: no page, never the host's */
+	v->regs.rbx = 0xfee00030; /* x2APIC mode: no page, never the host's */
 	v->hvm->event.valid = false;
 	hvm_exit_npf(v, 0xfee00030, false, false, false);
 	ck_assert_uint_eq(fake_mapped, 1);

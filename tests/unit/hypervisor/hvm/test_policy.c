@@ -27,7 +27,7 @@ START_TEST(cpuid_hides_and_shows)
 	hvm_cpuid(v, 1, 0, r);
 	ck_assert_uint_eq(r[2] & (1u << 31 | 1u << 21), 1u << 31 | 1u << 21);
 	ck_assert_uint_eq(r[2] & (1u << 3 | 1u << 24 | 1u << 27), 0);
-	ck_assert_uint_eq(r[1] >> 24, 4);	/* APIC id */
+	ck_assert_uint_eq(r[1] >> 24, 4); /* APIC id */
 	fake_control(v)->reg[HVM_CR4] = X86_CR4_OSXSAVE;
 	hvm_cpuid(v, 1, 0, r);
 	ck_assert_uint_eq(r[2] & 1u << 27, 1u << 27);
@@ -47,7 +47,7 @@ START_TEST(cpuid_hides_and_shows)
 	hvm_cpuid(v, 0xd, 0, r);
 	ck_assert_uint_eq(r[0] & ~7u, 0);
 	hvm_cpuid(v, 0xd, 1, r);
-	ck_assert_uint_eq(r[0] & 8, 0);		/* no XSAVES */
+	ck_assert_uint_eq(r[0] & 8, 0); /* no XSAVES */
 	hvm_cpuid(v, 0xffffffff, 0, r);
 	ck_assert_uint_eq(r[0] | r[1] | r[2] | r[3], 0);
 }
@@ -76,8 +76,9 @@ END_TEST
 
 START_TEST(unknown_msrs_do_not_exist)
 {
-	static const uint32_t absent[] = {0, 0x3a, 0x3b, 0x10a, 0x6e0, 0xc0010114, 0xc0010117,
-					  0xc0000104, 0xc0011030, 0xffffffff, 0x210, 0x251};
+	static const uint32_t absent[] = {0,          0x3a,       0x3b,       0x10a,
+					  0x6e0,      0xc0010114, 0xc0010117, 0xc0000104,
+					  0xc0011030, 0xffffffff, 0x210,      0x251};
 	struct vcpu *v = fake_vcpu(0);
 	uint64_t value;
 
@@ -96,7 +97,7 @@ START_TEST(msr_rules)
 	ck_assert_int_eq(hvm_rdmsr(v, MSR_EFER, &value), 0);
 	ck_assert_uint_eq(value, X86_EFER_LMA | X86_EFER_LME);
 	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, value | X86_EFER_SVME), -EINVAL);
-	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_SCE), -EINVAL);	/* LME while paging */
+	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_SCE), -EINVAL); /* LME while paging */
 	ck_assert_int_eq(hvm_wrmsr(v, MSR_EFER, X86_EFER_LME | X86_EFER_NXE), 0);
 	ck_assert_int_eq(hvm_rdmsr(v, MSR_EFER, &value), 0);
 	ck_assert_uint_eq(value, X86_EFER_LMA | X86_EFER_LME | X86_EFER_NXE);
@@ -106,7 +107,7 @@ START_TEST(msr_rules)
 	ck_assert_int_eq(hvm_rdmsr(v, MSR_MTRR_CAP, &value), 0);
 	ck_assert_uint_eq(value & 0xff, 8);
 	ck_assert_int_eq(hvm_rdmsr(v, 0x2ff, &value), 0);
-	ck_assert_uint_eq(value & 0x8ff, 0x806);	/* enabled, write-back */
+	ck_assert_uint_eq(value & 0x8ff, 0x806); /* enabled, write-back */
 	ck_assert_int_eq(hvm_wrmsr(v, 0x201, 0xfff00800), 0);
 	ck_assert_int_eq(hvm_rdmsr(v, 0x201, &value), 0);
 	ck_assert_uint_eq(value, 0xfff00800);
@@ -151,7 +152,7 @@ START_TEST(records_round_trip)
 		ck_assert_int_eq(hvm_save_check(buf, n, FAKE_VCPUS), -EINVAL);
 	ck_assert_int_eq(hvm_save_check(buf, size, 1), -EINVAL);
 	memcpy(broken, buf, size);
-	broken[8] ^= 1;					/* magic */
+	broken[8] ^= 1; /* magic */
 	ck_assert_int_eq(hvm_save_check(broken, size, FAKE_VCPUS), -EINVAL);
 	cpu = (struct hvm_hw_cpu *)(void *)(broken + cpu_at);
 	memcpy(broken, buf, size);
@@ -164,10 +165,10 @@ START_TEST(records_round_trip)
 	cpu->cr4 |= 1ULL << 23;
 	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
 	memcpy(broken, buf, size);
-	broken[cpu_at - 8] = 77;			/* unknown type */
+	broken[cpu_at - 8] = 77; /* unknown type */
 	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
 	memcpy(broken, buf, size);
-	memset(broken + cpu_at - 4, 0xff, 4);		/* length */
+	memset(broken + cpu_at - 4, 0xff, 4); /* length */
 	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
 	free(buf);
 	free(broken);
@@ -183,8 +184,10 @@ START_TEST(one_record)
 			 0);
 	ck_assert_uint_eq(written, 0x408);
 	ck_assert_uint_eq(c.rip, 0x1000);
-	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, 8, &written), -ENOSPC);
-	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 99, &c, sizeof(c), &written),
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, 8, &written),
+			 -ENOSPC);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 99, &c, sizeof(c),
+				      &written),
 			 -ENOENT);
 	ck_assert_int_eq(hvm_save_one(&fake_domain, 3, 0, &c, sizeof(c), &written), -EINVAL);
 }
@@ -218,7 +221,7 @@ START_TEST(asids_run_out_by_generation)
 	ck_assert(!asid_valid(&a, &cpu, 1));
 	ck_assert(!asid_assign(&b, &cpu, 0));
 	ck_assert_uint_eq(b.nr, 2);
-	ck_assert(asid_assign(&b, &cpu, 0));	/* none left: flush */
+	ck_assert(asid_assign(&b, &cpu, 0)); /* none left: flush */
 	ck_assert_uint_eq(b.nr, 1);
 	ck_assert(!asid_valid(&a, &cpu, 0));
 	ck_assert(asid_valid(&b, &cpu, 0));

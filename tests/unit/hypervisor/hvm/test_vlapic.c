@@ -50,12 +50,12 @@ START_TEST(priorities_nest)
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	vlapic_set_irq(v, 0x41, false);
 	vlapic_set_irq(v, 0x53, false);
-	vlapic_set_irq(v, 5, false);	/* no such vector */
+	vlapic_set_irq(v, 5, false); /* no such vector */
 	ck_assert_int_eq(vlapic_pending(v), 0x53);
 	vlapic_accept(v, 0x53);
-	ck_assert_int_eq(vlapic_pending(v), -1);	/* 0x41 is below */
-	ck_assert_uint_eq(rd(0, 0x80a), 0x50);		/* PPR */
-	vlapic_set_irq(v, 0x5f, false);			/* same class waits */
+	ck_assert_int_eq(vlapic_pending(v), -1); /* 0x41 is below */
+	ck_assert_uint_eq(rd(0, 0x80a), 0x50);   /* PPR */
+	vlapic_set_irq(v, 0x5f, false);          /* same class waits */
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	vlapic_set_irq(v, 0x60, false);
 	ck_assert_int_eq(vlapic_pending(v), 0x60);
@@ -64,14 +64,14 @@ START_TEST(priorities_nest)
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	wr(0, 0x80b, 0);
 	ck_assert_int_eq(vlapic_pending(v), 0x5f);
-	wr(0, 0x808, 0x50);				/* TPR holds it back */
+	wr(0, 0x808, 0x50); /* TPR holds it back */
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	ck_assert(vlapic_blocked_by_tpr(v));
 	wr(0, 0x808, 0x40);
 	ck_assert_int_eq(vlapic_pending(v), 0x5f);
 	ck_assert(!vlapic_blocked_by_tpr(v));
-	ck_assert_uint_eq(fake_last_eoi, 0);		/* edges tell nobody */
-	wr(0, 0x80b, 0);				/* nothing in service: harmless */
+	ck_assert_uint_eq(fake_last_eoi, 0); /* edges tell nobody */
+	wr(0, 0x80b, 0);                     /* nothing in service: harmless */
 }
 END_TEST
 
@@ -80,7 +80,7 @@ START_TEST(level_vectors_report_their_eoi)
 	struct vcpu *v = fake_vcpu(0);
 
 	vlapic_set_irq(v, 0x77, true);
-	ck_assert_uint_eq(rd(0, 0x81b), 1u << 0x17);	/* TMR */
+	ck_assert_uint_eq(rd(0, 0x81b), 1u << 0x17); /* TMR */
 	vlapic_accept(v, 0x77);
 	wr(0, 0x80b, 0);
 	ck_assert_uint_eq(fake_last_eoi, 0x77);
@@ -92,12 +92,12 @@ START_TEST(x2apic_msrs_are_strict)
 	struct vcpu *v = fake_vcpu(1);
 	uint64_t value;
 
-	ck_assert_uint_eq(rd(1, 0x802), 2);		/* APIC id = 2 * vCPU */
-	ck_assert_uint_eq(rd(1, 0x80d), 4);		/* logical id */
+	ck_assert_uint_eq(rd(1, 0x802), 2); /* APIC id = 2 * vCPU */
+	ck_assert_uint_eq(rd(1, 0x80d), 4); /* logical id */
 	ck_assert_int_eq(vlapic_wrmsr(v, 0x802, 9), -EINVAL);
 	ck_assert_int_eq(vlapic_wrmsr(v, 0x80b, 1), -EINVAL);
 	ck_assert_int_eq(vlapic_wrmsr(v, 0x808, 0x100), -EINVAL);
-	ck_assert_int_eq(vlapic_rdmsr(v, 0x80e, &value), -EINVAL);	/* DFR */
+	ck_assert_int_eq(vlapic_rdmsr(v, 0x80e, &value), -EINVAL); /* DFR */
 	ck_assert_int_eq(vlapic_rdmsr(v, 0x831, &value), -EINVAL);
 	ck_assert_int_eq(vlapic_rdmsr(v, 0x8ff, &value), -EINVAL);
 	ck_assert_int_eq(vlapic_wrmsr(v, 0x830, 1u << 13), -EINVAL);
@@ -114,24 +114,24 @@ END_TEST
 
 START_TEST(ipis_find_their_target)
 {
-	wr(0, 0x830, 4ULL << 32 | 0x80);		/* physical, id 4 = vCPU 2 */
+	wr(0, 0x830, 4ULL << 32 | 0x80); /* physical, id 4 = vCPU 2 */
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(2)), 0x80);
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(1)), -1);
-	wr(0, 0x830, 0xffffffffULL << 32 | 0x90);	/* broadcast */
+	wr(0, 0x830, 0xffffffffULL << 32 | 0x90); /* broadcast */
 	for (unsigned int i = 0; i < FAKE_VCPUS; i++)
 		ck_assert_int_eq(vlapic_pending(fake_vcpu(i)), 0x90);
-	wr(0, 0x830, 3u << 18 | 0xa0);			/* all but self */
+	wr(0, 0x830, 3u << 18 | 0xa0); /* all but self */
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(0)), 0x90);
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(3)), 0xa0);
-	wr(1, 0x83f, 0xb0);				/* self IPI */
+	wr(1, 0x83f, 0xb0); /* self IPI */
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(1)), 0xb0);
-	wr(0, 0x830, ((uint64_t)(1u << 6 | 1u << 4) << 32) | 1u << 11 | 0xc0);	/* logical */
+	wr(0, 0x830, ((uint64_t)(1u << 6 | 1u << 4) << 32) | 1u << 11 | 0xc0); /* logical */
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(2)), 0xc0);
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(3)), 0xc0);
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(1)), 0xb0);
-	wr(0, 0x830, 4ULL << 32 | 4u << 8);		/* NMI */
+	wr(0, 0x830, 4ULL << 32 | 4u << 8); /* NMI */
 	ck_assert(fake_vcpu(2)->hvm->nmi_pending);
-	wr(0, 0x830, 4ULL << 32 | 3);			/* vector 3 is illegal */
+	wr(0, 0x830, 4ULL << 32 | 3); /* vector 3 is illegal */
 	wr(0, 0x828, 0);
 	ck_assert_uint_eq(rd(0, 0x828), 1u << 5);
 }
@@ -141,9 +141,9 @@ START_TEST(init_and_sipi_start_a_vcpu)
 {
 	struct vcpu *v = fake_vcpu(3);
 
-	wr(0, 0x830, 6ULL << 32 | 6u << 8 | 0x9a);	/* SIPI without INIT */
+	wr(0, 0x830, 6ULL << 32 | 6u << 8 | 0x9a); /* SIPI without INIT */
 	ck_assert_uint_eq(v->hvm->requests, 0);
-	wr(0, 0x830, 6ULL << 32 | 5u << 8 | 1u << 15);	/* INIT de-assert: nothing */
+	wr(0, 0x830, 6ULL << 32 | 5u << 8 | 1u << 15); /* INIT de-assert: nothing */
 	ck_assert_uint_eq(v->hvm->requests, 0);
 	wr(0, 0x830, 6ULL << 32 | 5u << 8 | 3u << 14);
 	ck_assert(hvm_wakeup_pending(v));
@@ -156,7 +156,7 @@ START_TEST(init_and_sipi_start_a_vcpu)
 	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].base, 0x9a000);
 	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].sel, 0x9a00);
 	ck_assert_uint_eq(fake_control(v)->reg[HVM_CR0] & 0x80000001, 0);
-	wr(0, 0x830, 6ULL << 32 | 6u << 8 | 0x10);	/* the second SIPI is late */
+	wr(0, 0x830, 6ULL << 32 | 6u << 8 | 0x10); /* the second SIPI is late */
 	ck_assert_uint_eq(v->hvm->requests, 0);
 }
 END_TEST
@@ -177,7 +177,7 @@ START_TEST(timer_counts)
 	struct vcpu *v = fake_vcpu(0);
 
 	wr(0, 0x832, 0x33);
-	wr(0, 0x83e, 0xb);				/* divide by 1 */
+	wr(0, 0x83e, 0xb); /* divide by 1 */
 	wr(0, 0x838, 1000000);
 	fake_now += 400000;
 	ck_assert_uint_eq(rd(0, 0x839), 600000);
@@ -191,10 +191,10 @@ START_TEST(timer_counts)
 	wr(0, 0x80b, 0);
 	fake_now += 5000000;
 	fake_timers();
-	ck_assert_int_eq(vlapic_pending(v), -1);	/* one shot */
+	ck_assert_int_eq(vlapic_pending(v), -1); /* one shot */
 
-	wr(0, 0x832, 0x34 | 1u << 17);			/* periodic */
-	wr(0, 0x83e, 0);				/* divide by 2 */
+	wr(0, 0x832, 0x34 | 1u << 17); /* periodic */
+	wr(0, 0x83e, 0);               /* divide by 2 */
 	wr(0, 0x838, 500000);
 	for (unsigned int i = 0; i < 3; i++) {
 		fake_now += 1000000;
@@ -203,7 +203,7 @@ START_TEST(timer_counts)
 		vlapic_accept(v, 0x34);
 		wr(0, 0x80b, 0);
 	}
-	wr(0, 0x832, 0x34 | 1u << 17 | 1u << 16);	/* masked */
+	wr(0, 0x832, 0x34 | 1u << 17 | 1u << 16); /* masked */
 	fake_now += 1000000;
 	fake_timers();
 	ck_assert_int_eq(vlapic_pending(v), -1);
@@ -228,19 +228,19 @@ START_TEST(xapic_page)
 	ck_assert_uint_eq(vlapic_read(v, 0x20), 2u << 24);
 	vlapic_write(v, 0xd0, 2u << 24);
 	vlapic_write(fake_vcpu(0), 0x310, 2u << 24);
-	vlapic_write(fake_vcpu(0), 0x300, 1u << 11 | 0x66);	/* flat logical */
+	vlapic_write(fake_vcpu(0), 0x300, 1u << 11 | 0x66); /* flat logical */
 	ck_assert_int_eq(vlapic_pending(v), 0x66);
-	vlapic_write(v, 0xe0, 0x0fffffff);			/* clusters */
+	vlapic_write(v, 0xe0, 0x0fffffff); /* clusters */
 	vlapic_write(v, 0xd0, 0x31u << 24);
 	vlapic_write(fake_vcpu(0), 0x310, 0x33u << 24);
 	vlapic_write(fake_vcpu(0), 0x300, 1u << 11 | 0x77);
 	ck_assert_int_eq(vlapic_pending(v), 0x77);
 	vlapic_deliver_msi(&fake_domain, 0xfee02000, 0x88);
 	ck_assert_int_eq(vlapic_pending(v), 0x88);
-	vlapic_write(v, 0xf0, 0xff);				/* disabled by software */
+	vlapic_write(v, 0xf0, 0xff); /* disabled by software */
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	ck_assert_uint_eq(vlapic_read(v, 0x350) & 1u << 16, 1u << 16);
-	for (uint32_t off = 0; off < 0x1000; off++)		/* nothing breaks it */
+	for (uint32_t off = 0; off < 0x1000; off++) /* nothing breaks it */
 		vlapic_write(v, off, 0xffffffff);
 }
 END_TEST
@@ -254,7 +254,7 @@ START_TEST(an_upcall_survives_the_apic_being_off)
 	hvm_request_sipi(v, 1);
 	v->vcpu_info->evtchn_upcall_pending = 1;
 	hvm_upcall(v);
-	ck_assert(hvm_handle_requests(v));	/* INIT has cleared the IRR */
+	ck_assert(hvm_handle_requests(v)); /* INIT has cleared the IRR */
 	ck_assert_int_eq(vlapic_pending(v), -1);
 	wr(1, 0x80f, 0x1ff);
 	ck_assert_int_eq(vlapic_pending(v), 0xf3);
@@ -323,7 +323,7 @@ START_TEST(edges_and_messages_pass)
 	vioapic_host_irq(0x31);
 	ck_assert_uint_eq(fake_rte[1], 0x31);
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(0)), 0x31);
-	vioapic_host_irq(0x99);		/* an MSI */
+	vioapic_host_irq(0x99); /* an MSI */
 	ck_assert_int_eq(vlapic_pending(fake_vcpu(0)), 0x99);
 	vlapic_accept(fake_vcpu(0), 0x99);
 	wr(0, 0x80b, 0);
@@ -334,13 +334,13 @@ END_TEST
 
 START_TEST(only_lawful_entries_reach_the_host)
 {
-	program(2, 0xf0);			/* a vector of the hypervisor */
+	program(2, 0xf0); /* a vector of the hypervisor */
 	ck_assert_uint_ne(fake_rte[2] & IOAPIC_RTE_MASKED, 0);
 	program(2, 0x05);
 	ck_assert_uint_ne(fake_rte[2] & IOAPIC_RTE_MASKED, 0);
-	program(2, 0x40 | 2u << 8);		/* SMI */
+	program(2, 0x40 | 2u << 8); /* SMI */
 	ck_assert_uint_ne(fake_rte[2] & IOAPIC_RTE_MASKED, 0);
-	program(2, 0x40 | 1u << 8 | 1u << 11 | 1ULL << 57);	/* logical to vCPU 1 */
+	program(2, 0x40 | 1u << 8 | 1u << 11 | 1ULL << 57); /* logical to vCPU 1 */
 	ck_assert_uint_eq(fake_rte[2], 0x40 | 1ULL << 56);
 	ck_assert_uint_eq(ioapic_read(0x15), 2u << 24);
 }

@@ -15,11 +15,13 @@ enum {
 	DYING = 8,     /* also on a domain being destroyed */
 };
 
-/* What is not here (PV, passthrough, memory events, migration) is -ENOSYS. */
-static const struct domctl_row {
+struct domctl_row {
 	long (*fn)(struct domctl_call *c);
 	unsigned int flags;
-} rows[] = {
+};
+
+/* What is not here (PV, passthrough, memory events, migration) is -ENOSYS. */
+static const struct domctl_row rows[] = {
 	[XEN_DOMCTL_createdomain] = {domctl_createdomain, COPY_BACK | NO_DOMAIN},
 	[XEN_DOMCTL_destroydomain] = {domctl_destroydomain, NOT_SELF | DYING},
 	[XEN_DOMCTL_pausedomain] = {domctl_pausedomain, NOT_SELF | DYING},
@@ -49,6 +51,16 @@ static const struct domctl_row {
 	[XEN_DOMCTL_get_paging_mempool_size] = {domctl_get_paging_mempool, COPY_BACK},
 	[XEN_DOMCTL_set_paging_mempool_size] = {domctl_set_paging_mempool, NOT_SELF},
 };
+
+/* The debugger's, numbered apart from all others. */
+static const struct domctl_row guestmemio_row = {domctl_guestmemio, COPY_BACK | NOT_SELF};
+
+static const struct domctl_row *find_row(uint32_t cmd)
+{
+	if (cmd == XEN_DOMCTL_gdbsx_guestmemio)
+		return &guestmemio_row;
+	return cmd < ARRAY_SIZE(rows) && rows[cmd].fn ? &rows[cmd] : NULL;
+}
 
 /* Find the domain the call names and see that the row allows it. Return: 0 with a reference. */
 static int find_domain(const struct domctl_row *row, struct domctl_call *c)
@@ -80,9 +92,9 @@ long hypercall_domctl(struct hypercall *hc)
 		return -EFAULT;
 	if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
 		return -EACCES;
-	if (op.cmd >= ARRAY_SIZE(rows) || !rows[op.cmd].fn)
+	row = find_row(op.cmd);
+	if (!row)
 		return -ENOSYS;
-	row = &rows[op.cmd];
 	rc = find_domain(row, &c);
 	if (rc)
 		return rc;

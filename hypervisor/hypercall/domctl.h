@@ -48,4 +48,7 @@ long domctl_getvcpucontext(struct domctl_call *c);
 long domctl_get_cpu_policy(struct domctl_call *c);
 long domctl_set_cpu_policy(struct domctl_call *c);
 
+/* domctl_memory.c */
+long domctl_guestmemio(struct domctl_call *c);
+
 #endif

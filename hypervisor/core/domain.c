@@ -314,19 +314,9 @@ void domain_init(void)
 	frame_set_release_hook(domain_frame_released);
 }
 
-int domain_kill(struct domain *d)
+/* Everything that can be given back at once. Return: 0 or -ERESTART. */
+static int kill_resources(struct domain *d)
 {
-	bool first, last;
-
-	if (d->is_hwdom)
-		return -EINVAL;
-	spin_lock(&d->lock);
-	first = !d->dying;
-	d->dying = true;
-	spin_unlock(&d->lock);
-	if (first)
-		domain_pause(d); /* never undone */
-
 	for (unsigned int i = nr_parts; i--;) {
 		int rc = parts[i]->domain_kill ? parts[i]->domain_kill(d) : 0;
 
@@ -334,18 +324,35 @@ int domain_kill(struct domain *d)
 			return rc;
 	}
 	vcpus_release_info(d);
-	if (p2m_teardown(d))
-		return -ERESTART;
+	return p2m_teardown(d);
+}
 
+int domain_kill(struct domain *d)
+{
+	bool first, last;
+	int rc;
+
+	if (d->is_hwdom)
+		return -EINVAL;
+	/* One CPU at a time; whoever comes second asks again. */
+	if (__atomic_exchange_n(&d->killer, true, __ATOMIC_ACQUIRE))
+		return -ERESTART;
 	spin_lock(&d->lock);
-	last = !d->dead;
-	d->dead = true;
+	first = !d->dying;
+	d->dying = true;
 	spin_unlock(&d->lock);
+	if (first)
+		domain_pause(d); /* never undone */
+	rc = kill_resources(d);
+	last = !rc && !d->dead;
+	if (last)
+		d->dead = true;
+	__atomic_store_n(&d->killer, false, __ATOMIC_RELEASE);
 	if (last) {
 		raise_dom_exc();
 		domain_put(d); /* the reference of being alive */
 	}
-	return 0;
+	return rc;
 }
 
 /* ---- pausing ---- */

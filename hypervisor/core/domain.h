@@ -29,7 +29,8 @@ struct domain {
 	domid_t id;            /* [c] */
 	bool is_hwdom;         /* [c] domain 0: owns the hardware, may control others */
 	bool dying;            /* [d] destruction has begun; no new resources */
-	bool dead;             /* [d] torn down; only references keep the structure */
+	bool dead;             /* [k] torn down; only references keep the structure */
+	bool killer;           /* [a] somebody is in domain_kill(): holds [k] */
 	bool shutting_down;    /* [d] */
 	bool shut_down;        /* [d] every vCPU has stopped */
 	uint8_t shutdown_code; /* [d] SHUTDOWN_* */

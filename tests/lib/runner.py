@@ -1,6 +1,7 @@
 """tests/run: run the suites named on the command line."""
 
 import os
+import signal
 import sys
 import traceback
 
@@ -17,6 +18,8 @@ def main(names):
     unknown = [n for n in names if n not in suites.SUITES]
     if unknown:
         sys.exit(f"no such suite: {' '.join(unknown)}; there are: {' '.join(suites.SUITES)}")
+    # A runner that is ended still ends the appliances it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     report = Report()
     for name in names:
         report.note(f"suite {name}")

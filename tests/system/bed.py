@@ -48,7 +48,7 @@ class Bed:
 
     def spec(self, name, **more):
         """The demo guest, by default small and not started."""
-        return {**guest_spec(self.client, name), "memory": 64 * MIB, **more}
+        return {**guest_spec(self.client, name), "memory": 96 * MIB, **more}
 
     def free(self):
         return steady_free(self.client)

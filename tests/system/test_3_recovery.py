@@ -14,9 +14,7 @@ class Recovery(unittest.TestCase):
     def setUp(self):
         self.bed = bed()
         self.client = self.bed.client
-
-    def tearDown(self):
-        self.bed.remove_all()
+        self.addCleanup(self.bed.remove_all)
 
     def kill(self, program):
         """Kill a daemon and wait until another one runs in its place."""

@@ -13,6 +13,7 @@ class Hostile(unittest.TestCase):
     def setUp(self):
         self.bed = bed()
         self.client = self.bed.client
+        self.addCleanup(self.bed.remove_all)
         self.neighbour = self.client.create_vm(**self.bed.spec("neighbour"))["id"]
         self.console = self.client.console(self.neighbour)
         self.console.read_until(GUEST_READY, 120)

@@ -16,9 +16,7 @@ class Scale(unittest.TestCase):
     def setUp(self):
         self.bed = bed()
         self.client = self.bed.client
-
-    def tearDown(self):
-        self.bed.remove_all()
+        self.addCleanup(self.bed.remove_all)
 
     def test_ten(self):
         """ten guests of 128 MiB at once, each answering on its console"""

@@ -48,7 +48,7 @@ class Tools(unittest.TestCase):
         rows = [line.split() for line in self.tool("xl list").splitlines()[1:]]
         self.assertEqual(rows[0][:2], ["Domain-0", "0"])
         (guest,) = [r for r in rows if r[1] != "0"]
-        self.assertAlmostEqual(int(guest[2]), 64, delta=2)
+        self.assertAlmostEqual(int(guest[2]), 96, delta=2)
         self.assertEqual(guest[3], "2")
         tree = self.tool("xenstore-ls")
         self.assertIn(vm, tree)

@@ -6,14 +6,17 @@ say() {
 
 # Whether a word stands on the kernel command line.
 told() {
-	case " $(cat /proc/cmdline) " in
+	[ -n "$cmdline" ] || read -r cmdline </proc/cmdline
+	case " $cmdline " in
 	*" $1 "*) return 0 ;;
 	esac
 	return 1
 }
 
 step() {
-	told domus.trace && say "$(cut -d' ' -f1 /proc/uptime) $1"
+	told domus.trace || return 0
+	read -r up _ </proc/uptime
+	say "$up $1"
 }
 
 # Sleep for a fraction of a second without starting a program, which costs more than the wait.
@@ -33,7 +36,7 @@ mount_kernel_fs() {
 	mount -t devpts -o gid=5,mode=620 devpts /dev/pts
 	mount -t tmpfs -o mode=755,nosuid,nodev run /run
 	mount -t tmpfs -o mode=1777,nosuid,nodev,size=64M tmp /tmp
-	hostname "$(cat /etc/hostname)"
+	hostname -F /etc/hostname
 }
 
 # The names a driver goes by for the PCI devices whose class matches.
@@ -42,7 +45,10 @@ pci_aliases() {
 		read -r class <"$dev/class"
 		# shellcheck disable=SC2254
 		case $class in
-		$1) cat "$dev/modalias" ;;
+		$1)
+			read -r alias <"$dev/modalias"
+			echo "$alias"
+			;;
 		esac
 	done
 }
@@ -79,18 +85,17 @@ start_storage() {
 
 # shellcheck disable=SC2046
 start_platform() {
-	load button evdev $(cat /sys/bus/acpi/devices/*/modalias)
+	[ ! -e /sys/bus/acpi/devices/QEMU0002:00 ] || load qemu_fw_cfg
 	local_password
 	: >/run/domus/platform.ready
-	load sr_mod $(pci_aliases '0x0[3-9c]*')
+	load button evdev sr_mod $(pci_aliases '0x0[3-9c]*')
 	step platform
 }
 
 run_folders() {
-	mkdir -p /run/log /run/supervise /run/xenstored /run/xenstored.db /run/haproxy
-	touch /run/resolv.conf
-	# Services: root makes sockets here, console-proxy too; who may connect is each socket's mode.
-	mkdir -p /run/domus
+	# Services have their sockets in /run/domus; who may connect is each socket's mode.
+	mkdir -p /run/log /run/supervise /run/xenstored /run/xenstored.db /run/domus
+	: >/run/resolv.conf
 	mkfifo -m 600 /run/domus/nap
 	chown root:domus-console /run/domus
 	chmod 1771 /run/domus
@@ -110,7 +115,7 @@ data_device() {
 	for disk in /dev/sd? /dev/nvme?n? /dev/vd?; do
 		[ -b "$disk" ] || continue
 		[ "$(head -c 1048576 "$disk" | tr -d '\0' | wc -c)" = 0 ] || continue
-		say "formatting $disk for data" 
+		say "formatting $disk for data"
 		mke2fs -q -t ext4 -L domus-data "$disk" && echo "$disk" && return
 	done
 	return 1

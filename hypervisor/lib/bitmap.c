@@ -10,7 +10,8 @@ static unsigned int find_next(const unsigned long *map, unsigned int nbits, unsi
 
 	if (from >= nbits)
 		return nbits;
-	word = (__atomic_load_n(&map[i], __ATOMIC_RELAXED) ^ flip) & (~0UL << (from % BITS_PER_LONG));
+	word = (__atomic_load_n(&map[i], __ATOMIC_RELAXED) ^ flip) &
+	       (~0UL << (from % BITS_PER_LONG));
 	while (!word) {
 		if (++i >= BITMAP_LONGS(nbits))
 			return nbits;
@@ -33,7 +34,6 @@ unsigned int bitmap_weight(const unsigned long *map, unsigned int nbits)
 {
 	unsigned int bit, n = 0;
 
-	bitmap_for_each(bit, map, nbits)
-		n++;
+	bitmap_for_each(bit, map, nbits) n++;
 	return n;
 }

@@ -4,16 +4,17 @@
 
 #include "lib/types.h"
 
-#define BITS_PER_LONG	 64u
-#define BITMAP_LONGS(n)	 (((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
+#define BITS_PER_LONG   64u
+#define BITMAP_LONGS(n) (((n) + BITS_PER_LONG - 1) / BITS_PER_LONG)
 /** Declare @name as a bitmap of @n bits. */
-#define BITMAP(name, n)	 unsigned long name[BITMAP_LONGS(n)]
+#define BITMAP(name, n) unsigned long name[BITMAP_LONGS(n)]
 
 /* Single bits; all atomic (sequentially consistent), so they may be shared between CPUs. */
 static inline bool bitmap_test(const unsigned long *map, unsigned int bit)
 {
 	return (__atomic_load_n(&map[bit / BITS_PER_LONG], __ATOMIC_RELAXED) >>
-		(bit % BITS_PER_LONG)) & 1;
+		(bit % BITS_PER_LONG)) &
+	       1;
 }
 
 static inline void bitmap_set(unsigned long *map, unsigned int bit)

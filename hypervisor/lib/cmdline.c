@@ -72,22 +72,16 @@ static int parse_digits(const char **s, uint64_t *value)
 static int suffix_shift(char c)
 {
 	switch (c) {
-	case '\0':
-		return 0;
+	case '\0': return 0;
 	case 'k':
-	case 'K':
-		return 10;
+	case 'K': return 10;
 	case 'm':
-	case 'M':
-		return 20;
+	case 'M': return 20;
 	case 'g':
-	case 'G':
-		return 30;
+	case 'G': return 30;
 	case 't':
-	case 'T':
-		return 40;
-	default:
-		return -1;
+	case 'T': return 40;
+	default: return -1;
 	}
 }
 
@@ -135,7 +129,7 @@ bool cmdline_bool(const char *cmdline, const char *name, bool fallback)
 		const char *word;
 		bool value;
 	} words[] = {
-		{"", true},   {"1", true},  {"on", true},   {"yes", true}, {"true", true},
+		{"", true},   {"1", true},   {"on", true},   {"yes", true},    {"true", true},
 		{"0", false}, {"no", false}, {"off", false}, {"false", false},
 	};
 	char buf[32], no[64] = "no-";

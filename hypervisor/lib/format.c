@@ -93,23 +93,12 @@ static const char *parse_flags(const char *f, struct spec *s)
 {
 	for (;; f++) {
 		switch (*f) {
-		case '-':
-			s->left = true;
-			break;
-		case '0':
-			s->zero = true;
-			break;
-		case '#':
-			s->alt = true;
-			break;
-		case '+':
-			s->plus = true;
-			break;
-		case ' ':
-			s->space = true;
-			break;
-		default:
-			return f;
+		case '-': s->left = true; break;
+		case '0': s->zero = true; break;
+		case '#': s->alt = true; break;
+		case '+': s->plus = true; break;
+		case ' ': s->space = true; break;
+		default: return f;
 		}
 	}
 }
@@ -118,19 +107,12 @@ static const char *parse_length(const char *f, struct spec *s)
 {
 	s->bytes = 4;
 	switch (*f) {
-	case 'h':
-		s->bytes = f[1] == 'h' ? 1 : 2;
-		return f + (f[1] == 'h' ? 2 : 1);
-	case 'l':
-		s->bytes = 8;
-		return f + (f[1] == 'l' ? 2 : 1);
+	case 'h': s->bytes = f[1] == 'h' ? 1 : 2; return f + (f[1] == 'h' ? 2 : 1);
+	case 'l': s->bytes = 8; return f + (f[1] == 'l' ? 2 : 1);
 	case 'z':
 	case 'j':
-	case 't':
-		s->bytes = 8;
-		return f + 1;
-	default:
-		return f;
+	case 't': s->bytes = 8; return f + 1;
+	default: return f;
 	}
 }
 
@@ -177,8 +159,8 @@ static void convert(struct out *o, struct spec *s, struct args *a)
 	case 'X':
 	case 'o':
 		put_number(o, s,
-			   narrow(s->bytes == 8 ? va_arg(a->ap, uint64_t)
-						: va_arg(a->ap, unsigned int),
+			   narrow(s->bytes == 8 ? va_arg(a->ap, uint64_t) :
+						  va_arg(a->ap, unsigned int),
 				  s->bytes),
 			   "");
 		break;
@@ -190,9 +172,7 @@ static void convert(struct out *o, struct spec *s, struct args *a)
 		c = (char)va_arg(a->ap, int);
 		put_padded(o, s, &c, 1);
 		break;
-	case 's':
-		put_string(o, s, va_arg(a->ap, const char *));
-		break;
+	case 's': put_string(o, s, va_arg(a->ap, const char *)); break;
 	default:
 		put(o, '%');
 		if (s->letter != '%')

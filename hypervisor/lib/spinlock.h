@@ -11,10 +11,13 @@
  */
 struct spinlock {
 	uint16_t owner; /* the ticket being served */
-	uint16_t next;	/* the ticket the next comer gets */
+	uint16_t next;  /* the ticket the next comer gets */
 };
 
-#define SPINLOCK_INIT {0, 0}
+#define SPINLOCK_INIT \
+	{             \
+		0, 0  \
+	}
 
 static inline void spin_init(struct spinlock *l)
 {

@@ -10,51 +10,51 @@
 #define static_assert _Static_assert
 #endif
 
-#define must_check	 __attribute__((warn_unused_result))
-#define __noreturn	 __attribute__((noreturn))
-#define __packed	 __attribute__((packed))
-#define __aligned(n)	 __attribute__((aligned(n)))
+#define must_check        __attribute__((warn_unused_result))
+#define __noreturn        __attribute__((noreturn))
+#define __packed          __attribute__((packed))
+#define __aligned(n)      __attribute__((aligned(n)))
 #define __printf(fmt, va) __attribute__((format(printf, fmt, va)))
-#define __weak		 __attribute__((weak))
-#define __used		 __attribute__((used))
-#define likely(x)	 __builtin_expect(!!(x), 1)
-#define unlikely(x)	 __builtin_expect(!!(x), 0)
-#define barrier()	 __asm__ volatile("" ::: "memory")
+#define __weak            __attribute__((weak))
+#define __used            __attribute__((used))
+#define likely(x)         __builtin_expect(!!(x), 1)
+#define unlikely(x)       __builtin_expect(!!(x), 0)
+#define barrier()         __asm__ volatile("" ::: "memory")
 
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096UL
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
-#define KIB(n)	   ((uint64_t)(n) << 10)
-#define MIB(n)	   ((uint64_t)(n) << 20)
-#define GIB(n)	   ((uint64_t)(n) << 30)
+#define KIB(n)     ((uint64_t)(n) << 10)
+#define MIB(n)     ((uint64_t)(n) << 20)
+#define GIB(n)     ((uint64_t)(n) << 30)
 
 /* Orders of the page sizes of x86, in 4 KiB frames. */
 #define ORDER_4K 0u
 #define ORDER_2M 9u
 #define ORDER_1G 18u
 
-#define ARRAY_SIZE(a)	 (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)	 (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)     (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a)-1))
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
-#define BIT(n)		 (1UL << (n))
+#define BIT(n)             (1UL << (n))
 
-#define min(a, b)                               \
-	({                                      \
-		__typeof__(a) min_a_ = (a);     \
-		__typeof__(b) min_b_ = (b);     \
+#define min(a, b)                                  \
+	({                                         \
+		__typeof__(a) min_a_ = (a);        \
+		__typeof__(b) min_b_ = (b);        \
 		min_a_ < min_b_ ? min_a_ : min_b_; \
 	})
-#define max(a, b)                               \
-	({                                      \
-		__typeof__(a) max_a_ = (a);     \
-		__typeof__(b) max_b_ = (b);     \
+#define max(a, b)                                  \
+	({                                         \
+		__typeof__(a) max_a_ = (a);        \
+		__typeof__(b) max_b_ = (b);        \
 		max_a_ > max_b_ ? max_a_ : max_b_; \
 	})
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 /* One access, exactly once, whatever the optimiser would like. */
-#define READ_ONCE(x)	 (*(const volatile __typeof__(x) *)&(x))
+#define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
 /** A machine (host physical) frame number. */
@@ -117,10 +117,10 @@ static inline mfn_t paddr_to_mfn(paddr_t pa)
 void __noreturn bug_at(const char *file, int line, const char *what);
 
 /** State an invariant of the hypervisor itself; never used on guest input. */
-#define BUG_ON(cond)                                            \
-	do {                                                    \
-		if (unlikely(cond))                             \
-			bug_at(__FILE__, __LINE__, #cond);      \
+#define BUG_ON(cond)                                       \
+	do {                                               \
+		if (unlikely(cond))                        \
+			bug_at(__FILE__, __LINE__, #cond); \
 	} while (0)
 #define BUG() bug_at(__FILE__, __LINE__, "BUG")
 

@@ -9,7 +9,7 @@
 
 #define MAX_TAKEN    32u
 #define WINDOW_SIZE  MIB(2)
-#define LOW_END	     0xa0000u
+#define LOW_END      0xa0000u
 #define FIRST_USABLE MIB(1) /* below is for start-up code and for domain 0 */
 
 /* Ranges of whole pages in use, ascending, apart. */

@@ -10,22 +10,22 @@
 
 enum frame_kind {
 	FRAME_NOT_RAM = 0, /* must be zero: holes in mapped parts of the table */
-	FRAME_FREE,	   /* inside a free block */
+	FRAME_FREE,        /* inside a free block */
 	FRAME_FREE_HEAD,   /* first of a free block of `order`, contents known to be zero */
 	FRAME_FREE_DIRTY,  /* first of a free block of `order`, contents of anybody */
 	FRAME_USED,
-	FRAME_SLAB,	   /* heap page cut into objects */
-	FRAME_LARGE,	   /* first of a heap block of `order` */
-	FRAME_TABLE,	   /* page table: `refs` is 1 + its entries */
-	FRAME_RESERVED,	   /* image, modules, boot allocations */
+	FRAME_SLAB,     /* heap page cut into objects */
+	FRAME_LARGE,    /* first of a heap block of `order` */
+	FRAME_TABLE,    /* page table: `refs` is 1 + its entries */
+	FRAME_RESERVED, /* image, modules, boot allocations */
 };
 
 /** A 4 KiB frame of RAM. */
 struct frame {
-	uint32_t refs;	/* atomic; 0 when free */
+	uint32_t refs;  /* atomic; 0 when free */
 	uint16_t owner; /* domid or FRAME_NONE; changed only by who holds the only reference */
-	uint8_t kind;	/* enum frame_kind */
-	uint8_t order;	/* of free and heap blocks, at their first frame; else the user's */
+	uint8_t kind;   /* enum frame_kind */
+	uint8_t order;  /* of free and heap blocks, at their first frame; else the user's */
 } __aligned(8);
 static_assert(sizeof(struct frame) == 8, "0.2 % of RAM");
 

@@ -16,13 +16,13 @@ struct slab {
 	struct list link;
 	uint16_t class, used;
 	uint16_t first_free; /* offset in the page of the first free object, 0 when full */
-	uint16_t fresh;	     /* offset of the first object never used, 0 when none is left */
+	uint16_t fresh;      /* offset of the first object never used, 0 when none is left */
 	uint8_t reserved[24];
 };
 static_assert(sizeof(struct slab) == 48, "objects stay aligned to 16");
 
 /* The sizes that use a page best, all multiples of 16. */
-static const uint16_t class_size[] = {16,  32,	48,  64,  96,  128,  192,
+static const uint16_t class_size[] = {16,  32,  48,  64,  96,   128,  192,
 				      256, 336, 448, 672, 1008, 1344, 2016};
 
 #define NR_CLASSES ARRAY_SIZE(class_size)
@@ -94,8 +94,8 @@ static void *slab_alloc(size_t size)
 
 	spin_lock(&lock);
 	init_once();
-	s = list_empty(&partial[class]) ? slab_new(class)
-					: list_first_entry(&partial[class], struct slab, link);
+	s = list_empty(&partial[class]) ? slab_new(class) :
+					  list_first_entry(&partial[class], struct slab, link);
 	if (s)
 		p = slab_take(s);
 	spin_unlock(&lock);

@@ -5,7 +5,7 @@
 #include "lib/types.h"
 
 #define BOOT_MAX_MODULES 8
-#define BOOT_MAX_E820	 128
+#define BOOT_MAX_E820    128
 #define BOOT_CMDLINE_MAX 1024
 
 /* Types of memory ranges, as the BIOS call E820 numbers them. */

@@ -19,16 +19,11 @@ void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_
 static unsigned int type_rank(uint32_t type)
 {
 	switch (type) {
-	case E820_RAM:
-		return 0;
-	case E820_RESERVED:
-		return 1;
-	case E820_ACPI:
-		return 2;
-	case E820_NVS:
-		return 3;
-	default:
-		return 4;
+	case E820_RAM: return 0;
+	case E820_RESERVED: return 1;
+	case E820_ACPI: return 2;
+	case E820_NVS: return 3;
+	default: return 4;
 	}
 }
 

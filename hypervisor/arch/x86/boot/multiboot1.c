@@ -5,11 +5,11 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define MB1_HAS_MEM	(1u << 0)
+#define MB1_HAS_MEM     (1u << 0)
 #define MB1_HAS_CMDLINE (1u << 2)
 #define MB1_HAS_MODULES (1u << 3)
-#define MB1_HAS_MMAP	(1u << 6)
-#define MB1_HAS_LOADER	(1u << 9)
+#define MB1_HAS_MMAP    (1u << 6)
+#define MB1_HAS_LOADER  (1u << 9)
 
 struct mb1_info {
 	uint32_t flags;

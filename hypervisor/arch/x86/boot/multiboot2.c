@@ -5,11 +5,11 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define MB2_TAG_END	 0u
-#define MB2_TAG_CMDLINE	 1u
-#define MB2_TAG_LOADER	 2u
-#define MB2_TAG_MODULE	 3u
-#define MB2_TAG_MMAP	 6u
+#define MB2_TAG_END      0u
+#define MB2_TAG_CMDLINE  1u
+#define MB2_TAG_LOADER   2u
+#define MB2_TAG_MODULE   3u
+#define MB2_TAG_MMAP     6u
 #define MB2_TAG_RSDP_OLD 14u
 #define MB2_TAG_RSDP_NEW 15u
 
@@ -111,7 +111,7 @@ static const struct {
 	void (*take)(struct boot_info *info, const struct payload *p);
 } tags[] = {
 	{MB2_TAG_CMDLINE, take_cmdline},   {MB2_TAG_LOADER, take_loader},
-	{MB2_TAG_MODULE, take_module},	   {MB2_TAG_MMAP, take_mmap},
+	{MB2_TAG_MODULE, take_module},     {MB2_TAG_MMAP, take_mmap},
 	{MB2_TAG_RSDP_OLD, take_rsdp_old}, {MB2_TAG_RSDP_NEW, take_rsdp_new},
 };
 

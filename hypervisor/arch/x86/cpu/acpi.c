@@ -9,15 +9,15 @@
 #define MAX_ENTRIES 256u
 
 #define EBDA_SEGMENT_POINTER 0x40eu
-#define EBDA_SEARCH	     1024u
-#define BIOS_START	     0xe0000u
-#define BIOS_SIZE	     0x20000u
+#define EBDA_SEARCH          1024u
+#define BIOS_START           0xe0000u
+#define BIOS_SIZE            0x20000u
 
-#define MADT_LAPIC	   0
-#define MADT_IOAPIC	   1
-#define MADT_OVERRIDE	   2
+#define MADT_LAPIC         0
+#define MADT_IOAPIC        1
+#define MADT_OVERRIDE      2
 #define MADT_LAPIC_ADDRESS 5
-#define MADT_X2APIC	   9
+#define MADT_X2APIC        9
 #define MADT_PCAT_COMPAT   (1u << 0)
 #define MADT_CPU_ENABLED   (1u << 0)
 
@@ -240,10 +240,8 @@ static const struct {
 	uint8_t type, length;
 	void (*take)(struct acpi_info *info, const uint8_t *entry);
 } madt_entries[] = {
-	{MADT_LAPIC, 8, madt_lapic},
-	{MADT_IOAPIC, 12, madt_ioapic},
-	{MADT_OVERRIDE, 10, madt_override},
-	{MADT_LAPIC_ADDRESS, 12, madt_lapic_address},
+	{MADT_LAPIC, 8, madt_lapic},        {MADT_IOAPIC, 12, madt_ioapic},
+	{MADT_OVERRIDE, 10, madt_override}, {MADT_LAPIC_ADDRESS, 12, madt_lapic_address},
 	{MADT_X2APIC, 16, madt_x2apic},
 };
 

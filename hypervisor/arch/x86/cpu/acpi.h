@@ -5,7 +5,7 @@
 #include "lib/types.h"
 #include "arch/x86/cpu/ioapic.h"
 
-#define ACPI_MAX_CPUS	   256
+#define ACPI_MAX_CPUS      256
 #define ACPI_MAX_OVERRIDES 32
 
 /**
@@ -21,7 +21,7 @@ struct acpi_gas {
 } __packed;
 
 #define ACPI_SPACE_MEMORY 0
-#define ACPI_SPACE_IO	  1
+#define ACPI_SPACE_IO     1
 
 /** A CPU the firmware says is usable. */
 struct acpi_cpu {
@@ -38,7 +38,7 @@ struct acpi_override {
 
 /** What the hypervisor wants of the ACPI tables. */
 struct acpi_info {
-	paddr_t rsdp, root;	 /* root is the XSDT, or the RSDT */
+	paddr_t rsdp, root; /* root is the XSDT, or the RSDT */
 	paddr_t madt, fadt, dsdt, facs;
 	uint32_t nr_cpus;
 	struct acpi_cpu cpu[ACPI_MAX_CPUS];
@@ -50,10 +50,10 @@ struct acpi_info {
 	uint32_t nr_overrides;
 	struct acpi_override override[ACPI_MAX_OVERRIDES];
 	paddr_t lapic_base;
-	bool has_pic;		 /* PC-AT compatible 8259s to be masked */
+	bool has_pic; /* PC-AT compatible 8259s to be masked */
 	uint16_t sci_irq;
 	uint16_t pm1a_event, pm1b_event, pm1a_control, pm1b_control;
-	uint16_t pm_timer;	 /* I/O port, 0 when there is none */
+	uint16_t pm_timer; /* I/O port, 0 when there is none */
 	bool pm_timer_32bit;
 	uint8_t century_register; /* CMOS index, 0 when there is none */
 	bool has_reset;

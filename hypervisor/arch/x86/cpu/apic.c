@@ -11,36 +11,36 @@
 #include "arch/x86/cpu/trap_hooks.h"
 #include "arch/x86/mm/map.h"
 
-#define APIC_ID		 0x020u
-#define APIC_VERSION	 0x030u
-#define APIC_TPR	 0x080u
-#define APIC_EOI	 0x0b0u
-#define APIC_LDR	 0x0d0u
-#define APIC_DFR	 0x0e0u
-#define APIC_SPURIOUS	 0x0f0u
-#define APIC_ISR	 0x100u
-#define APIC_ESR	 0x280u
-#define APIC_ICR_LOW	 0x300u
-#define APIC_ICR_HIGH	 0x310u
-#define APIC_LVT_TIMER	 0x320u
+#define APIC_ID          0x020u
+#define APIC_VERSION     0x030u
+#define APIC_TPR         0x080u
+#define APIC_EOI         0x0b0u
+#define APIC_LDR         0x0d0u
+#define APIC_DFR         0x0e0u
+#define APIC_SPURIOUS    0x0f0u
+#define APIC_ISR         0x100u
+#define APIC_ESR         0x280u
+#define APIC_ICR_LOW     0x300u
+#define APIC_ICR_HIGH    0x310u
+#define APIC_LVT_TIMER   0x320u
 #define APIC_LVT_THERMAL 0x330u
-#define APIC_LVT_PERF	 0x340u
-#define APIC_LVT_LINT0	 0x350u
-#define APIC_LVT_LINT1	 0x360u
-#define APIC_LVT_ERROR	 0x370u
-#define APIC_TIMER_INIT	 0x380u
+#define APIC_LVT_PERF    0x340u
+#define APIC_LVT_LINT0   0x350u
+#define APIC_LVT_LINT1   0x360u
+#define APIC_LVT_ERROR   0x370u
+#define APIC_TIMER_INIT  0x380u
 #define APIC_TIMER_COUNT 0x390u
-#define APIC_TIMER_DIV	 0x3e0u
+#define APIC_TIMER_DIV   0x3e0u
 
-#define LVT_MASKED	 (1u << 16)
-#define SPURIOUS_ENABLE	 (1u << 8)
+#define LVT_MASKED        (1u << 16)
+#define SPURIOUS_ENABLE   (1u << 8)
 #define TIMER_DIVIDE_BY_1 0xbu
-#define ICR_NMI		 (4u << 8)
-#define ICR_INIT	 (5u << 8)
-#define ICR_STARTUP	 (6u << 8)
-#define ICR_PENDING	 (1u << 12)
-#define ICR_ASSERT	 (1u << 14)
-#define ICR_ALL_BUT_SELF (3u << 18)
+#define ICR_NMI           (4u << 8)
+#define ICR_INIT          (5u << 8)
+#define ICR_STARTUP       (6u << 8)
+#define ICR_PENDING       (1u << 12)
+#define ICR_ASSERT        (1u << 14)
+#define ICR_ALL_BUT_SELF  (3u << 18)
 
 static volatile uint8_t *regs; /* NULL in x2APIC mode */
 static uint32_t timer_khz;

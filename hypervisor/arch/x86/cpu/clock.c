@@ -8,13 +8,13 @@
 #include "arch/x86/cpu/rtc.h"
 #include "arch/x86/cpu/trap_hooks.h"
 
-#define PM_TIMER_HZ	3579545u
-#define PIT_HZ		1193182u
-#define CALIBRATE_MS	10u
-#define SAMPLE_TRIES	8
-#define NSEC_PER_SEC	1000000000ULL
+#define PM_TIMER_HZ  3579545u
+#define PIT_HZ       1193182u
+#define CALIBRATE_MS 10u
+#define SAMPLE_TRIES 8
+#define NSEC_PER_SEC 1000000000ULL
 /* A reference clock that stands still is given up after this many reads. */
-#define MAX_READS	10000000u
+#define MAX_READS    10000000u
 
 struct clock_scale clock_scale;
 uint64_t clock_tsc_khz;

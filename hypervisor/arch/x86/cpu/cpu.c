@@ -12,7 +12,7 @@
 
 #define STACK_CANARY 0x6d6f6475732d6876ULL
 /* Types 0-7 as after reset: WB WT UC- UC, twice. PCD with PWT is uncached, as ptab.c has it. */
-#define PAT_DEFAULT 0x0007040600070406ULL
+#define PAT_DEFAULT  0x0007040600070406ULL
 
 static_assert(sizeof(struct cpu) <= 0x800, "stack.h leaves it this much");
 static_assert(offsetof(struct cpu, in_guest) == 0, "assembly clears it through the stack's base");

@@ -12,7 +12,7 @@
 #define REG_SELECT  0x00u
 #define REG_WINDOW  0x10u
 #define IDX_VERSION 0x01u
-#define IDX_RTE(n)  (0x10u + (n) * 2)
+#define IDX_RTE(n)  (0x10u + (n)*2)
 
 uint32_t nr_ioapics;
 struct ioapic ioapics[MAX_IOAPICS];

@@ -6,11 +6,11 @@
 
 #define MAX_IOAPICS 16
 
-#define IOAPIC_RTE_VECTOR  0xffULL
-#define IOAPIC_RTE_LOW	   (1ULL << 13) /* active low */
-#define IOAPIC_RTE_IRR	   (1ULL << 14) /* remote IRR, read-only */
-#define IOAPIC_RTE_LEVEL   (1ULL << 15)
-#define IOAPIC_RTE_MASKED  (1ULL << 16)
+#define IOAPIC_RTE_VECTOR   0xffULL
+#define IOAPIC_RTE_LOW      (1ULL << 13) /* active low */
+#define IOAPIC_RTE_IRR      (1ULL << 14) /* remote IRR, read-only */
+#define IOAPIC_RTE_LEVEL    (1ULL << 15)
+#define IOAPIC_RTE_MASKED   (1ULL << 16)
 #define IOAPIC_RTE_DEST(id) ((uint64_t)(id) << 56)
 
 /** One of the host's IO-APICs. */

@@ -6,14 +6,14 @@
 
 /* Vectors domain 0 may choose for its devices ... */
 #define IRQ_GUEST_FIRST 0x20
-#define IRQ_GUEST_LAST	0xeb
+#define IRQ_GUEST_LAST  0xeb
 /* ... and those the hypervisor keeps. */
-#define IRQ_OWN_FIRST	  0xec
-#define IRQ_CONSOLE	  0xf0
-#define IRQ_TIMER	  0xfa
-#define IRQ_KICK	  0xfb
-#define IRQ_APIC_ERROR	  0xfe
-#define IRQ_SPURIOUS	  0xff
+#define IRQ_OWN_FIRST   0xec
+#define IRQ_CONSOLE     0xf0
+#define IRQ_TIMER       0xfa
+#define IRQ_KICK        0xfb
+#define IRQ_APIC_ERROR  0xfe
+#define IRQ_SPURIOUS    0xff
 
 typedef void irq_fn(uint8_t vector);
 

@@ -18,58 +18,58 @@ struct regs {
 static_assert(sizeof(struct regs) == 22 * 8, "entry.S builds this");
 
 /* The CPU exceptions by number (SDM vol. 3, table 6-1). */
-#define X86_TRAP_DE 0
-#define X86_TRAP_DB 1
+#define X86_TRAP_DE  0
+#define X86_TRAP_DB  1
 #define X86_TRAP_NMI 2
-#define X86_TRAP_BP 3
-#define X86_TRAP_OF 4
-#define X86_TRAP_BR 5
-#define X86_TRAP_UD 6
-#define X86_TRAP_NM 7
-#define X86_TRAP_DF 8
-#define X86_TRAP_TS 10
-#define X86_TRAP_NP 11
-#define X86_TRAP_SS 12
-#define X86_TRAP_GP 13
-#define X86_TRAP_PF 14
-#define X86_TRAP_MF 16
-#define X86_TRAP_AC 17
-#define X86_TRAP_MC 18
-#define X86_TRAP_XM 19
+#define X86_TRAP_BP  3
+#define X86_TRAP_OF  4
+#define X86_TRAP_BR  5
+#define X86_TRAP_UD  6
+#define X86_TRAP_NM  7
+#define X86_TRAP_DF  8
+#define X86_TRAP_TS  10
+#define X86_TRAP_NP  11
+#define X86_TRAP_SS  12
+#define X86_TRAP_GP  13
+#define X86_TRAP_PF  14
+#define X86_TRAP_MF  16
+#define X86_TRAP_AC  17
+#define X86_TRAP_MC  18
+#define X86_TRAP_XM  19
 
 #define X86_RFLAGS_IF (1u << 9)
 
-#define X86_CR0_PE  (1u << 0)
-#define X86_CR0_MP  (1u << 1)
-#define X86_CR0_EM  (1u << 2)
-#define X86_CR0_TS  (1u << 3)
-#define X86_CR0_ET  (1u << 4)
-#define X86_CR0_NE  (1u << 5)
-#define X86_CR0_WP  (1u << 16)
-#define X86_CR0_AM  (1u << 18)
-#define X86_CR0_NW  (1u << 29)
-#define X86_CR0_CD  (1u << 30)
-#define X86_CR0_PG  (1u << 31)
+#define X86_CR0_PE (1u << 0)
+#define X86_CR0_MP (1u << 1)
+#define X86_CR0_EM (1u << 2)
+#define X86_CR0_TS (1u << 3)
+#define X86_CR0_ET (1u << 4)
+#define X86_CR0_NE (1u << 5)
+#define X86_CR0_WP (1u << 16)
+#define X86_CR0_AM (1u << 18)
+#define X86_CR0_NW (1u << 29)
+#define X86_CR0_CD (1u << 30)
+#define X86_CR0_PG (1u << 31)
 
-#define X86_CR4_VME	   (1u << 0)
-#define X86_CR4_PVI	   (1u << 1)
-#define X86_CR4_TSD	   (1u << 2)
-#define X86_CR4_DE	   (1u << 3)
-#define X86_CR4_PSE	   (1u << 4)
-#define X86_CR4_PAE	   (1u << 5)
-#define X86_CR4_MCE	   (1u << 6)
-#define X86_CR4_PGE	   (1u << 7)
-#define X86_CR4_PCE	   (1u << 8)
-#define X86_CR4_OSFXSR	   (1u << 9)
+#define X86_CR4_VME        (1u << 0)
+#define X86_CR4_PVI        (1u << 1)
+#define X86_CR4_TSD        (1u << 2)
+#define X86_CR4_DE         (1u << 3)
+#define X86_CR4_PSE        (1u << 4)
+#define X86_CR4_PAE        (1u << 5)
+#define X86_CR4_MCE        (1u << 6)
+#define X86_CR4_PGE        (1u << 7)
+#define X86_CR4_PCE        (1u << 8)
+#define X86_CR4_OSFXSR     (1u << 9)
 #define X86_CR4_OSXMMEXCPT (1u << 10)
-#define X86_CR4_UMIP	   (1u << 11)
-#define X86_CR4_LA57	   (1u << 12)
+#define X86_CR4_UMIP       (1u << 11)
+#define X86_CR4_LA57       (1u << 12)
 #define X86_CR4_FSGSBASE   (1u << 16)
-#define X86_CR4_PCIDE	   (1u << 17)
-#define X86_CR4_OSXSAVE	   (1u << 18)
-#define X86_CR4_SMEP	   (1u << 20)
-#define X86_CR4_SMAP	   (1u << 21)
-#define X86_CR4_PKE	   (1u << 22)
+#define X86_CR4_PCIDE      (1u << 17)
+#define X86_CR4_OSXSAVE    (1u << 18)
+#define X86_CR4_SMEP       (1u << 20)
+#define X86_CR4_SMAP       (1u << 21)
+#define X86_CR4_PKE        (1u << 22)
 
 #define X86_EFER_SCE   (1u << 0)
 #define X86_EFER_LME   (1u << 8)

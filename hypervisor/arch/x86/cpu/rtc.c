@@ -6,13 +6,13 @@
 #include "arch/x86/cpu/io.h"
 #include "lib/string.h"
 
-#define REG_A	      0x0au
-#define REG_A_UPDATE  0x80u
-#define REG_B	      0x0bu
-#define REG_B_24H     0x02u
-#define REG_B_BINARY  0x04u
-#define HOUR_PM	      0x80u
-#define MAX_TRIES     1000000u
+#define REG_A        0x0au
+#define REG_A_UPDATE 0x80u
+#define REG_B        0x0bu
+#define REG_B_24H    0x02u
+#define REG_B_BINARY 0x04u
+#define HOUR_PM      0x80u
+#define MAX_TRIES    1000000u
 
 struct rtc_time {
 	uint8_t sec, min, hour, day, month, year, century;

@@ -15,7 +15,7 @@
 
 #define AP_RETRY_NS   (2 * 1000 * 1000ULL)
 #define AP_TIMEOUT_NS (500 * 1000 * 1000ULL)
-#define STOP_NS	      (10 * 1000 * 1000ULL)
+#define STOP_NS       (10 * 1000 * 1000ULL)
 
 extern const char trampoline_start[], trampoline_end[];
 extern const char trampoline_cr3[], trampoline_stack[], trampoline_entry[], trampoline_efer[];

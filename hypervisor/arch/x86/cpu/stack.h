@@ -10,10 +10,10 @@
  *   0x1400 stack of #DF and #MC, growing down from 0x2000
  *   0x2000 a canary, then the stack proper, growing down from 0x8000
  */
-#define CPU_STACK_ORDER	 3
-#define CPU_STACK_SIZE	 0x8000
-#define CPU_STACK_NMI	 0x1400
-#define CPU_STACK_FAULT	 0x2000
+#define CPU_STACK_ORDER  3
+#define CPU_STACK_SIZE   0x8000
+#define CPU_STACK_NMI    0x1400
+#define CPU_STACK_FAULT  0x2000
 #define CPU_STACK_CANARY 0x2000
 
 #endif

@@ -33,22 +33,14 @@ static struct gate idt[256] __aligned(16);
 static const struct trap_hooks *hooks;
 
 static const char *const names[] = {
-	[X86_TRAP_DE] = "divide error",
-	[X86_TRAP_DB] = "debug",
-	[X86_TRAP_BP] = "breakpoint",
-	[X86_TRAP_OF] = "overflow",
-	[X86_TRAP_BR] = "bound range",
-	[X86_TRAP_UD] = "invalid opcode",
-	[X86_TRAP_NM] = "device not available",
-	[X86_TRAP_DF] = "double fault",
-	[X86_TRAP_TS] = "invalid TSS",
-	[X86_TRAP_NP] = "segment not present",
-	[X86_TRAP_SS] = "stack fault",
-	[X86_TRAP_GP] = "general protection",
-	[X86_TRAP_PF] = "page fault",
-	[X86_TRAP_MF] = "x87 error",
-	[X86_TRAP_AC] = "alignment check",
-	[X86_TRAP_MC] = "machine check",
+	[X86_TRAP_DE] = "divide error",         [X86_TRAP_DB] = "debug",
+	[X86_TRAP_BP] = "breakpoint",           [X86_TRAP_OF] = "overflow",
+	[X86_TRAP_BR] = "bound range",          [X86_TRAP_UD] = "invalid opcode",
+	[X86_TRAP_NM] = "device not available", [X86_TRAP_DF] = "double fault",
+	[X86_TRAP_TS] = "invalid TSS",          [X86_TRAP_NP] = "segment not present",
+	[X86_TRAP_SS] = "stack fault",          [X86_TRAP_GP] = "general protection",
+	[X86_TRAP_PF] = "page fault",           [X86_TRAP_MF] = "x87 error",
+	[X86_TRAP_AC] = "alignment check",      [X86_TRAP_MC] = "machine check",
 	[X86_TRAP_XM] = "SIMD error",
 };
 
@@ -146,9 +138,9 @@ void regs_print(const struct regs *r)
 	const char *name = symbol_find(r->rip, &offset);
 
 	arch_log("CPU %u vector %lu error %lx cr2 %016lx cr3 %lx cr4 %lx\n", cpu_id(), r->vector,
-		     r->error, read_cr2(), read_cr3(), read_cr4());
+		 r->error, read_cr2(), read_cr3(), read_cr4());
 	arch_log("rip %04lx:%016lx %s+0x%lx\n", r->cs, r->rip, name ? name : "?",
-		     name ? offset : 0);
+		 name ? offset : 0);
 	arch_log("rsp %04lx:%016lx rflags %08lx\n", r->ss, r->rsp, r->rflags);
 	arch_log("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
 	arch_log("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);

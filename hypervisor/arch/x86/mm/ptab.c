@@ -5,11 +5,11 @@
 #include "arch/x86/mm/map.h"
 #include "lib/errno.h"
 
-#define LEVELS	    4u
-#define TOP	    (LEVELS - 1)
-#define BITS	    9u
-#define ENTRIES	    512u
-#define MAX_FRAME   (1ULL << (LEVELS * BITS))
+#define LEVELS    4u
+#define TOP       (LEVELS - 1)
+#define BITS      9u
+#define ENTRIES   512u
+#define MAX_FRAME (1ULL << (LEVELS * BITS))
 
 /* The way from the root to an entry: the table of each level that was visited. */
 struct path {

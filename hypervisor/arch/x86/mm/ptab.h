@@ -5,16 +5,16 @@
 #include "lib/types.h"
 
 /* Attributes of a leaf; the format turns them into hardware bits and back without loss. */
-#define PT_R  1ULL
-#define PT_W  2ULL
-#define PT_X  4ULL
-#define PT_UC 8ULL
+#define PT_R             1ULL
+#define PT_W             2ULL
+#define PT_X             4ULL
+#define PT_UC            8ULL
 /* Eight bits for the user of the table (a p2m type), kept in bits the hardware ignores. */
-#define PT_TYPE_SHIFT 8
-#define PT_TYPE(t)    ((uint64_t)(t) << PT_TYPE_SHIFT)
+#define PT_TYPE_SHIFT    8
+#define PT_TYPE(t)       ((uint64_t)(t) << PT_TYPE_SHIFT)
 #define PT_TYPE_OF(attr) ((uint8_t)((attr) >> PT_TYPE_SHIFT))
 /* Host format only: kept in the TLB across CR3 loads; ignored by the others. */
-#define PT_GLOBAL 16ULL
+#define PT_GLOBAL        16ULL
 
 /**
  * How one kind of hardware writes its entries. All have four levels of 512 entries, 4 KiB leaves
@@ -25,7 +25,7 @@
  */
 struct ptab_format {
 	const char *name;
-	uint64_t (*table)(mfn_t mfn);			/* entry that points to a table */
+	uint64_t (*table)(mfn_t mfn); /* entry that points to a table */
 	uint64_t (*leaf)(mfn_t mfn, unsigned int level, uint64_t attr);
 	bool (*is_leaf)(uint64_t entry, unsigned int level);
 	mfn_t (*mfn)(uint64_t entry, unsigned int level);
@@ -48,13 +48,13 @@ struct ptab {
 	void (*free)(void *ctx, mfn_t mfn);
 	void *ctx;
 	uint64_t nr_tables; /* including the root */
-	bool counted;	    /* keep entry counts in the frame table and free emptied tables */
+	bool counted;       /* keep entry counts in the frame table and free emptied tables */
 };
 
 /** A leaf as ptab_lookup() and ptab_walk() give it. */
 struct ptab_leaf {
-	mfn_t mfn;	    /* first frame of the leaf */
-	uint64_t attr;	    /* PT_* */
+	mfn_t mfn;          /* first frame of the leaf */
+	uint64_t attr;      /* PT_* */
 	unsigned int order; /* ORDER_4K, _2M or _1G */
 };
 

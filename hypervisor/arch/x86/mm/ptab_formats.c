@@ -2,18 +2,18 @@
 /* Entry formats of long mode and of AMD nested paging (APM vol. 2, 5.3 and 15.25). */
 #include "arch/x86/mm/ptab.h"
 
-#define E_P	 (1ULL << 0)
-#define E_W	 (1ULL << 1)
-#define E_U	 (1ULL << 2)
-#define E_UC	 (3ULL << 3) /* PWT and PCD: PAT entry 3, uncached */
-#define E_A	 (1ULL << 5)
-#define E_D	 (1ULL << 6)
-#define E_PS	 (1ULL << 7)
-#define E_G	 (1ULL << 8)
-#define E_LEAF	 (1ULL << 9) /* ours: a leaf, whatever the present bit says */
-#define E_NX	 (1ULL << 63)
+#define E_P          (1ULL << 0)
+#define E_W          (1ULL << 1)
+#define E_U          (1ULL << 2)
+#define E_UC         (3ULL << 3) /* PWT and PCD: PAT entry 3, uncached */
+#define E_A          (1ULL << 5)
+#define E_D          (1ULL << 6)
+#define E_PS         (1ULL << 7)
+#define E_G          (1ULL << 8)
+#define E_LEAF       (1ULL << 9) /* ours: a leaf, whatever the present bit says */
+#define E_NX         (1ULL << 63)
 #define E_TYPE_SHIFT 52
-#define E_MFN	 0x000ffffffffff000ULL
+#define E_MFN        0x000ffffffffff000ULL
 
 static uint64_t x86_leaf(mfn_t mfn, unsigned int level, uint64_t attr, uint64_t extra)
 {

@@ -15,7 +15,7 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 
-#define RAM_BYTES MIB(ARENA_MIB)
+#define RAM_BYTES    MIB(ARENA_MIB)
 /* Some records more than RAM: the allocator computes, but never reads, a buddy beyond the end. */
 #define FRAMES_BYTES (((RAM_BYTES >> PAGE_SHIFT) + 1) * sizeof(struct frame))
 

@@ -49,22 +49,22 @@ static void table(uint32_t pa, const char *signature, uint32_t len)
 	fix_sum(pa, len, 9);
 }
 
-#define RSDP_AT 0xf5a40u
-#define XSDT_AT 0xe1000u
-#define RSDT_AT 0xe2000u
-#define MADT_AT 0xe3000u
-#define FADT_AT 0xe4000u
+#define RSDP_AT  0xf5a40u
+#define XSDT_AT  0xe1000u
+#define RSDT_AT  0xe2000u
+#define MADT_AT  0xe3000u
+#define FADT_AT  0xe4000u
 #define MADT_LEN (44 + 3 * 8 + 12 + 10 + 16)
 
 static void build_madt(void)
 {
 	static const uint8_t entries[] = {
-		0, 8, 0, 0, 1, 0, 0, 0,				     /* CPU 0 */
-		0, 8, 1, 2, 1, 0, 0, 0,				     /* CPU with APIC id 2 */
-		0, 8, 2, 3, 0, 0, 0, 0,				     /* disabled */
-		1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0,	     /* IO-APIC */
-		2, 10, 0, 9, 9, 0, 0, 0, 0x0d, 0,		     /* IRQ 9: level, high */
-		9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0,     /* x2APIC id 256 */
+		0, 8,  0, 0, 1, 0, 0,    0,                               /* CPU 0 */
+		0, 8,  1, 2, 1, 0, 0,    0,                               /* CPU with APIC id 2 */
+		0, 8,  2, 3, 0, 0, 0,    0,                               /* disabled */
+		1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 0,    0, 0, 0,             /* IO-APIC */
+		2, 10, 0, 9, 9, 0, 0,    0,    0x0d, 0,                   /* IRQ 9: level, high */
+		9, 16, 0, 0, 0, 1, 0,    0,    1,    0, 0, 0, 7, 0, 0, 0, /* x2APIC id 256 */
 	};
 
 	set32(MADT_AT + 36, 0xfee00000);

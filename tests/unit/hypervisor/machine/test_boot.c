@@ -69,7 +69,10 @@ static void mmap_tag(void)
 		uint64_t addr, len;
 		uint32_t type;
 	} map[] = {
-		{0, 0x9fc00, 1}, {0x9fc00, 0x400, 2}, {MIB(1), MIB(63), 1}, {0xfec00000, 0x1000, 2},
+		{0, 0x9fc00, 1},
+		{0x9fc00, 0x400, 2},
+		{MIB(1), MIB(63), 1},
+		{0xfec00000, 0x1000, 2},
 	};
 
 	put32(6);

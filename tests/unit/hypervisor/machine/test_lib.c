@@ -24,21 +24,21 @@ static int ours(char *buf, size_t size, const char *fmt, ...)
 }
 
 /* Both formatters on the same arguments: text and length must agree, at full size and cut. */
-#define SAME(...)                                                             \
-	do {                                                                  \
-		char a[128], b[128];                                          \
-		for (size_t size_ = 1; size_ <= sizeof(a); size_ += 9) {      \
-			int la = ours(a, size_, __VA_ARGS__);                 \
-			int lb = snprintf(b, size_, __VA_ARGS__);             \
-			ck_assert_int_eq(la, lb);                             \
-			ck_assert_str_eq(a, b);                               \
-		}                                                             \
+#define SAME(...)                                                        \
+	do {                                                             \
+		char a[128], b[128];                                     \
+		for (size_t size_ = 1; size_ <= sizeof(a); size_ += 9) { \
+			int la = ours(a, size_, __VA_ARGS__);            \
+			int lb = snprintf(b, size_, __VA_ARGS__);        \
+			ck_assert_int_eq(la, lb);                        \
+			ck_assert_str_eq(a, b);                          \
+		}                                                        \
 	} while (0)
 
 START_TEST(format_agrees_with_libc)
 {
-	static const int64_t values[] = {0, 1, -1, 9, 10, 255, -256, INT32_MAX, INT32_MIN,
-					 INT64_MAX, INT64_MIN};
+	static const int64_t values[] = {0,    1,         -1,        9,         10,       255,
+					 -256, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN};
 
 	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		long long v = values[i];
@@ -94,8 +94,9 @@ END_TEST
 
 START_TEST(cmdline_words)
 {
-	const char *line = "  dom0_mem=512M\tloglevel=3 bare xdom0_mem=1 no-smp hex=0x1F dom0_mem=1G "
-			   "flag=off bad=12x big=99999999999999999999 empty= ";
+	const char *line =
+		"  dom0_mem=512M\tloglevel=3 bare xdom0_mem=1 no-smp hex=0x1F dom0_mem=1G "
+		"flag=off bad=12x big=99999999999999999999 empty= ";
 	char b[8] = "same";
 
 	ck_assert(!cmdline_get(line, "dom0", b, sizeof(b)));
@@ -126,12 +127,22 @@ START_TEST(sizes)
 		int rc;
 		uint64_t bytes;
 	} cases[] = {
-		{"0", 0, 0},	     {"12", 0, 12},	      {"3k", 0, 3072},
-		{"2M", 0, MIB(2)},   {"1G", 0, GIB(1)},	      {"0x10", 0, 16},
-		{"1T", 0, GIB(1024)}, {"", -EINVAL, 0},	      {"M", -EINVAL, 0},
-		{"1MM", -EINVAL, 0}, {"1x", -EINVAL, 0},      {"-1", -EINVAL, 0},
-		{"0x", -EINVAL, 0},  {"17592186044416T", -EINVAL, 0},
-		{"18446744073709551616", -EINVAL, 0}, {"18446744073709551615", 0, ~0ULL},
+		{"0", 0, 0},
+		{"12", 0, 12},
+		{"3k", 0, 3072},
+		{"2M", 0, MIB(2)},
+		{"1G", 0, GIB(1)},
+		{"0x10", 0, 16},
+		{"1T", 0, GIB(1024)},
+		{"", -EINVAL, 0},
+		{"M", -EINVAL, 0},
+		{"1MM", -EINVAL, 0},
+		{"1x", -EINVAL, 0},
+		{"-1", -EINVAL, 0},
+		{"0x", -EINVAL, 0},
+		{"17592186044416T", -EINVAL, 0},
+		{"18446744073709551616", -EINVAL, 0},
+		{"18446744073709551615", 0, ~0ULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -159,8 +170,7 @@ START_TEST(bitmaps)
 	ck_assert_uint_eq(bitmap_find_next(map, 129, 65), 129);
 	ck_assert_uint_eq(bitmap_find_next(map, 130, 130), 130);
 	ck_assert_uint_eq(bitmap_find_next_zero(map, 130, 63), 65);
-	bitmap_for_each(bit, map, 130)
-		seen += bit;
+	bitmap_for_each(bit, map, 130) seen += bit;
 	ck_assert_uint_eq(seen, 63 + 64 + 129);
 	ck_assert(bitmap_test_and_clear(map, 63) && !bitmap_test(map, 63));
 	for (bit = 0; bit < 130; bit++)

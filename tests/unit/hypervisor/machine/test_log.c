@@ -52,7 +52,7 @@ END_TEST
 
 START_TEST(clock_scales)
 {
-	static const uint64_t khz[] = {1000,	32768,	 999999,  1000000, 1000001,
+	static const uint64_t khz[] = {1000,    32768,   999999,  1000000, 1000001,
 				       2096000, 3600000, 5000000, 100000};
 
 	for (size_t i = 0; i < ARRAY_SIZE(khz); i++) {

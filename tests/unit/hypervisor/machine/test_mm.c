@@ -141,7 +141,8 @@ START_TEST(scrubbing_ends)
 	int rounds = 0;
 
 	with_hole();
-	memset((uint8_t *)phys_to_virt(MIB(8)) + 64, 0x55, 64); /* beyond the links of free blocks */
+	memset((uint8_t *)phys_to_virt(MIB(8)) + 64, 0x55,
+	       64); /* beyond the links of free blocks */
 	while (buddy_scrub_some())
 		ck_assert_int_lt(rounds++, 100);
 	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);

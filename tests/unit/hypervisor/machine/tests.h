@@ -15,9 +15,10 @@
  * only the place of a crash is less exact.
  */
 #undef ck_assert_msg
-#define ck_assert_msg(expr, ...) \
-	((expr) ? (void)0        \
-		: _ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", __VA_ARGS__))
+#define ck_assert_msg(expr, ...)                                                        \
+	((expr) ? (void)0 :                                                             \
+		  _ck_assert_failed(__FILE__, __LINE__, "Assertion '" #expr "' failed", \
+				    __VA_ARGS__))
 
 Suite *lib_suite(void);
 Suite *boot_suite(void);
@@ -30,10 +31,10 @@ Suite *log_suite(void);
 /** Fresh zeroed memory of ARENA_MIB, its frame table and an empty allocator. */
 void arena_reset(void);
 
-extern uint64_t fake_now;	/* ns since boot */
-extern uint64_t fake_armed;	/* distance apic_timer_arm() was last given, ~0 when stopped */
-extern uint64_t fake_armed_at;	/* when that is */
-extern uint32_t fake_softirqs;	/* bits raised on the one CPU */
+extern uint64_t fake_now;      /* ns since boot */
+extern uint64_t fake_armed;    /* distance apic_timer_arm() was last given, ~0 when stopped */
+extern uint64_t fake_armed_at; /* when that is */
+extern uint32_t fake_softirqs; /* bits raised on the one CPU */
 /** What softirq_register() was given for @nr. */
 void fake_softirq(int nr);
 

@@ -14,6 +14,18 @@ describe('applyEvent', () => {
 		expect(made.vms.get('a')).toEqual({ id: 'a', state: 'stopped' });
 		expect(applyEvent(changed, 'vm.deleted', body({ id: 'a' })).vms.size).toBe(0);
 	});
+	it('never goes back to what is older', () => {
+		const task = { id: 't', status: 'succeeded', finished_at: '2026-01-01T00:00:02Z' };
+		const vm = { id: 'a', state: 'running', updated_at: '2026-01-01T00:00:02Z' };
+		const now = applyEvent(applyEvent(world(), 'task.updated', body(task)), 'vm.updated', body(vm));
+		for (const [name, late] of [
+			['task.created', { ...task, status: 'queued' }],
+			['task.updated', { ...task, status: 'running', finished_at: null }],
+			['vm.updated', { ...vm, state: 'starting', updated_at: '2026-01-01T00:00:01Z' }],
+		] as const)
+			expect(applyEvent(now, name, body(late))).toBe(now);
+		expect(applyEvent(now, 'vm.updated', body({ ...vm, state: 'paused' })).vms.get('a')).toMatchObject({ state: 'paused' });
+	});
 	it('touches only the collection it is about', () => {
 		const before = world();
 		const after = applyEvent(before, 'task.updated', body({ id: 't' }));

@@ -9,7 +9,7 @@ export default function define() {
 			await page.getByRole('heading', { level: 1, name: host.name }).waitFor();
 			const text = await page.locator('main').innerText();
 			for (const part of [host.hypervisor.name, host.hypervisor.version, host.hypervisor.build, host.capabilities.guests])
-				check(text.includes(part), `${part} is not on the screen`);
+				check(text.includes(part.trim()), `${part} is not on the screen`);
 			const cpus = await page.locator('.figure', { hasText: 'Processors' }).locator('.figure-value').innerText();
 			equal(cpus, String(host.cpus.online), 'processors');
 			check(/(\d|GiB|MiB) free of/.test(text.replace(/\s+/g, ' ')), 'memory is not on the screen');

@@ -15,6 +15,21 @@ export const EVENT_NAMES: readonly Event['type'][] = [
 	'vm.created', 'vm.updated', 'vm.deleted', 'task.created', 'task.updated', 'image.created', 'image.deleted',
 ];
 
+interface Versioned {
+	id: string;
+	updated_at?: string;
+	finished_at?: string | null;
+}
+
+/** Answers and events come on different ways: @returns whether @p next is older than @p known. */
+function isStale(known: Versioned | undefined, next: Versioned, created: boolean): boolean {
+	if (!known)
+		return false;
+	if (created || (known.finished_at && !next.finished_at))
+		return true;
+	return (known.updated_at ?? '') > (next.updated_at ?? '');
+}
+
 /**
  * @param name the event's name on the stream, such as `vm.updated`
  * @param data its JSON body
@@ -25,7 +40,7 @@ export function applyEvent(world: World, name: string, data: string): World {
 	const collection = COLLECTIONS[kind];
 	if (!collection)
 		return world;
-	let resource: Partial<Vm | Image | Task> | undefined;
+	let resource: Partial<Versioned> | undefined;
 	try {
 		resource = (JSON.parse(data) as Partial<Event>).resource;
 	} catch {
@@ -34,6 +49,8 @@ export function applyEvent(world: World, name: string, data: string): World {
 	if (!resource?.id)
 		return world;
 	const items = new Map<string, unknown>(world[collection]);
+	if (what !== 'deleted' && isStale(items.get(resource.id) as Versioned, resource as Versioned, what === 'created'))
+		return world;
 	if (what === 'deleted')
 		items.delete(resource.id);
 	else

@@ -3,7 +3,7 @@
 import { api } from '../api/client';
 import { applyEvent, EVENT_NAMES, type World } from '../api/events';
 import { say } from '../api/problem';
-import type { Host, Image, Task, Vm } from '../api/types';
+import type { Event, Host, Image, Task, Vm } from '../api/types';
 import { createStore } from './store';
 
 const HOST_INTERVAL = 15_000;
@@ -18,6 +18,12 @@ export const host = createStore<Host | null>(null);
 export const link = createStore<Link>('connecting');
 export const loadError = createStore<string>('');
 
+/** An event's name and body. */
+type Heard = [string, string];
+
+/** One list for each refresh that is under way. */
+const listeners = new Set<Heard[]>();
+
 let source: EventSource | null = null;
 let retryTimer = 0;
 let retryDelay = RETRY_MIN;
@@ -28,14 +34,24 @@ function listById<T extends { id: string }>(items: T[]): Map<string, T> {
 	return new Map(items.map((item) => [item.id, item]));
 }
 
-/** Load every list anew. Events that arrive meanwhile are applied to what was there before. */
+/**
+ * Load every list anew. What is heard meanwhile may be newer than the lists, so it is heard again
+ * once they are there; whole resources in their order leave the last one standing.
+ */
 export async function refresh(): Promise<void> {
+	const since: Heard[] = [];
+	listeners.add(since);
 	try {
 		const [vms, images, tasks] = await Promise.all([api.vms(), api.images(), api.tasks()]);
-		world.set({ vms: listById(vms), images: listById(images), tasks: listById(tasks) });
+		if (!source)
+			return; /* logged out meanwhile */
+		const loaded: World = { vms: listById(vms), images: listById(images), tasks: listById(tasks) };
+		world.set(since.reduce((w, [name, data]) => applyEvent(w, name, data), loaded));
 		loadError.set('');
 	} catch (error) {
 		loadError.set(say(error));
+	} finally {
+		listeners.delete(since);
 	}
 }
 
@@ -53,14 +69,25 @@ function refreshHostSoon(): void {
 	settleTimer = window.setTimeout(refreshHost, HOST_SETTLE);
 }
 
-function receive(event: MessageEvent<string>): void {
+function hear(name: string, data: string): void {
+	for (const since of listeners)
+		since.push([name, data]);
 	const before = world.get();
 	if (!before)
 		return;
-	const after = applyEvent(before, event.type, event.data);
+	const after = applyEvent(before, name, data);
 	world.set(after);
 	if (after.vms !== before.vms)
 		refreshHostSoon();
+}
+
+function receive(event: MessageEvent<string>): void {
+	hear(event.type, event.data);
+}
+
+/** Take in what an answer told already, without waiting for its event. */
+export function learn(name: Event['type'], resource: Vm | Image | Task | { id: string }): void {
+	hear(name, JSON.stringify({ resource }));
 }
 
 async function reconnect(): Promise<void> {
@@ -77,6 +104,8 @@ async function reconnect(): Promise<void> {
 
 function lose(): void {
 	link.set('lost');
+	if (!world.get())
+		void refresh(); /* no live view does not mean no view */
 	if (source?.readyState !== EventSource.CLOSED)
 		return; /* the browser itself tries again, and resumes by event id */
 	clearTimeout(retryTimer);
@@ -100,8 +129,6 @@ function connect(): void {
 
 export function startLive(): void {
 	stopLive();
-	void refresh();
-	void refreshHost();
 	connect();
 	hostTimer = window.setInterval(() => {
 		if (!document.hidden)
@@ -119,28 +146,4 @@ export function stopLive(): void {
 	host.set(null);
 	link.set('connecting');
 	loadError.set('');
-}
-
-/** Take in what an answer told already, without waiting for its event. */
-export function learnTask(task: Task | undefined | null): void {
-	if (task?.id)
-		world.set((w) => w && { ...w, tasks: new Map(w.tasks).set(task.id, task) });
-}
-
-export function forgetItem(kind: 'vms' | 'images', id: string): void {
-	world.set((w) => {
-		if (!w)
-			return w;
-		const items = new Map<string, never>(w[kind] as Map<string, never>);
-		items.delete(id);
-		return { ...w, [kind]: items };
-	});
-}
-
-export function learnVm(vm: Vm): void {
-	world.set((w) => w && { ...w, vms: new Map(w.vms).set(vm.id, vm) });
-}
-
-export function learnImage(image: Image): void {
-	world.set((w) => w && { ...w, images: new Map(w.images).set(image.id, image) });
 }

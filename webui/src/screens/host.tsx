@@ -4,7 +4,7 @@ import type { Host, Task, Vm } from '../api/types';
 import { STATES } from '../lib/actions';
 import { formatBytes, formatDuration, percent, plural } from '../lib/format';
 import { useNow } from '../lib/hooks';
-import { host, learnTask, loadError, world } from '../lib/live';
+import { host, learn, loadError, world } from '../lib/live';
 import { href } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
@@ -34,7 +34,7 @@ function PowerDialog({ action, vms, onClose }: { action: HostAction; vms: Vm[]; 
 				? 'Afterwards the machine has to be switched on by hand.'
 				: 'This page comes back when the machine does.'}`}
 			run={async () => {
-				learnTask(await api.hostAction(action));
+				learn('task.created', await api.hostAction(action));
 				toast(text.done);
 			}} />
 	);

@@ -5,7 +5,7 @@ import type { World } from '../api/events';
 import type { Image, ImageKind } from '../api/types';
 import { refusalOf } from '../lib/form-errors';
 import { formatBytes, formatTime, percent } from '../lib/format';
-import { forgetItem, learnImage, loadError, world } from '../lib/live';
+import { learn, loadError, world } from '../lib/live';
 import { guessKind, imageName } from '../lib/image-name';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
@@ -56,7 +56,7 @@ function UploadDialog({ onClose }: { onClose: () => void }) {
 		upload.current = uploadImage(file, name.trim(), kind, (bytes, total) => setSent({ bytes, total }));
 		try {
 			const image = await upload.current.done;
-			learnImage(image);
+			learn('image.created', image);
 			toast(`Uploaded ${image.name}`);
 			onClose();
 		} catch (error) {
@@ -175,7 +175,7 @@ export function ImagesScreen() {
 					text="The file is removed from the appliance for good."
 					run={async () => {
 						await api.deleteImage(deleting.id);
-						forgetItem('images', deleting.id);
+						learn('image.deleted', deleting);
 						toast(`Deleted ${deleting.name}`);
 					}} />
 			)}

@@ -3,7 +3,7 @@ import { api } from '../api/client';
 import type { Task, Vm } from '../api/types';
 import { formatAgo, formatBytes, formatDuration, formatTime, words } from '../lib/format';
 import { useNow } from '../lib/hooks';
-import { learnTask, loadError, world } from '../lib/live';
+import { learn, loadError, world } from '../lib/live';
 import { href } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
@@ -89,7 +89,7 @@ function CancelButton({ task }: { task: Task }) {
 	const cancel = async () => {
 		setBusy(true);
 		try {
-			learnTask(await api.cancelTask(task.id));
+			learn('task.updated', await api.cancelTask(task.id));
 		} catch (error) {
 			toastError('Not cancelled', error);
 		}

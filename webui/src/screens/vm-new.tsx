@@ -1,7 +1,7 @@
 import { useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { refusalOf } from '../lib/form-errors';
-import { host, learnVm, loadError, world } from '../lib/live';
+import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate } from '../lib/router';
 import { useStore } from '../lib/store';
 import { checkForm, createRequest, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
@@ -40,7 +40,7 @@ function NewForm({ all }: { all: World }) {
 		show({}, '');
 		try {
 			const vm = await api.createVm(createRequest(form));
-			learnVm(vm);
+			learn('vm.created', vm);
 			navigate(form.start ? href.console(vm.id) : href.vm(vm.id));
 		} catch (error) {
 			const refusal = refusalOf(error, FIELDS);

@@ -6,7 +6,7 @@ import { refusalOf } from '../lib/form-errors';
 import { formatBytes, formatTime } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { lazy } from '../lib/lazy';
-import { host, learnVm, loadError, world } from '../lib/live';
+import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
@@ -61,7 +61,7 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 		}
 		setBusy(true);
 		try {
-			learnVm(await api.updateVm(vm.id, patch));
+			learn('vm.updated', await api.updateVm(vm.id, patch));
 			toast(`Saved ${form.name.trim()}`);
 			onClose();
 		} catch (error) {

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { Vm } from '../api/types';
 import { VERBS, verbsFor, type VmVerb } from '../lib/actions';
-import { forgetItem, learnTask } from '../lib/live';
+import { learn } from '../lib/live';
 import { may } from '../lib/session';
 import { Button } from './basics';
 import { Confirm } from './dialog';
@@ -34,9 +34,9 @@ export function VmActions({ vm, compact, onDeleted }:
 		if (verb === 'delete') {
 			await api.deleteVm(vm.id);
 			onDeleted?.();
-			forgetItem('vms', vm.id);
+			learn('vm.deleted', vm);
 		} else {
-			learnTask(await api.vmAction(vm.id, verb));
+			learn('task.created', await api.vmAction(vm.id, verb));
 		}
 		toast(VERBS[verb].accepted.replace('%', vm.name));
 	};

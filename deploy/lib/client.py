@@ -163,6 +163,7 @@ class Client:
         return self.post(f"/vms/{vm}/consoles/serial/tickets").json["ticket"]
 
     def console(self, vm, ticket=None, origin=None):
-        """Open the serial console of a VM."""
-        ticket = ticket or self.ticket(vm)
-        return WebSocket(self.address, self.context, "/console", [SUBPROTOCOL, ticket], origin)
+        """Open the serial console of a VM, with a fresh ticket unless one is given (False: none)."""
+        ticket = self.ticket(vm) if ticket is None else ticket
+        protocols = [SUBPROTOCOL, *([ticket] if ticket else [])]
+        return WebSocket(self.address, self.context, "/console", protocols, origin)

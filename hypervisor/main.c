@@ -201,6 +201,7 @@ static const struct {
 
 void hv_main(uint32_t magic, paddr_t info)
 {
+	clock_start();
 	start_console();
 	read_boot_info(magic, info);
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)

@@ -161,29 +161,31 @@ void boot_move_modules(struct boot_info *info)
 	}
 }
 
-/* Hand over what lies between the taken ranges in [start, end). */
-static void give_free(paddr_t start, paddr_t end)
+static void keep(paddr_t start, paddr_t end)
+{
+	frames_fill(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT,
+		    (struct frame){.refs = 1, .owner = FRAME_NONE, .kind = FRAME_RESERVED});
+}
+
+/* Hand over what lies between the taken ranges in [start, end), and keep these. */
+static void share_out(paddr_t start, paddr_t end)
 {
 	for (uint32_t i = 0; i < nr_taken && start < end; i++) {
+		paddr_t next = min(taken[i].end, end);
+
 		if (taken[i].end <= start)
 			continue;
 		if (taken[i].start >= end)
 			break;
-		if (taken[i].start > start)
+		if (taken[i].start > start) {
 			buddy_add(paddr_to_mfn(start), (taken[i].start - start) >> PAGE_SHIFT);
-		start = taken[i].end;
+			start = taken[i].start;
+		}
+		keep(start, next);
+		start = next;
 	}
 	if (start < end)
 		buddy_add(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
-}
-
-static void note_ram(paddr_t start, paddr_t end)
-{
-	struct frame *f = mfn_to_frame(paddr_to_mfn(start));
-
-	frames_add_range(start >> PAGE_SHIFT, end >> PAGE_SHIFT);
-	for (uint64_t i = 0; i < (end - start) >> PAGE_SHIFT; i++)
-		f[i] = (struct frame){.refs = 1, .owner = FRAME_NONE, .kind = FRAME_RESERVED};
 }
 
 void bootmem_finish(const struct boot_info *info)
@@ -192,17 +194,18 @@ void bootmem_finish(const struct boot_info *info)
 	release(0, FIRST_USABLE);
 	if (window.start < window.end)
 		release(window.start, window.end);
+	/* All of it is known before any is freed: merging looks at neighbours. */
 	for (uint32_t i = 0; i < info->nr_e820; i++) {
 		const struct boot_e820 *e = &info->e820[i];
 
 		if (e->type == E820_RAM)
-			note_ram(e->addr, e->addr + e->size);
+			frames_add_range(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
 	}
 	for (uint32_t i = 0; i < info->nr_e820; i++) {
 		const struct boot_e820 *e = &info->e820[i];
 
 		if (e->type == E820_RAM)
-			give_free(e->addr, e->addr + e->size);
+			share_out(e->addr, e->addr + e->size);
 	}
 }
 

@@ -114,14 +114,7 @@ static void run_free(uint64_t start, uint64_t end, bool dirty)
 
 static void mark(uint64_t n, uint64_t nr, uint32_t refs, uint8_t kind)
 {
-	struct frame *f = mfn_to_frame(mfn_of(n));
-
-	for (uint64_t i = 0; i < nr; i++) {
-		f[i].owner = FRAME_NONE;
-		f[i].kind = kind;
-		f[i].order = 0;
-		__atomic_store_n(&f[i].refs, refs, __ATOMIC_RELEASE);
-	}
+	frames_fill(mfn_of(n), nr, (struct frame){.refs = refs, .owner = FRAME_NONE, .kind = kind});
 }
 
 /* A free block of at least @order, of the wanted kind if there is one. */

@@ -10,6 +10,19 @@ static struct frame_range ranges[MAX_RANGES];
 static uint32_t nr_ranges;
 static frame_release_fn *release_hook;
 
+/* A record as one word, for exchanging it whole. */
+typedef uint64_t __attribute__((may_alias)) frame_word_t;
+
+void frames_fill(mfn_t mfn, uint64_t nr, struct frame f)
+{
+	frame_word_t *word = (frame_word_t *)(void *)mfn_to_frame(mfn);
+	frame_word_t value;
+
+	__builtin_memcpy(&value, &f, sizeof(value));
+	for (uint64_t i = 0; i < nr; i++)
+		__atomic_store_n(&word[i], value, __ATOMIC_RELEASE);
+}
+
 void frames_add_range(uint64_t start, uint64_t end)
 {
 	BUG_ON(nr_ranges == MAX_RANGES || start >= end);
@@ -44,9 +57,6 @@ bool mfn_valid(mfn_t mfn)
 			return mfn.n >= ranges[i].start;
 	return false;
 }
-
-/* A record as one word, for exchanging it whole. */
-typedef uint64_t __attribute__((may_alias)) frame_word_t;
 
 bool frame_get(mfn_t mfn, uint16_t owner)
 {

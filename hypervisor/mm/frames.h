@@ -48,6 +48,9 @@ static inline mfn_t frame_to_mfn(const struct frame *f)
 	return mfn_of((uint64_t)(f - frame_table()));
 }
 
+/** Make the records of @nr frames from @mfn on all like @f. Each changes as a whole. */
+void frames_fill(mfn_t mfn, uint64_t nr, struct frame f);
+
 /** Record a run of RAM; the table must be mapped there and zeroed. Context: boot. */
 void frames_add_range(uint64_t start, uint64_t end);
 

@@ -19,6 +19,7 @@
 struct clock_scale clock_scale;
 uint64_t clock_tsc_khz;
 static uint64_t boot_seconds;
+static uint64_t start_tsc;
 
 /* A free-running counter to measure against. */
 struct reference {
@@ -115,6 +116,11 @@ static bool calibrate(const struct reference *r, uint64_t *tsc_khz, uint32_t *ap
 	return *tsc_khz && *apic_khz;
 }
 
+void clock_start(void)
+{
+	start_tsc = read_tsc();
+}
+
 void clock_init(void)
 {
 	const struct reference *r = NULL;
@@ -126,8 +132,8 @@ void clock_init(void)
 	BUG_ON(!r);
 	apic_timer_set_khz(apic_khz);
 	clock_scale_of_khz(clock_tsc_khz, &clock_scale.mul_frac, &clock_scale.shift);
-	clock_scale.tsc_base = read_tsc();
-	boot_seconds = rtc_read_seconds();
+	clock_scale.tsc_base = start_tsc;
+	boot_seconds = rtc_read_seconds() - now_ns() / NSEC_PER_SEC;
 	arch_log("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz (by %s)\n", clock_tsc_khz / 1000,
 		 clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
 }

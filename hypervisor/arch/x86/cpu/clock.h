@@ -17,6 +17,9 @@ struct clock_scale {
 extern struct clock_scale clock_scale;
 extern uint64_t clock_tsc_khz;
 
+/** Now is ns 0. Context: boot CPU, first of all. */
+void clock_start(void);
+
 /** Calibrate TSC and APIC timer against the PM timer or the PIT, and read the CMOS clock. */
 void clock_init(void);
 

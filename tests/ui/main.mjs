@@ -12,8 +12,12 @@ if (unknown.length) {
 	process.exit(2);
 }
 
-await connectApi();
-await removeLeftovers();
+test('the appliance lets the tests in', async () => {
+	await connectApi();
+	await removeLeftovers();
+});
+if (await runTests('start'))
+	process.exit(summary());
 for (const name of wanted.length ? wanted : SUITES) {
 	const { default: define } = await import(`./suites/${name}.mjs`);
 	define();

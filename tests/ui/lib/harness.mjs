@@ -39,8 +39,9 @@ function explain(error) {
 	return String(error.stack ?? error).split('\n').slice(0, 12).map((line) => `#   ${line}`).join('\n');
 }
 
-/** Run what was defined since the last call, in order. */
+/** Run what was defined since the last call, in order. @returns how many of them failed. */
 export async function runTests(suite) {
+	const before = failed;
 	for (const { name, body } of queue.splice(0)) {
 		const start = Date.now();
 		number++;
@@ -54,6 +55,7 @@ export async function runTests(suite) {
 				console.log(`#   see ${file}`);
 		}
 	}
+	return failed - before;
 }
 
 /** @returns the exit status. */

@@ -253,6 +253,12 @@ void sched_release(struct vcpu *v)
 	(void)v;
 }
 
+bool sched_on_cpu(const struct vcpu *v)
+{
+	(void)v;
+	return false;
+}
+
 bool sched_resched_due(void)
 {
 	return false;
@@ -357,7 +363,15 @@ static bool ops_wakeup_pending(const struct vcpu *v)
 	return false;
 }
 
+/* Paging off: what a walk is given is guest-physical. */
+static void ops_get_paging(const struct vcpu *v, struct guest_paging *paging)
+{
+	(void)v;
+	memset(paging, 0, sizeof(*paging));
+}
+
 const struct guest_ops hvm_guest_ops = {
+	.get_paging = ops_get_paging,
 	.run = ops_run,
 	.switch_out = ops_run,
 	.upcall = ops_upcall,

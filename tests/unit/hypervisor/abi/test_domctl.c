@@ -350,6 +350,38 @@ START_TEST(the_host_is_described)
 END_TEST
 
 /* Any bytes at all: nothing may crash, hang or leak (the fixture counts pages). */
+START_TEST(guest_memory_is_copied_both_ways)
+{
+	struct domain *d = fake_domain(1, 2);
+	uint8_t *buf = (uint8_t *)ARG(struct xen_domctl) + 1024;
+	const uint64_t at = PAGE_SIZE - 3;
+
+	reset();
+	ctl->u.gdbsx_guest_memio = (struct xen_domctl_gdbsx_memio){
+		.gva = at, .uva = ARG_GVA + 1024, .len = 6, .gwr = 1};
+	memcpy(buf, "across", 6);
+	d->controller_paused = false;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), -EBUSY);
+	d->controller_paused = true;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), 0);
+	ck_assert_uint_eq(ctl->u.gdbsx_guest_memio.remain, 0);
+	memset(buf, 0, 6);
+	ctl->u.gdbsx_guest_memio.gwr = 0;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), 0);
+	ck_assert_mem_eq(buf, "across", 6);
+
+	/* Past the end of its memory: what could not be done is said. */
+	ctl->u.gdbsx_guest_memio.gva = 2 * PAGE_SIZE - 2;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), 0);
+	ck_assert_uint_eq(ctl->u.gdbsx_guest_memio.remain, 4);
+	ctl->u.gdbsx_guest_memio.gva = 2 * PAGE_SIZE;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), -EFAULT);
+	ctl->u.gdbsx_guest_memio.gwr = 2;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, d->id), -EINVAL);
+	fake_domain_kill(d);
+}
+END_TEST
+
 START_TEST(random_structures_do_no_harm)
 {
 	srand(4711);
@@ -382,6 +414,7 @@ Suite *domctl_suite(void)
 	tcase_add_test(tc, vcpus_are_described_and_placed);
 	tcase_add_test(tc, contexts_and_policies_travel);
 	tcase_add_test(tc, the_host_is_described);
+	tcase_add_test(tc, guest_memory_is_copied_both_ways);
 	tcase_add_test(tc, random_structures_do_no_harm);
 	suite_add_tcase(s, tc);
 	return s;

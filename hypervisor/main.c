@@ -15,6 +15,7 @@
 #include "arch/x86/mm/map_pages.h"
 #include "core/console.h"
 #include "core/domain.h"
+#include "core/keys.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/timer.h"
@@ -147,6 +148,7 @@ static void start_devices(void)
 	clock_init();
 	timers_init();
 	console_enable_input();
+	keys_init();
 }
 
 /* The rooms that hang state on domains, in the order they are made. */

@@ -38,15 +38,9 @@ static void fatal_trap(const struct regs *regs, const char *name)
 	panic_regs(regs, LOG_ERR "%s on CPU %u\n", name, cpu_id());
 }
 
-static void stray_nmi(const struct regs *regs)
-{
-	printk(LOG_WARN "NMI on CPU %u at %016lx\n", cpu_id(), regs->rip);
-}
-
 static const struct trap_hooks trap_hooks = {
 	.vprint = vprintk,
 	.fatal = fatal_trap,
-	.nmi = stray_nmi,
 };
 
 /* What the loader left lies below 4 GiB, which the boot page tables map. */

@@ -7,7 +7,7 @@
 
 static irq_fn *own_handler[256 - IRQ_OWN_FIRST];
 static irq_fn *guest_handler;
-static uint64_t nr_unexpected;
+static uint64_t nr_unexpected, nr_nmis;
 
 void irq_register(uint8_t vector, irq_fn *fn)
 {
@@ -46,4 +46,14 @@ void irq_window(void)
 uint64_t irq_unexpected(void)
 {
 	return __atomic_load_n(&nr_unexpected, __ATOMIC_RELAXED);
+}
+
+void irq_note_nmi(void)
+{
+	__atomic_fetch_add(&nr_nmis, 1, __ATOMIC_RELAXED);
+}
+
+uint64_t irq_stray_nmis(void)
+{
+	return __atomic_load_n(&nr_nmis, __ATOMIC_RELAXED);
 }

@@ -32,6 +32,12 @@ void irq_window(void);
 /** Give @regs->vector to its handler. For traps.c and for backends that take interrupts. */
 void irq_dispatch(uint8_t vector);
 
+/** Count an NMI nobody asked for; all that may be done inside one, where any lock may be held. */
+void irq_note_nmi(void);
+
+/** How many irq_note_nmi() has counted. */
+uint64_t irq_stray_nmis(void);
+
 /** How many interrupts came on vectors nobody registered. */
 uint64_t irq_unexpected(void);
 

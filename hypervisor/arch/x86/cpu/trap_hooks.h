@@ -11,8 +11,6 @@ struct trap_hooks {
 	void (*vprint)(const char *fmt, va_list ap) __printf(1, 0);
 	/** A trap nobody expects; does not return. */
 	void (*fatal)(const struct regs *regs, const char *name);
-	/** A non-maskable interrupt that isn't ours. */
-	void (*nmi)(const struct regs *regs);
 };
 
 /** Context: boot, before traps_load(). */

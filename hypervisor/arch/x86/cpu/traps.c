@@ -114,7 +114,7 @@ void trap_handle(struct regs *regs)
 	}
 	if (regs->vector == X86_TRAP_NMI) {
 		smp_nmi();
-		hooks->nmi(regs);
+		irq_note_nmi();
 		return;
 	}
 	if (fix_up(regs))

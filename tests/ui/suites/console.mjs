@@ -129,6 +129,9 @@ export default function define() {
 			const before = await rows();
 			await page.setViewportSize({ width: 1280, height: 640 });
 			await eventually('fewer rows', async () => (await rows()) < before);
+			const cut = await page.evaluate(() => document.querySelector('.xterm-screen').getBoundingClientRect().bottom -
+				document.querySelector('.console-box').getBoundingClientRect().bottom);
+			check(cut <= 0, `the last row is cut off by ${cut} pixels`);
 			await page.locator('.xterm-screen').click();
 			await page.keyboard.press('Control+Shift+Space');
 			check(await page.evaluate(() => document.activeElement.closest('[role=toolbar]') !== null), 'focus stayed in the terminal');

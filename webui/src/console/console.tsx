@@ -185,7 +185,7 @@ export function Console({ vm }: { vm: Vm }) {
 			</div>
 			{searching && screen && <SearchBar screen={screen} matches={matches} onClose={closeSearch} />}
 			{notice && <Note action={<Button tone="quiet" icon="close" label="Close notice" onClick={() => setNotice('')} />}>{notice}</Note>}
-			<div class="console-box" ref={box} />
+			<div class="console-box"><div class="console-screen" ref={box} /></div>
 			<p class="console-hint">
 				{readOnly ? 'You can look, but not type.'
 					: live ? <>Click or tab into the console to type. <kbd>{LEAVE_KEYS}</kbd> leaves it, <kbd>Ctrl+Shift+C</kbd> copies.</>

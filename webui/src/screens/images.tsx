@@ -117,7 +117,7 @@ function ImageRow({ image, all, onDelete }: { image: Image; all: World; onDelete
 	const users = usersOf(image, all);
 	return (
 		<tr>
-			<th scope="row">{image.name}{image.builtin && <span class="chip">Built in</span>}</th>
+			<th scope="row">{image.name} {image.builtin && <span class="chip">Built in</span>}</th>
 			<td data-name="Kind">{KINDS[image.kind]}</td>
 			<td data-name="Size">{formatBytes(image.size)}</td>
 			<td data-name="SHA-256" class="cell-hash">

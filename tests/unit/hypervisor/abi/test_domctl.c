@@ -108,7 +108,8 @@ START_TEST(versions_and_callers_are_checked)
 	ck_assert_int_eq(domctl(XEN_DOMCTL_destroydomain, 0), -EINVAL);
 	ck_assert_int_eq(domctl(XEN_DOMCTL_pausedomain, DOMID_SELF), -EINVAL);
 	ck_assert_int_eq(domctl(XEN_DOMCTL_assign_device, 0), -ENOSYS);
-	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, 0), -ENOSYS);
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_guestmemio, 0), -EINVAL);
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gdbsx_domstatus, 0), -ENOSYS);
 	ck_assert_int_eq(domctl(~0u, 0), -ENOSYS);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_domctl, 0, 0, 0), -EFAULT);
 }

@@ -65,7 +65,7 @@ def check(appliance, say):
     """Raise CheckError unless everything the issue lists for --check holds."""
     client = appliance.client()
     try:
-        _check(client, appliance.password, say)
+        _check(client, appliance, say)
     except CheckError:
         raise
     except (
@@ -82,11 +82,22 @@ def check(appliance, say):
         client.close()
 
 
-def _check(client, password, say):
-    client.login("admin", password)
+def _warm_up(client):
+    """One guest that does not count: a hypervisor that keeps domain 0's page tables once they have
+    grown (Debian's does, for the windows that guests are built through) grows them here."""
+    vm = client.create_vm(**guest_spec(client, "first"))
+    talk(client.console(vm["id"]), 120)
+    client.action(vm["id"], "destroy")
+    client.delete(f"/vms/{vm['id']}")
+
+
+def _check(client, appliance, say):
+    client.login("admin", appliance.password)
     say("check: logged in")
     host = client.get("/host")
     say("check: GET /host " + json.dumps(host, indent=2))
+    if appliance.o.hypervisor:
+        _warm_up(client)
     free = steady_free(client)
 
     began = time.monotonic()

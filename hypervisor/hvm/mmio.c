@@ -13,15 +13,22 @@
 #include "vdev/vioapic.h"
 #include "vdev/vlapic.h"
 
-#define PORT_DEBUG 0xe9 /* text for the log, one byte at a time */
+#define PORT_PIT_FIRST 0x40
+#define PORT_PIT_LAST  0x42
+#define PORT_DEBUG     0xe9 /* text for the log, one byte at a time */
 
 /* ---- ports ---- */
 
-/* No device stands behind any port that exits: reads float high, writes are lost. */
+/*
+ * No device stands behind any port that exits: reads float high, writes are lost. Only the counters of
+ * the absent PIT read as zero: Linux calibrates its TSC by waiting for a counter to leave 0xff, and would
+ * read 100,000 times before it gives up.
+ */
 uint32_t hvm_port_read(struct vcpu *v, uint16_t port, unsigned int size)
 {
 	(void)v;
-	(void)port;
+	if (port >= PORT_PIT_FIRST && port <= PORT_PIT_LAST)
+		return 0;
 	return size >= 4 ? 0xffffffff : (1u << (8 * size)) - 1;
 }
 

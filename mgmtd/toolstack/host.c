@@ -47,8 +47,8 @@ static int read_version(struct toolstack *ts, struct ts_host_info *h)
 		 strstr(extra, "domus") ? "Domus" : "Xen");
 	snprintf(h->version, sizeof(h->version), "%d.%d%.*s", version >> 16, version & 0xffff,
 		 (int)sizeof(extra), extra);
-	snprintf(h->build, sizeof(h->build), "%.*s, %.*s", (int)sizeof(ci.compiler), ci.compiler,
-		 (int)sizeof(ci.compile_date), ci.compile_date);
+	snprintf(h->build, sizeof(h->build), "%.*s%s%.*s", (int)sizeof(ci.compiler), ci.compiler,
+		 ci.compile_date[0] ? ", " : "", (int)sizeof(ci.compile_date), ci.compile_date);
 	snprintf(h->capabilities, sizeof(h->capabilities), "%.*s", (int)sizeof(h->capabilities) - 1,
 		 caps);
 	h->capabilities[strcspn(h->capabilities, "\n")] = '\0';

@@ -15,7 +15,6 @@
 #include "mm/bootmem.h"
 #include "mm/buddy.h"
 #include "mm/heap.h"
-#include "vdev/vioapic.h"
 
 #define DOM0_DEFAULT_BYTES GIB(1)
 #define DOM0_MIN_BYTES     MIB(128)
@@ -152,8 +151,6 @@ static struct domain *create_domain(const struct boot_info *info)
 	for (unsigned int i = 0; i < nr; i++)
 		if (vcpu_create(d, i, &v))
 			panic("vCPU %u of domain 0 could not be created", i);
-	if (vioapic_create_hw(d))
-		panic("no memory for domain 0's IO-APICs");
 	return d;
 }
 

@@ -59,6 +59,7 @@ static int svm_cpu_init(void)
 	svm_host_save(s->host_vmcb_pa);
 	asid_cpu_init(&s->asids, nr_asids);
 	c->virt = s;
+	c->gif = 1;
 	return 0;
 fail:
 	page_free(host);

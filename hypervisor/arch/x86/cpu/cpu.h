@@ -18,7 +18,8 @@ struct cpu {
 	 */
 	volatile uint8_t in_guest;
 	volatile uint8_t online;
-	uint8_t reserved[2];
+	uint8_t gif; /* SVM is on: the global interrupt flag gates interrupts as well */
+	uint8_t reserved;
 	uint32_t id;                /* 0..nr_cpus-1; 0 is the boot CPU */
 	uint32_t apic_id;           /* of its local APIC */
 	uint32_t acpi_id;           /* MADT processor UID */

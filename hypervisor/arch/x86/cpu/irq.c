@@ -35,8 +35,26 @@ void irq_dispatch(uint8_t vector)
 		apic_eoi();
 }
 
+/*
+ * With SVM on, interrupts come only while GIF is set (APM vol. 2, 15.17). The way out of a guest sets it,
+ * yet QEMU's TCG has been seen to halt here with GIF clear and an interrupt pending, for ever: so it is
+ * set again where it matters.
+ */
+static void open_gate(void)
+{
+	if (this_cpu()->gif)
+		__asm__ volatile("stgi" ::: "memory");
+}
+
+void irq_wait(void)
+{
+	open_gate();
+	cpu_sleep();
+}
+
 void irq_window(void)
 {
+	open_gate();
 	/* STI takes effect after the next instruction, so there must be one before CLI. */
 	irq_enable();
 	__asm__ volatile("nop");

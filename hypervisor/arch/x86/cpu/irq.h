@@ -26,6 +26,12 @@ void irq_register(uint8_t vector, irq_fn *fn);
 /** Call @fn for vectors 0x20-0xeb, which belong to domain 0; @fn decides about the EOI. */
 void irq_set_guest_handler(irq_fn *fn);
 
+/**
+ * Halt until an interrupt has come and been handled; one that is pending already ends the halt at once.
+ * Context: interrupts off, no lock held.
+ */
+void irq_wait(void);
+
 /** Take what interrupts are pending now. Context: no lock held. */
 void irq_window(void);
 

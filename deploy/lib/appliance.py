@@ -4,12 +4,12 @@ import base64
 import json
 import os
 import re
-import select
 import shutil
 import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 from http.client import HTTPException
@@ -356,20 +356,32 @@ class LocalConsole:
         self.sock.connect(appliance.console_path)
         self.seen = ""
         self.count = 0
+        # Read all the time: a console nobody drains soon holds back whoever writes to it.
+        self.news = threading.Condition()
+        threading.Thread(target=self._drain, daemon=True).start()
         # No prompt, no line editor, no echo: what comes back is what commands print.
         self.sock.sendall(b"\nstty -echo; exec sh 2>/dev/null\n")
         self.run("true")
 
+    def _drain(self):
+        try:
+            while data := self.sock.recv(65536):
+                with self.news:
+                    self.seen += data.decode(errors="replace").replace("\r", "")
+                    self.news.notify_all()
+        except OSError:
+            pass
+
     def _wait(self, pattern, timeout):
-        deadline = time.monotonic() + timeout
-        while not (found := re.search(pattern, self.seen, re.S)):
-            left = deadline - time.monotonic()
-            if left <= 0:
+        def found():
+            return re.search(pattern, self.seen, re.S)
+
+        with self.news:
+            if not self.news.wait_for(found, timeout):
                 raise TimeoutError(f"the local console does not answer: {self.seen[-400:]!r}")
-            if select.select([self.sock], [], [], left)[0]:
-                self.seen += self.sock.recv(65536).decode(errors="replace").replace("\r", "")
-        self.seen = self.seen[found.end() :]
-        return found
+            match = found()
+            self.seen = self.seen[match.end() :]
+        return match
 
     def run(self, command, timeout=60):
         """Run a shell command in the management domain; return its output, raise if it failed."""
@@ -385,6 +397,8 @@ class LocalConsole:
         return output
 
     def close(self):
+        # Ends the reader as well; closing alone would leave it waiting.
+        self.sock.shutdown(socket.SHUT_RDWR)
         self.sock.close()
 
 

@@ -22,9 +22,10 @@
 #define LSR_RX    0x01
 #define LSR_TX    0x20
 #define FIFO_SIZE 16
-#define MAX_WAIT  100000u /* about 0.1 s: a port that never empties doesn't hold us up */
+#define MAX_WAIT  20000u /* some 20 ms: far more than a FIFO takes to empty */
 
 static bool present;
+static bool stuck; /* nobody takes what we send: bytes are dropped until the port has room again */
 
 bool uart_init(void)
 {
@@ -42,14 +43,20 @@ bool uart_init(void)
 	return true;
 }
 
+/* A port that never empties (flow control, a terminal server that hangs) holds us up once only. */
 static bool wait_room(void)
 {
-	for (uint32_t i = 0; i < MAX_WAIT; i++) {
-		if (inb(REG_LSR) & LSR_TX)
-			return true;
+	uint32_t tries = stuck ? 1 : MAX_WAIT;
+
+	stuck = true;
+	while (tries--) {
+		if (inb(REG_LSR) & LSR_TX) {
+			stuck = false;
+			break;
+		}
 		cpu_relax();
 	}
-	return false;
+	return !stuck;
 }
 
 void uart_write(const char *buf, size_t len)

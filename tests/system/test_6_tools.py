@@ -51,6 +51,8 @@ class Tools(unittest.TestCase):
     def test_list(self):
         """xl list shows domain 0 and a guest, by its right size and CPUs"""
         vm = self.bed.client.create_vm(**self.bed.spec("listed", vcpus=2))["id"]
+        # Its second CPU is online once its kernel has started it.
+        self.bed.client.console(vm).read_until(b"demo guest ready", 300)
         rows = self.domains()
         self.assertEqual(rows[0][:2], ["Domain-0", "0"])
         (guest,) = [r for r in rows if r[1] != "0"]

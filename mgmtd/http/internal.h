@@ -7,8 +7,9 @@
 
 #include "http.h"
 
-#define HTTP_HEADER_MAX   16384u /* bytes of all request headers */
-#define HTTP_BODY_MAX     65536u /* bytes of a JSON body */
+#define HTTP_HEADER_MAX   16384u     /* bytes of all request headers */
+#define HTTP_BODY_MAX     65536u     /* bytes of a JSON body */
+#define HTTP_DRAIN_MAX    (1u << 20) /* bytes of a refused body that are read and dropped */
 #define HTTP_DEFERRED_MAX 8
 
 struct static_file;

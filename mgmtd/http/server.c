@@ -94,11 +94,9 @@ static void check_body(struct http_request *req)
 	if (!has_body(req, &length))
 		return;
 	check_content_type(req);
-	if (!req->reply.status && req->op->body != HTTP_BODY_STREAM && length > HTTP_BODY_MAX) {
+	if (!req->reply.status && req->op->body != HTTP_BODY_STREAM && length > HTTP_BODY_MAX)
 		http_fail(req, 413, "too_large", "The body may have at most %u bytes.",
 			  HTTP_BODY_MAX);
-		req->close = true;
-	}
 }
 
 /* Everything that can be said before the body is there. */
@@ -252,11 +250,12 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *conn, co
 		*state = req;
 		request_open(req);
 		/*
-		 * A reply on the first call closes the connection: only for a body that would
-		 * be long in coming, all others are read and dropped.
+		 * A reply on the first call closes the connection with the body unread, and the
+		 * proxy may then lose the reply: only for a body that would be long in coming
+		 * or whose length is not told. All others are read and dropped.
 		 */
 		if (req->reply.status && has_body(req, &length) &&
-		    (length > HTTP_BODY_MAX || !length)) {
+		    (length > HTTP_DRAIN_MAX || !length)) {
 			req->close = true;
 			return request_finish(req);
 		}

@@ -213,11 +213,9 @@ class BadInput(ApiTest):
         kind = {"Content-Type": "application/json"}
         for body in (b"{", b"", b"[1,", b'{"name": }', b"\xff\xfe", b"{" * 100000):
             with self.subTest(body=body[:20]):
-                # A refusal may close the connection while the body is still on its way.
-                self.client.close()
                 answer = self.client.raw("POST", "/api/v1/vms", body, kind)
-                self.assertIn(answer.status, (400, 413), answer.body[:300])
-        self.client.close()
+                expected = 413 if len(body) > 65536 else 400
+                self.assertEqual(answer.status, expected, answer.body[:300])
         text = {"Content-Type": "text/plain"}
         self.refused(415, "POST", "/vms", b"hello", text)
 

@@ -1,5 +1,7 @@
 """Builds everything that deploy/run boots; what is up to date costs nothing."""
 
+import contextlib
+import fcntl
 import os
 import subprocess
 
@@ -31,6 +33,19 @@ def _step(*argv):
         raise BuildError(f"failed: {' '.join(argv)}")
 
 
+@contextlib.contextmanager
+def _alone(build):
+    """One build at a time in a folder; the next one waits and then finds nothing to do."""
+    os.makedirs(build, exist_ok=True)
+    with open(os.path.join(build, ".domus-lock"), "w", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("waiting for another build in this folder", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _ninja(build, targets):
     if not os.path.exists(os.path.join(build, "build.ninja")):
         print("configuring", flush=True)
@@ -46,7 +61,8 @@ def compile_shipped(build):
 
 def compile_everything(build):
     """Compile all there is, unit tests included."""
-    _ninja(build, ())
+    with _alone(build):
+        _ninja(build, ())
 
 
 def make_image(build):
@@ -61,8 +77,10 @@ def make_iso(build, hypervisor, hypervisor_args, dom0_args):
 
 def build_all(options, appliance):
     """All that a boot with these options needs."""
-    compile_shipped(options.build)
-    make_image(options.build)
-    if options.boot != "direct":
-        hypervisor = options.hypervisor or os.path.join(options.build, "hypervisor/domus.elf")
-        make_iso(options.build, hypervisor, appliance.hypervisor_args(), appliance.dom0_args())
+    with _alone(options.build):
+        compile_shipped(options.build)
+        make_image(options.build)
+        if options.boot != "direct":
+            hypervisor = options.hypervisor or os.path.join(options.build, "hypervisor/domus.elf")
+            args = (appliance.hypervisor_args(), appliance.dom0_args())
+            make_iso(options.build, hypervisor, *args)

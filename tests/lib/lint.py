@@ -134,7 +134,7 @@ def _flags(commands, folder):
             if skip or word in ("-o", "-c", "-MF", "-MQ"):
                 skip = not skip and word != "-c"
                 continue
-            if word != entry["file"]:
+            if word not in (entry["file"], "-MD"):
                 keep.append(word)
         return keep
     return None

@@ -5,7 +5,7 @@ import subprocess
 import tempfile
 import unittest
 
-from report import BUILD, TOP
+from report import BUILD, PORTS, TOP
 
 HYPERVISOR = os.environ.get("DOMUS_HYPERVISOR")
 
@@ -14,7 +14,8 @@ class Iso(unittest.TestCase):
     """deploy/run --check --boot ..."""
 
     def run_check(self, firmware):
-        argv = [os.path.join(TOP, "deploy/run"), "--check", "--port", "18448", "--boot", firmware]
+        argv = [os.path.join(TOP, "deploy/run"), "--check", "--port", str(PORTS + 8)]
+        argv += ["--boot", firmware]
         argv += ["--data", os.path.join(tempfile.mkdtemp(prefix="domus-test-"), "data.img")]
         argv += ["--log", os.path.join(BUILD, "log", firmware)]
         if HYPERVISOR:

@@ -6,6 +6,9 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.join(TOP, "build")
 
+# The first of ten ports on loopback that the suites use: two checkouts can test side by side.
+PORTS = int(os.environ.get("DOMUS_TEST_PORTS", "18440"))
+
 
 class Report:
     """The running total over all suites."""

@@ -11,7 +11,7 @@ import unittest
 
 import build
 from appliance import Appliance, Options
-from report import BUILD, TOP
+from report import BUILD, PORTS, TOP
 
 CHECKS = re.compile(r"Checks: (\d+), Failures: (\d+), Errors: (\d+)")
 TAP_OK = re.compile(r"^ok \d+", re.M)
@@ -146,7 +146,7 @@ def ui(report):
     """Chromium against the real appliance; tests/ui/run prints TAP."""
     build.build_all(Options(), None)
     log = os.path.join(BUILD, "log/ui")
-    appliance = Appliance(Options(port=18445, data="none", log=log))
+    appliance = Appliance(Options(port=PORTS + 5, data="none", log=log))
     try:
         appliance.start()
         appliance.wait_ready()

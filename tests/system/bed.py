@@ -7,9 +7,9 @@ import tempfile
 
 from appliance import Appliance, LocalConsole, Options
 from check import guest_spec, steady_free
-from report import BUILD, TOP
+from report import BUILD, PORTS, TOP
 
-PORT = 18446
+PORT = PORTS + 6
 MIB = 1 << 20
 # The peer to try the tests themselves on, or to tell whose bug it is.
 HYPERVISOR = os.environ.get("DOMUS_HYPERVISOR")

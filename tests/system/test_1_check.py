@@ -5,14 +5,14 @@ import subprocess
 import unittest
 
 from bed import HYPERVISOR, scratch
-from report import BUILD, TOP
+from report import BUILD, PORTS, TOP
 
 
 class Check(unittest.TestCase):
     """The whole product from the command line."""
 
     def run_check(self, *options):
-        argv = [os.path.join(TOP, "deploy/run"), "--check", "--port", "18447"]
+        argv = [os.path.join(TOP, "deploy/run"), "--check", "--port", str(PORTS + 7)]
         argv += ["--data", scratch("data.img"), "--log", os.path.join(BUILD, "log/check"), *options]
         if HYPERVISOR:
             argv += ["--hypervisor", HYPERVISOR]
@@ -25,7 +25,7 @@ class Check(unittest.TestCase):
             stderr=subprocess.STDOUT,
         )
         self.assertEqual(done.returncode, 0, done.stdout[-6000:])
-        self.assertIn("ready https://127.0.0.1:18447/ user=admin password=", done.stdout)
+        self.assertIn(f"ready https://127.0.0.1:{PORTS + 7}/ user=admin password=", done.stdout)
         self.assertNotIn("by force", done.stdout)
 
     def test_one_cpu(self):

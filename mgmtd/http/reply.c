@@ -91,13 +91,46 @@ void http_reply_bytes(struct http_request *req, int status, const char *type, ch
 		http_set_header(req, "Content-Type", "%s", type);
 }
 
+struct text {
+	char *data;
+	size_t len, room;
+};
+
+static int text_add(const char *part, size_t len, void *opaque)
+{
+	struct text *t = opaque;
+
+	if (t->len + len >= t->room) {
+		size_t room = 2 * (t->len + len) + 512;
+		char *grown = realloc(t->data, room);
+
+		if (!grown)
+			return -1;
+		t->data = grown;
+		t->room = room;
+	}
+	memcpy(t->data + t->len, part, len);
+	t->len += len;
+	t->data[t->len] = '\0';
+	return 0;
+}
+
+/* Takes @body. Grows in place, where json_dumps() would copy a long list time and again. */
+static void reply_json(struct http_request *req, int status, const char *type, json_t *body)
+{
+	struct text t = {0};
+
+	if (body && json_dump_callback(body, text_add, &t, JSON_COMPACT)) {
+		free(t.data);
+		t = (struct text){0};
+	}
+	json_decref(body);
+	http_reply_bytes(req, status, t.data ? type : NULL, t.data, t.len);
+}
+
 void http_reply(struct http_request *req, int status, json_t *body)
 {
-	char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-
-	json_decref(body);
-	http_reply_bytes(req, status, text ? "application/json" : NULL, text,
-			 text ? strlen(text) : 0);
+	reply_json(req, status, "application/json", body);
 }
 
 void http_reply_problem(struct http_request *req, const struct problem *p)
@@ -106,15 +139,12 @@ void http_reply_problem(struct http_request *req, const struct problem *p)
 				 json_sprintf("urn:domus:problem:%s", p->code), "title",
 				 title_of(p->status), "status", p->status, "detail", p->detail,
 				 "code", p->code, "request_id", req->id);
-	char *text;
 
 	/* What the handler had set belongs to the answer that is not given. */
 	reply_fini(&req->reply);
 	if (p->extra)
 		json_object_update(body, p->extra);
-	text = json_dumps(body, JSON_COMPACT);
-	json_decref(body);
-	http_reply_bytes(req, p->status, "application/problem+json", text, text ? strlen(text) : 0);
+	reply_json(req, p->status, "application/problem+json", body);
 }
 
 void http_fail(struct http_request *req, int status, const char *code, const char *fmt, ...)

@@ -357,7 +357,7 @@ json_t *db_row_json(struct db_query *q)
 		if (name[0] == '#')
 			continue;
 		snprintf(key, sizeof(key), "%.*s", (int)len, name);
-		json_object_set_new(row, key, column_json(q, i, name + len));
+		json_object_set_new_nocheck(row, key, column_json(q, i, name + len));
 	}
 	return row;
 }

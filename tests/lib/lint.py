@@ -1,5 +1,6 @@
 """Checks of the sources themselves.  Each returns a list of problems, empty when all is well."""
 
+import itertools
 import json
 import os
 import re
@@ -130,7 +131,8 @@ def _flags(commands, folder):
             continue
         words, keep = shlex.split(entry["command"]), []
         skip = False
-        for word in words[1:]:
+        # The compiler may have a launcher before it.
+        for word in itertools.dropwhile(lambda w: not w.startswith("-"), words):
             if skip or word in ("-o", "-c", "-MF", "-MQ"):
                 skip = not skip and word != "-c"
                 continue

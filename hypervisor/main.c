@@ -19,6 +19,7 @@
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/timer.h"
+#include "core/watchdog.h"
 #include "dom0/dom0.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
@@ -150,6 +151,7 @@ static const struct domain_part *const domain_parts[] = {
 	&evtchn_part,
 	&gnttab_part,
 	&hvm_part,
+	&watchdog_part,
 };
 
 static void start_guests(void)

@@ -12,6 +12,7 @@
 
 #include "auth/users.h"
 #include "handlers/handlers.h"
+#include "svc/host.h"
 #include "util/log.h"
 #include "util/unix_socket.h"
 
@@ -27,6 +28,7 @@ static const struct option options[] = {
 	{"http-group", required_argument, NULL, 'g'},
 	{"tickets-group", required_argument, NULL, 't'},
 	{"power-command", required_argument, NULL, 'x'},
+	{"shutdown-timeout", required_argument, NULL, 's'},
 	{NULL, 0, NULL, 0},
 };
 
@@ -41,7 +43,7 @@ static const char **option_target(struct app_config *config, int option)
 		{'w', &config->svc.webui},         {'i', &config->svc.images},
 		{'p', &config->password_file},     {'c', &config->console},
 		{'g', &config->http_group},        {'t', &config->svc.tickets_group},
-		{'x', &config->svc.power_command},
+		{'x', &config->svc.power_command}, {'s', &config->svc.shutdown_timeout},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -58,7 +60,8 @@ int app_parse(int argc, char **argv, struct app_config *config)
 		.svc = {.data = "/data",
 			.run = "/run/domus",
 			.tickets_group = "domus-console",
-			.power_command = "/usr/lib/domus/host-power"},
+			.power_command = "/usr/lib/domus/host-power",
+			.shutdown_timeout = "30"},
 		.console = "/dev/console",
 		.http_group = "haproxy",
 		.listen_fd = -1,
@@ -75,7 +78,8 @@ int app_parse(int argc, char **argv, struct app_config *config)
 	fprintf(stderr,
 		"usage: mgmtd [--data DIR] [--run DIR] [--webui DIR] [--images DIR]\n"
 		"             [--admin-password-file FILE] [--local-console FILE]\n"
-		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n");
+		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n"
+		"             [--shutdown-timeout SECONDS]\n");
 	return 2;
 }
 
@@ -86,10 +90,26 @@ int app_stop_fd(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGUSR1);
 	if (pthread_sigmask(SIG_BLOCK, &set, NULL))
 		return -1;
 	signal(SIGPIPE, SIG_IGN);
 	return signalfd(-1, &set, SFD_CLOEXEC);
+}
+
+/* SIGUSR1: the machine's power button. Return: is it something else, the order to stop? */
+static bool is_stop(struct svc *svc, int stop_fd)
+{
+	auto_problem struct problem p = {0};
+	struct signalfd_siginfo info;
+	char task[UUID_TEXT_LEN];
+
+	if (read(stop_fd, &info, sizeof(info)) != sizeof(info) || info.ssi_signo != SIGUSR1)
+		return true;
+	log_line("the power button was pressed");
+	if (host_act(svc, "shutdown", -1, "power button", "-", task, &p))
+		log_line("the host can't be shut down: %s", p.detail);
+	return false;
 }
 
 static int serve(const struct app_config *config, struct svc *svc, int stop_fd)
@@ -120,7 +140,7 @@ static int serve(const struct app_config *config, struct svc *svc, int stop_fd)
 	rc = svc_start(svc);
 	if (!rc) {
 		log_line("ready");
-		while (poll(&stop, 1, -1) < 0 && errno == EINTR)
+		while (poll(&stop, 1, -1) < 0 ? errno == EINTR : !is_stop(svc, stop_fd))
 			;
 		log_line("stopping");
 	}

@@ -24,6 +24,8 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 DOM0_CMDLINE = (
     "console=hvc0 quiet loglevel=4 swiotlb=force random.trust_cpu=on "
     "cryptomgr.notests initcall_blacklist=crypto_kdf108_init nowatchdog pmtmr=0"
+    # Whoever stops QEMU waits 20 s.
+    " domus.shutdown_timeout=8"
 )
 # MWAIT faults under TCG; so, now and then, does AVX in a domain ("Illegal instruction"), whichever
 # hypervisor runs it.

@@ -5,6 +5,7 @@
 #include "abi/xen.h"
 #include "core/guest_ops.h"
 #include "core/p2m.h"
+#include "core/timer.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
 #include "lib/types.h"
@@ -66,6 +67,12 @@ struct domain {
 	int64_t time_offset_s; /* [d] */
 	uint64_t created_ns;   /* [c] */
 	char crash_reason[96]; /* [d] words, when shutdown_code is crash */
+
+	struct spinlock watchdog_lock; /* [w] */
+	struct domain_watchdog {
+		struct timer timer; /* [w] */
+		bool taken;         /* [w] */
+	} watchdogs[2];
 };
 
 /** Give domain_create() the rooms that hang state on domains, in init order. Once, at boot. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_sched_op, set_timer_op and vm_assist. */
 #include "core/guest.h"
+#include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
@@ -112,6 +113,15 @@ static long op_shutdown_code(struct vcpu *v, uint64_t gva)
 	return 0;
 }
 
+static long op_watchdog(struct vcpu *v, uint64_t gva)
+{
+	struct sched_watchdog op;
+
+	if (guest_read_ptr(&op, gva))
+		return -EFAULT;
+	return watchdog_set(v->domain, op.id, op.timeout);
+}
+
 static long (*const rows[])(struct vcpu *v, uint64_t gva) = {
 	[SCHEDOP_yield] = op_yield,
 	[SCHEDOP_block] = op_block,
@@ -119,6 +129,7 @@ static long (*const rows[])(struct vcpu *v, uint64_t gva) = {
 	[SCHEDOP_poll] = op_poll,
 	[SCHEDOP_remote_shutdown] = op_remote_shutdown,
 	[SCHEDOP_shutdown_code] = op_shutdown_code,
+	[SCHEDOP_watchdog] = op_watchdog,
 };
 
 long hypercall_sched_op(struct hypercall *hc)

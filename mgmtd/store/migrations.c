@@ -38,6 +38,15 @@ const struct migration migrations[] = {
 	 " time TEXT NOT NULL, vm TEXT, resource TEXT NOT NULL) STRICT;"
 	 "CREATE TABLE idempotency (key TEXT PRIMARY KEY, request TEXT NOT NULL,"
 	 " status INTEGER NOT NULL, headers TEXT, body TEXT, created_ms INTEGER NOT NULL) STRICT;"},
+	{"what happens by itself",
+	 "ALTER TABLE vm ADD COLUMN restart_policy TEXT NOT NULL DEFAULT 'never';"
+	 "ALTER TABLE vm ADD COLUMN restarts INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN restart_ms INTEGER;"
+	 "ALTER TABLE vm ADD COLUMN crash TEXT;"
+	 "ALTER TABLE vm ADD COLUMN autostart INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN autostart_order INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN autostart_delay INTEGER NOT NULL DEFAULT 0;"
+	 "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

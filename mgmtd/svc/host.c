@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -13,8 +14,7 @@
 #include "task_kinds.h"
 #include "vm.h"
 
-#define GUESTS_TIMEOUT_S 30
-#define GRACE_MS         15000 /* for tearing down, beyond the guests' own time */
+#define GRACE_MS 15000 /* for tearing down, beyond the guests' own time */
 
 int host_json(struct svc *svc, json_t **out, struct problem *p)
 {
@@ -52,12 +52,25 @@ int host_health(struct svc *svc, struct problem *p)
 	return 0;
 }
 
+bool host_goes_down(struct svc *svc)
+{
+	return db_value(svc->db, 0,
+			"SELECT 1 FROM task WHERE finished_at IS NULL AND kind IN"
+			" ('host.shutdown', 'host.reboot')",
+			"");
+}
+
+static int64_t default_timeout(const struct svc *svc)
+{
+	return svc->config.shutdown_timeout ? strtol(svc->config.shutdown_timeout, NULL, 10) : 0;
+}
+
 int host_act(struct svc *svc, const char *action, int64_t timeout, const char *actor,
 	     const char *request_id, char task[UUID_TEXT_LEN], struct problem *p)
 {
-	auto_json json_t *params = json_pack("{s I, s s}", "timeout",
-					     (json_int_t)(timeout < 0 ? GUESTS_TIMEOUT_S : timeout),
-					     "boot_id", svc->boot_id);
+	auto_json json_t *params = json_pack(
+		"{s I, s s}", "timeout", (json_int_t)(timeout < 0 ? default_timeout(svc) : timeout),
+		"boot_id", svc->boot_id);
 	char kind[32];
 	const struct task_request request = {
 		.kind = kind,
@@ -70,10 +83,7 @@ int host_act(struct svc *svc, const char *action, int64_t timeout, const char *a
 	snprintf(kind, sizeof(kind), "host.%s", action);
 	if (db_begin(svc->db))
 		return problem_internal(p, "host_act");
-	if (db_value(svc->db, 0,
-		     "SELECT 1 FROM task WHERE finished_at IS NULL AND kind IN"
-		     " ('host.shutdown', 'host.reboot')",
-		     "")) {
+	if (host_goes_down(svc)) {
 		db_rollback(svc->db);
 		return problem_set(p, 409, "state_conflict", "The host is going down already.");
 	}
@@ -102,7 +112,7 @@ static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 	size_t n = 0;
 	struct db_query *q = db_query(svc->db,
 				      "SELECT id FROM vm WHERE state NOT IN ('stopped',"
-				      " 'crashed') LIMIT 256",
+				      " 'crashed') ORDER BY autostart_order DESC LIMIT 256",
 				      "");
 
 	while (q && db_next(q) == 1)
@@ -168,5 +178,5 @@ void host_abandon_power(struct svc *svc, struct task_run *run, const struct prob
 {
 	(void)svc;
 	(void)run;
-	(void)p; /* guests that have stopped stay so; there is nothing to undo */
+	(void)p;
 }

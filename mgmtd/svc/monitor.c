@@ -7,95 +7,9 @@
 #include <string.h>
 
 #include "../util/log.h"
-#include "task.h"
-#include "vm.h"
+#include "vm_end.h"
 
 #define FALLBACK_MS 60000 /* look again though nothing was announced */
-
-enum ending { END_STOP, END_RESTART, END_CRASH };
-
-/* What a guest's way of ending means. */
-static const struct {
-	enum ts_shutdown reason;
-	enum ending ending;
-	const char *code, *detail;
-} endings[] = {
-	{TS_SHUTDOWN_POWEROFF, END_STOP, NULL, NULL},
-	{TS_SHUTDOWN_REBOOT, END_RESTART, NULL, NULL},
-	{TS_SHUTDOWN_SUSPEND, END_CRASH, "guest_suspended",
-	 "The guest suspended itself, which is not supported."},
-	{TS_SHUTDOWN_CRASH, END_CRASH, "guest_crashed",
-	 "The guest crashed: it reported a panic, or did what no guest can do."},
-	{TS_SHUTDOWN_WATCHDOG, END_CRASH, "guest_watchdog", "The guest's watchdog went off."},
-};
-
-static size_t ending_of(enum ts_shutdown reason)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
-		if (endings[i].reason == reason)
-			return i;
-	return 3;
-}
-
-/* A guest that was told to shut down stays down, whatever it calls it. */
-static bool is_to_stay_down(struct svc *svc, const struct vm *vm)
-{
-	return db_value(
-		svc->db, 0,
-		"SELECT 1 FROM task WHERE finished_at IS NULL AND"
-		" (kind LIKE 'host.%' OR (id = ? AND kind IN ('vm.shutdown', 'vm.destroy')))",
-		"s", vm->task_id);
-}
-
-static int restart(struct svc *svc, const struct vm *vm)
-{
-	const struct task_request request = {
-		.kind = "vm.start",
-		.target_type = "vm",
-		.target = vm->id,
-		.actor = "guest",
-		.request_id = "-",
-	};
-	char task[UUID_TEXT_LEN];
-
-	if (db_begin(svc->db))
-		return -EIO;
-	if (task_insert(svc, &request, task) ||
-	    db_run(svc->db,
-		   "UPDATE vm SET state = 'starting', domid = NULL, started_at = NULL,"
-		   " task_id = ? WHERE id = ?",
-		   "ss", task, vm->id) ||
-	    vm_touch(svc, vm->id, "vm.updated")) {
-		db_rollback(svc->db);
-		return -EIO;
-	}
-	if (svc_commit(svc))
-		return -EIO;
-	task_enqueue(svc, task);
-	return 0;
-}
-
-/* The guest has ended: take its domain away and record why. Context: the claim is ours. */
-static void bury(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info)
-{
-	size_t i = ending_of(info->shutdown_reason);
-	enum ending ending = endings[i].ending;
-	struct ts_error err = {0};
-	int rc;
-
-	log_line("vm %s: the guest ended (%s)", vm->id, ts_shutdown_name(info->shutdown_reason));
-	if (ts_domain_destroy(svc->ts, info->domid, &err) && err.code != TS_ENODOM) {
-		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
-		return;
-	}
-	if (ending == END_RESTART && !is_to_stay_down(svc, vm))
-		rc = restart(svc, vm);
-	else
-		rc = vm_set_state(svc, vm->id, ending == END_CRASH ? VM_CRASHED : VM_STOPPED,
-				  endings[i].code, endings[i].detail);
-	if (rc)
-		log_line("vm %s: its state could not be recorded", vm->id);
-}
 
 static void vanish(struct svc *svc, const struct vm *vm)
 {
@@ -133,7 +47,7 @@ static void examine(struct svc *svc, const char *id, const struct ts_domain_info
 	if (!info)
 		vanish(svc, &vm);
 	else if (info->shutdown)
-		bury(svc, &vm, info);
+		vm_ended(svc, &vm, info);
 	else if (vm.state != VM_STOPPING && info->paused != (vm.state == VM_PAUSED) &&
 		 vm_set_running(svc, id, info->domid, info->paused))
 		log_line("vm %s: its state could not be recorded", id);
@@ -175,17 +89,20 @@ static void *monitor_main(void *arg)
 		{.fd = svc->kick_fd, .events = POLLIN},
 		{.fd = ts_watch_fd(svc->ts), .events = POLLIN},
 	};
+	int timeout = FALLBACK_MS;
 	uint64_t count;
 
 	while (!__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE)) {
-		if (poll(fds, fds[1].fd >= 0 ? 2 : 1, FALLBACK_MS) < 0 && errno != EINTR)
+		if (poll(fds, fds[1].fd >= 0 ? 2 : 1, timeout) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents && read(svc->kick_fd, &count, sizeof(count)) < 0)
 			continue;
 		if (fds[1].fd >= 0 && fds[1].revents && ts_watch_read(svc->ts) < 0)
 			fds[1].fd = -1;
-		if (!__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE))
-			monitor_scan(svc);
+		if (__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE))
+			break;
+		monitor_scan(svc);
+		timeout = vm_restart_due(svc, FALLBACK_MS);
 	}
 	return NULL;
 }

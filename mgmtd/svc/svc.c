@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../util/log.h"
+#include "autostart.h"
 #include "image.h"
 #include "monitor.h"
 #include "reconcile.h"
@@ -87,6 +88,9 @@ int svc_start(struct svc *svc)
 		return rc;
 	svc_kick(svc);
 	task_resume(svc);
+	rc = autostart_begin(svc);
+	if (rc)
+		return rc;
 	svc->hasher_runs = !pthread_create(&svc->hasher, NULL, hasher_main, svc);
 	return 0;
 }

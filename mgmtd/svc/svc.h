@@ -20,10 +20,11 @@ struct ticket;
 struct svc_config {
 	const char *data; /* directories */
 	const char *run;
-	const char *webui;         /* or NULL */
-	const char *images;        /* built-in images, or NULL */
-	const char *power_command; /* run with "poweroff" or "reboot" */
-	const char *tickets_group; /* may open tickets.sock, or NULL */
+	const char *webui;            /* or NULL */
+	const char *images;           /* built-in images, or NULL */
+	const char *power_command;    /* run with "poweroff" or "reboot" */
+	const char *shutdown_timeout; /* seconds that guests have by default, or NULL: none */
+	const char *tickets_group;    /* may open tickets.sock, or NULL */
 };
 
 /* Lock order: db, then [s]. */

@@ -8,6 +8,7 @@ const struct task_kind task_kinds[] = {
 	{"vm.destroy", vm_task_destroy, vm_abandon_to_domain, false},
 	{"vm.pause", vm_task_pause, vm_abandon_to_domain, false},
 	{"vm.resume", vm_task_resume, vm_abandon_to_domain, false},
+	{"host.autostart", host_task_autostart, host_abandon_power, true},
 	{"host.shutdown", host_task_power, host_abandon_power, true},
 	{"host.reboot", host_task_power, host_abandon_power, true},
 	{.name = NULL},

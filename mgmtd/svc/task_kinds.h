@@ -14,6 +14,8 @@ int vm_task_resume(struct svc *svc, struct task_run *run, struct problem *p);
 void vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p);
 void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p);
 int host_task_power(struct svc *svc, struct task_run *run, struct problem *p);
+int host_task_autostart(struct svc *svc, struct task_run *run, struct problem *p);
+/** There is nothing to undo: guests that have started, or stopped, stay so. */
 void host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p);
 
 /** What the toolstack said, as a problem. Return: -ECANCELED. */

@@ -17,7 +17,7 @@ int vm_load(struct svc *svc, const char *id, struct vm *out)
 	auto_query struct db_query *q =
 		db_query(svc->db,
 			 "SELECT id, name, vcpus, memory, kernel, initrd, cmdline, state, domid,"
-			 " boot_id, task_id, revision FROM vm WHERE id = ?",
+			 " boot_id, task_id, revision, restart_policy FROM vm WHERE id = ?",
 			 "s", id);
 	int rc = q ? db_next(q) : -EIO;
 
@@ -35,6 +35,7 @@ int vm_load(struct svc *svc, const char *id, struct vm *out)
 	copy(out->boot_id, sizeof(out->boot_id), db_text(q, 9));
 	copy(out->task_id, sizeof(out->task_id), db_text(q, 10));
 	out->revision = db_int(q, 11);
+	copy(out->restart_policy, sizeof(out->restart_policy), db_text(q, 12));
 	return 0;
 }
 
@@ -106,7 +107,7 @@ int vm_set_running(struct svc *svc, const char *id, uint32_t domid, bool paused)
 		return -EIO;
 	if (db_run(svc->db,
 		   "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL,"
-		   " task_id = NULL, domid = ?, boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
+		   " restart_ms = NULL, task_id = NULL, domid = ?, boot_id = ?, started_at = coalesce(started_at, ?) WHERE id = ?",
 		   "sisss", vm_state_name(paused ? VM_PAUSED : VM_RUNNING), (int64_t)domid,
 		   svc->boot_id, now, id) ||
 	    vm_touch(svc, id, "vm.updated")) {

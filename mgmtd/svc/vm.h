@@ -29,6 +29,7 @@ struct vm {
 	int64_t domid;               /* -1 when there is no domain */
 	char boot_id[UUID_TEXT_LEN]; /* of the boot its domain was made in */
 	char task_id[UUID_TEXT_LEN]; /* at work on it, or "" */
+	char restart_policy[16];     /* never, on_crash, always */
 	int64_t revision;
 };
 
@@ -47,6 +48,8 @@ extern const size_t vm_actions_count;
 #define VM_SELECT                                                                                    \
 	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\","                       \
 	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
+	" restart_policy, json_object('enabled', json(iif(autostart, 'true', 'false')), 'order',"    \
+	" autostart_order, 'delay', autostart_delay) AS \"autostart:j\", crash AS \"crash:j\","      \
 	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
 	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at"    \
 	" FROM vm"

@@ -82,7 +82,27 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-static int insert(struct svc *svc, const struct vm *vm, struct problem *p)
+static json_t *flag(const json_t *value)
+{
+	return value ? json_integer(json_is_true(value)) : NULL;
+}
+
+/* What it does by itself; members that are not there stay as they are. Within a transaction. */
+static int set_policy(struct svc *svc, const char *id, const json_t *spec)
+{
+	const json_t *autostart = json_object_get(spec, "autostart");
+	auto_json json_t *enabled = flag(json_object_get(autostart, "enabled"));
+
+	return db_run(svc->db,
+		      "UPDATE vm SET restart_policy = coalesce(?, restart_policy),"
+		      " autostart = coalesce(?, autostart),"
+		      " autostart_order = coalesce(?, autostart_order),"
+		      " autostart_delay = coalesce(?, autostart_delay) WHERE id = ?",
+		      "sjjjs", member(spec, "restart_policy"), enabled,
+		      json_object_get(autostart, "order"), json_object_get(autostart, "delay"), id);
+}
+
+static int insert(struct svc *svc, const struct vm *vm, const json_t *spec, struct problem *p)
 {
 	auto_json json_t *json = NULL;
 	char now[CLOCK_TEXT_LEN];
@@ -97,7 +117,7 @@ static int insert(struct svc *svc, const struct vm *vm, struct problem *p)
 		or_null(vm->initrd), vm->cmdline, now, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
-	json = rc ? NULL : vm_json(svc, vm->id);
+	json = rc || set_policy(svc, vm->id, spec) ? NULL : vm_json(svc, vm->id);
 	if (!json || event_add(svc, "vm.created", vm->id, json))
 		return problem_internal(p, "vm insert");
 	return 0;
@@ -119,8 +139,8 @@ static int begin_task(struct svc *svc, const char *vm, const struct vm_action *a
 
 	if (task_insert(svc, &request, task) ||
 	    db_run(svc->db,
-		   "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL, task_id = ?"
-		   " WHERE id = ?",
+		   "UPDATE vm SET state = ?, reason_code = NULL, reason = NULL, restart_ms = NULL,"
+		   " task_id = ? WHERE id = ?",
 		   "sss", vm_state_name(action->during), task, vm) ||
 	    vm_touch(svc, vm, "vm.updated"))
 		return problem_internal(p, "begin task");
@@ -159,7 +179,7 @@ int vm_create(struct svc *svc, const json_t *spec, const char *actor, const char
 	if (db_begin(svc->db))
 		return problem_internal(p, "vm_create");
 	/* Checked again, now that no image can go away. */
-	if (check_boot(svc, &vm, p) || insert(svc, &vm, p) ||
+	if (check_boot(svc, &vm, p) || insert(svc, &vm, spec, p) ||
 	    (start &&
 	     begin_task(svc, vm.id, vm_action_find("start"), NULL, actor, request_id, task, p))) {
 		db_rollback(svc->db);
@@ -248,7 +268,7 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 		    or_null(new.initrd), new.cmdline, vm->id);
 	if (rc == -EEXIST)
 		rc = name_taken(p);
-	else if (rc || vm_touch(svc, vm->id, "vm.updated"))
+	else if (rc || set_policy(svc, vm->id, patch) || vm_touch(svc, vm->id, "vm.updated"))
 		rc = problem_internal(p, "vm_update");
 	if (rc) {
 		db_rollback(svc->db);

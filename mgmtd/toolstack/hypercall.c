@@ -304,3 +304,22 @@ int hv_set_context(struct toolstack *ts, uint32_t domid, const void *records, si
 	set_xen_guest_handle(op.u.hvmcontext.buffer, b.p);
 	return hv_domctl(ts, XEN_DOMCTL_sethvmcontext, domid, &op);
 }
+
+int hv_get_cpu(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct hvm_hw_cpu *out)
+{
+	struct xen_domctl op = {0};
+	HV_BUFFER b = {0};
+	int rc;
+
+	rc = hv_buffer_get(ts, &b, NULL, sizeof(*out));
+	if (rc)
+		return rc;
+	op.u.hvmcontext_partial.type = HVM_SAVE_CODE(CPU);
+	op.u.hvmcontext_partial.instance = vcpu;
+	op.u.hvmcontext_partial.bufsz = sizeof(*out);
+	set_xen_guest_handle(op.u.hvmcontext_partial.buffer, b.p);
+	rc = hv_domctl(ts, XEN_DOMCTL_gethvmcontext_partial, domid, &op);
+	if (!rc)
+		memcpy(out, b.p, sizeof(*out));
+	return rc;
+}

@@ -63,6 +63,9 @@ TS_MUST_CHECK int hv_set_param(struct toolstack *ts, uint32_t domid, uint32_t in
 			       uint64_t value);
 /** A port of the domain that the management domain may bind. */
 TS_MUST_CHECK int hv_alloc_port(struct toolstack *ts, uint32_t domid, uint32_t *port);
+/** The registers of one vCPU. */
+TS_MUST_CHECK int hv_get_cpu(struct toolstack *ts, uint32_t domid, uint32_t vcpu,
+			     struct hvm_hw_cpu *out);
 /** Load vCPU state records. */
 TS_MUST_CHECK int hv_set_context(struct toolstack *ts, uint32_t domid, const void *records,
 				 size_t size);

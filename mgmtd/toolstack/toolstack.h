@@ -143,6 +143,20 @@ enum ts_request { TS_REQUEST_POWEROFF, TS_REQUEST_REBOOT };
 int ts_domain_shutdown_request(struct toolstack *ts, uint32_t domid, enum ts_request request,
 			       struct ts_error *err);
 
+#define TS_REGISTERS 24
+
+struct ts_register {
+	const char *name; /* as the processor's manuals name it, lower case */
+	uint64_t value;
+};
+
+/**
+ * The registers of a vCPU, for a report: of use when the domain is paused or has ended.
+ * @out: TS_REGISTERS of them. TS_EHYPERVISOR when it has no such vCPU.
+ */
+int ts_domain_registers(struct toolstack *ts, uint32_t domid, uint32_t vcpu,
+			struct ts_register *out, struct ts_error *err);
+
 /** Values of ts_domain_info.shutdown_reason, as the ABI numbers them. */
 enum ts_shutdown {
 	TS_SHUTDOWN_POWEROFF = 0,

@@ -403,6 +403,21 @@ int ts_domain_find(struct toolstack *ts, const uint8_t uuid[TS_UUID_LEN],
 	return found ? 0 : fail(err, TS_ENODOM, "there is no such domain");
 }
 
+int ts_domain_registers(struct toolstack *ts, uint32_t domid, uint32_t vcpu,
+			struct ts_register *out, struct ts_error *err)
+{
+	const struct fake_domain *d;
+
+	lock(ts);
+	d = by_domid(ts, domid);
+	unlock(ts);
+	if (!d || vcpu >= d->vcpus)
+		return fail(err, TS_EHYPERVISOR, "there is no such vCPU");
+	for (uint64_t i = 0; i < TS_REGISTERS; i++)
+		out[i] = (struct ts_register){i ? "rax" : "rip", 0x1000 * (vcpu + 1)};
+	return 0;
+}
+
 int ts_cleanup_halfbuilt(struct toolstack *ts, size_t *count, uint8_t (**uuids)[TS_UUID_LEN],
 			 struct ts_error *err)
 {

@@ -4,6 +4,7 @@ import { filterVms, hasLiveConsole, STATES, VERBS, verbsFor } from '../src/lib/a
 
 const vm = (name: string, state: VmState, allowed: string[] = []): Vm => ({
 	id: name, name, mode: 'pvh', vcpus: 1, memory: 1 << 28, boot: { kernel: 'k', initrd: null, cmdline: '' },
+	restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, crash: null,
 	state, reason: null, allowed_actions: allowed, domid: null, task_id: null,
 	created_at: '', updated_at: '', started_at: null,
 });

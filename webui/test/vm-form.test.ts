@@ -9,7 +9,8 @@ const images = [image('own', 'kernel', false), image('deb', 'kernel', true), ima
 const form = (patch: Partial<VmForm> = {}): VmForm => ({ ...newForm(images, []), ...patch });
 const vm: Vm = {
 	id: 'x', name: 'one', mode: 'pvh', vcpus: 2, memory: 512 * MIB,
-	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, state: 'stopped', reason: null,
+	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, restart_policy: 'never',
+	autostart: { enabled: false, order: 0, delay: 0 }, crash: null, state: 'stopped', reason: null,
 	allowed_actions: ['start'], domid: null, task_id: null, created_at: '', updated_at: '', started_at: null,
 };
 
@@ -34,6 +35,8 @@ describe('checkForm', () => {
 		[{ memory: '1e3' }, 'memory'],
 		[{ kernel: '' }, 'boot.kernel'],
 		[{ cmdline: 'quiet \u00e9' }, 'boot.cmdline'],
+		[{ order: '-1' }, 'autostart.order'],
+		[{ delay: '601' }, 'autostart.delay'],
 	] as [Partial<VmForm>, string][])('refuses %j', (patch, field) => expect(wrong(patch)).toEqual([field]));
 	it('refuses a name that is taken', () => expect(wrong({ name: 'db' }, ['db'])).toEqual(['name']));
 });
@@ -41,7 +44,8 @@ describe('checkForm', () => {
 it('turns the form into the request, in bytes and without blanks', () => {
 	expect(createRequest(form({ name: ' a ', memory: '128', initrd: '', cmdline: ' quiet ' }))).toEqual({
 		name: 'a', mode: 'pvh', vcpus: 1, memory: 134217728,
-		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' }, start: true,
+		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' },
+		restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, start: true,
 	});
 });
 
@@ -50,6 +54,8 @@ describe('patchRequest', () => {
 	it('holds only what changed', () => {
 		expect(patchRequest(vm, { ...formOf(vm), memory: '256', initrd: '' }))
 			.toEqual({ memory: 256 * MIB, boot: { initrd: null } });
+		expect(patchRequest(vm, { ...formOf(vm), restartPolicy: 'always', autostart: true, delay: '5' }))
+			.toEqual({ restart_policy: 'always', autostart: { enabled: true, delay: 5 } });
 	});
 });
 

@@ -19,6 +19,7 @@
 #include "core/sched.h"
 #include "core/softirq.h"
 #include "core/timer.h"
+#include "core/watchdog.h"
 #include "core/wallclock.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
@@ -448,7 +449,7 @@ void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)
 
 /* ---- bringing it up and down ---- */
 
-static const struct domain_part *const parts[] = {&evtchn_part, &gnttab_part};
+static const struct domain_part *const parts[] = {&evtchn_part, &gnttab_part, &watchdog_part};
 static uint64_t free_before;
 
 static void give_vcpus(struct domain *d)

@@ -403,6 +403,141 @@ START_TEST(tickets_are_good_once)
 }
 END_TEST
 
+static void patch_vm(const char *id, json_t *patch)
+{
+	struct problem p = {0};
+	struct vm vm;
+
+	ck_assert_ptr_nonnull(patch);
+	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+	ck_assert_msg(!vm_update(&svc, &vm, patch, &p), "%s", p.detail);
+	json_decref(patch);
+	problem_fini(&p);
+}
+
+static void start_vm(const char *id)
+{
+	char task[UUID_TEXT_LEN];
+
+	ck_assert_int_eq(act(id, "start", NULL, task), 0);
+	wait_task(task, "succeeded");
+}
+
+static int64_t number_of(const char *id, const char *column)
+{
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "SELECT %s FROM vm WHERE id = ?", column);
+	return db_value(svc.db, 0, sql, "s", id);
+}
+
+static void wait_number(const char *id, const char *column, int64_t value)
+{
+	for (int i = 0; i < 1000 && number_of(id, column) != value; i++)
+		usleep(10000);
+	ck_assert_int_eq(number_of(id, column), value);
+}
+
+START_TEST(crash_is_kept_and_the_policy_starts_it_again)
+{
+	char id[UUID_TEXT_LEN];
+	const char *rip;
+	int64_t due;
+	json_t *vm;
+
+	open_svc(true);
+	make_vm("one", "fake.crash", false, id);
+	start_vm(id);
+	wait_state(id, VM_CRASHED);
+	vm = vm_json(&svc, id);
+	ck_assert(!json_unpack(vm, "{s{s[{s{ss}}]}}", "crash", "vcpus", "registers", "rip", &rip));
+	ck_assert_str_eq(rip, "0x0000000000001000");
+	json_decref(vm);
+	ck_assert_int_eq(number_of(id, "restarts"), 0);
+
+	patch_vm(id, json_pack("{ss}", "restart_policy", "on_crash"));
+	start_vm(id);
+	wait_number(id, "restarts", 1);
+	wait_number(id, "restarts", 2);
+	wait_state(id, VM_CRASHED);
+	due = number_of(id, "restart_ms");
+	ck_assert_int_gt(due, clock_wall_ms());
+
+	/* What is planned outlives the daemon, and ends when the policy does. */
+	close_svc();
+	open_svc(false);
+	ck_assert_int_eq(number_of(id, "restart_ms"), due);
+	patch_vm(id, json_pack("{ss}", "restart_policy", "never"));
+	ck_assert_int_eq(svc_start(&svc), 0);
+	wait_number(id, "restart_ms", 0);
+	ck_assert_int_eq(state_of(id), VM_CRASHED);
+	ck_assert_uint_eq(domains(), 0);
+}
+END_TEST
+
+START_TEST(policy_always_starts_what_switched_itself_off)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("one", "fake.poweroff", false, id);
+	patch_vm(id, json_pack("{ss}", "restart_policy", "on_crash"));
+	start_vm(id);
+	wait_state(id, VM_STOPPED);
+	ck_assert_int_eq(number_of(id, "restarts"), 0);
+	patch_vm(id, json_pack("{s{ss} ss}", "boot", "cmdline", "", "restart_policy", "always"));
+	start_vm(id);
+	/* What was asked for is not undone. */
+	ck_assert_int_eq(act(id, "shutdown", NULL, task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_STOPPED);
+	ck_assert_int_eq(number_of(id, "restarts"), 0);
+	patch_vm(id, json_pack("{s{ss}}", "boot", "cmdline", "fake.poweroff"));
+	start_vm(id);
+	wait_number(id, "restarts", 1);
+	ck_assert_str_eq(reason_of(id), "restarts");
+	wait_state(id, VM_RUNNING);
+}
+END_TEST
+
+START_TEST(host_starts_what_is_to_run)
+{
+	char late[UUID_TEXT_LEN], early[UUID_TEXT_LEN], manual[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("late", "", false, late);
+	make_vm("early", "", false, early);
+	make_vm("manual", "", false, manual);
+	patch_vm(late, json_pack("{s{sb si}}", "autostart", "enabled", 1, "order", 2));
+	patch_vm(early,
+		 json_pack("{s{sb si si}}", "autostart", "enabled", 1, "order", 1, "delay", 1));
+	close_svc();
+	/* Another start in the same boot starts nothing. */
+	open_svc(true);
+	ck_assert_int_eq(db_value(svc.db, 0, "SELECT count(*) FROM task", ""), 0);
+	close_svc();
+	open_svc(false);
+	snprintf(svc.boot_id, sizeof(svc.boot_id), "another");
+	ck_assert_int_eq(svc_start(&svc), 0);
+	wait_state(early, VM_RUNNING);
+	ck_assert_int_ne(state_of(late), VM_RUNNING);
+	wait_state(late, VM_RUNNING);
+	ck_assert_int_eq(state_of(manual), VM_STOPPED);
+	for (int i = 0; i < 1000 && !db_value(svc.db, 0,
+					      "SELECT 1 FROM task WHERE kind = 'host.autostart'"
+					      " AND status = 'succeeded'",
+					      "");
+	     i++)
+		usleep(10000);
+	ck_assert_int_eq(db_value(svc.db, 0,
+				  "SELECT count(*) FROM task WHERE kind = 'host.autostart'"
+				  " AND status = 'succeeded'",
+				  ""),
+			 1);
+	ck_assert_uint_eq(domains(), 2);
+}
+END_TEST
+
 Suite *suite_svc(void)
 {
 	Suite *suite = suite_create("svc");
@@ -422,6 +557,9 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, killed_before_beginning);
 	tcase_add_test(tc, domain_gone_while_away);
 	tcase_add_test(tc, tickets_are_good_once);
+	tcase_add_test(tc, crash_is_kept_and_the_policy_starts_it_again);
+	tcase_add_test(tc, policy_always_starts_what_switched_itself_off);
+	tcase_add_test(tc, host_starts_what_is_to_run);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -15,6 +15,11 @@ export interface VmForm {
 	/** '' for none */
 	initrd: string;
 	cmdline: string;
+	restartPolicy: Vm['restart_policy'];
+	autostart: boolean;
+	order: string;
+	/** seconds */
+	delay: string;
 	start: boolean;
 }
 
@@ -22,8 +27,23 @@ export type FormErrors = Record<string, string>;
 
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9 ._-]*[A-Za-z0-9._-])?$/;
 const MAX_NAME = 63;
+const MAX_ORDER = 9999;
+const MAX_DELAY = 600;
 const MIN_MEMORY_MIB = 16;
 const MAX_MEMORY_MIB = 1024 * 1024;
+
+/** The restart policies, as they are chosen and shown. */
+export const RESTART_POLICIES: Record<Vm['restart_policy'], string> = {
+	never: 'Never',
+	on_crash: 'After a crash',
+	always: 'Always, until it is shut down from here',
+};
+
+/** The form's fields, by the API's names. */
+export const FIELDS = [
+	'name', 'vcpus', 'memory', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'restart_policy',
+	'autostart.order', 'autostart.delay',
+];
 
 /** @returns a name that no machine has yet: `vm-1`, `vm-2` … */
 export function freeName(taken: Iterable<string>): string {
@@ -45,6 +65,10 @@ export function newForm(images: readonly Image[], names: Iterable<string>): VmFo
 		kernel: first('kernel'),
 		initrd: first('initrd'),
 		cmdline: DEFAULT_CMDLINE,
+		restartPolicy: 'never',
+		autostart: false,
+		order: '0',
+		delay: '0',
 		start: true,
 	};
 }
@@ -57,12 +81,21 @@ export function formOf(vm: Vm): VmForm {
 		kernel: vm.boot.kernel,
 		initrd: vm.boot.initrd ?? '',
 		cmdline: vm.boot.cmdline,
+		restartPolicy: vm.restart_policy,
+		autostart: vm.autostart.enabled,
+		order: String(vm.autostart.order),
+		delay: String(vm.autostart.delay),
 		start: false,
 	};
 }
 
 function wholeNumber(text: string): number | null {
 	return /^\d+$/.test(text.trim()) ? Number(text) : null;
+}
+
+function checkRange(text: string, max: number, what: string): string {
+	const n = wholeNumber(text);
+	return n === null || n > max ? `${what} from 0 to ${max}.` : '';
 }
 
 function checkName(name: string, taken: Iterable<string>): string {
@@ -91,6 +124,8 @@ export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: numbe
 			? `A whole number of MiB, at least ${MIN_MEMORY_MIB} and at most ${formatBytes(MAX_MEMORY_MIB * MIB)}.` : '',
 		'boot.kernel': form.kernel ? '' : 'Choose a kernel.',
 		'boot.cmdline': /^[ -~]*$/.test(form.cmdline) ? '' : 'Plain ASCII characters only.',
+		'autostart.order': checkRange(form.order, MAX_ORDER, 'A whole number'),
+		'autostart.delay': checkRange(form.delay, MAX_DELAY, 'Seconds,'),
 	};
 	return Object.fromEntries(Object.entries(found).filter(([, text]) => text));
 }
@@ -103,6 +138,8 @@ export function createRequest(form: VmForm): VmCreate {
 		vcpus: Number(form.vcpus),
 		memory: Number(form.memory) * MIB,
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
+		restart_policy: form.restartPolicy,
+		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
 		start: form.start,
 	};
 }
@@ -117,6 +154,17 @@ export function patchRequest(vm: Vm, form: VmForm): VmPatch {
 		patch.vcpus = next.vcpus;
 	if (next.memory !== vm.memory)
 		patch.memory = next.memory;
+	if (form.restartPolicy !== vm.restart_policy)
+		patch.restart_policy = form.restartPolicy;
+	const autostart: NonNullable<VmPatch['autostart']> = {};
+	if (form.autostart !== vm.autostart.enabled)
+		autostart.enabled = form.autostart;
+	if (Number(form.order) !== vm.autostart.order)
+		autostart.order = Number(form.order);
+	if (Number(form.delay) !== vm.autostart.delay)
+		autostart.delay = Number(form.delay);
+	if (Object.keys(autostart).length)
+		patch.autostart = autostart;
 	const boot: NonNullable<VmPatch['boot']> = {};
 	if (next.boot.kernel !== vm.boot.kernel)
 		boot.kernel = next.boot.kernel;

@@ -11,6 +11,7 @@ import { Button, Empty, Loading, Note, Progress, Screen, TaskBadge } from '../ui
 import { toastError } from '../ui/toast';
 
 const KINDS: Record<string, string> = {
+	'host.autostart': 'Start machines with the host',
 	'vm.start': 'Start',
 	'vm.shutdown': 'Shut down',
 	'vm.reboot': 'Reboot',

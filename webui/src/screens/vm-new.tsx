@@ -4,13 +4,11 @@ import { refusalOf } from '../lib/form-errors';
 import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate } from '../lib/router';
 import { useStore } from '../lib/store';
-import { checkForm, createRequest, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
+import { checkForm, createRequest, FIELDS, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
 import type { World } from '../api/events';
 import { Button, Empty, LinkButton, Loading, Note, Screen } from '../ui/basics';
 import { CheckField, focusFirstError } from '../ui/field';
 import { VmFields } from '../ui/vm-fields';
-
-const FIELDS = ['name', 'vcpus', 'memory', 'boot.kernel', 'boot.initrd', 'boot.cmdline'];
 
 function NewForm({ all }: { all: World }) {
 	const hostNow = useStore(host);

@@ -10,7 +10,9 @@ import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { checkForm, formOf, patchRequest, type FormErrors, type VmForm } from '../lib/vm-form';
+import {
+	checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, type FormErrors, type VmForm,
+} from '../lib/vm-form';
 import {
 	Button, CopyButton, Empty, Fact, Facts, LinkButton, Loading, Note, Progress, Screen, StateBadge,
 } from '../ui/basics';
@@ -29,8 +31,6 @@ function tasksOf(all: World, id: string): Task[] {
 		.sort((a, b) => b.created_at.localeCompare(a.created_at));
 }
 
-const FIELDS = ['name', 'vcpus', 'memory', 'boot.kernel', 'boot.initrd', 'boot.cmdline'];
-
 function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {
 	const hostNow = useStore(host);
 	const [form, setForm] = useState<VmForm>(() => formOf(vm));
@@ -38,7 +38,7 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 	const [failure, setFailure] = useState('');
 	const [busy, setBusy] = useState(false);
 	const body = useRef<HTMLDivElement>(null);
-	const onlyName = vm.state !== 'stopped' && vm.state !== 'crashed';
+	const isUp = vm.state !== 'stopped' && vm.state !== 'crashed';
 
 	const show = (fields: FormErrors, rest: string) => {
 		setErrors(fields);
@@ -77,8 +77,8 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 		</>}>
 			<div ref={body} class="form">
 				{failure && <Note tone="bad">{failure}</Note>}
-				{onlyName && <p class="hint">While the machine is up only its name can be changed.</p>}
-				<VmFields form={form} errors={errors} host={hostNow} onlyName={onlyName}
+				{isUp && <p class="hint">CPUs, memory and boot can be changed when the machine is stopped.</p>}
+				<VmFields form={form} errors={errors} host={hostNow} isUp={isUp}
 					images={[...all.images.values()]} change={(patch) => setForm({ ...form, ...patch })} />
 			</div>
 		</Dialog>
@@ -89,6 +89,32 @@ function ImageName({ all, id }: { all: World; id: string | null }) {
 	if (!id)
 		return <span class="muted">None</span>;
 	return <>{all.images.get(id)?.name ?? <code>{id}</code>}</>;
+}
+
+function autostartText({ enabled, order, delay }: Vm['autostart']): string {
+	if (!enabled)
+		return 'No';
+	return `Yes, order ${order}${delay ? `, ${delay} s before the next` : ''}`;
+}
+
+/** What is left of the guest's last crash, for whoever can read it. */
+function CrashReport({ crash }: { crash: NonNullable<Vm['crash']> }) {
+	return (
+		<section class="card" aria-labelledby="crash-title">
+			<div class="card-head"><h2 id="crash-title">Last crash</h2></div>
+			<p>{formatTime(crash.time)}. The console shows what the guest said last.</p>
+			{crash.vcpus.map(({ vcpu, registers }) => (
+				<details key={vcpu} class="registers" open={crash.vcpus.length === 1}>
+					<summary>Registers of vCPU {vcpu}</summary>
+					<dl>
+						{Object.entries(registers).map(([name, value]) => (
+							<div key={name}><dt>{name}</dt><dd><code>{value}</code></dd></div>
+						))}
+					</dl>
+				</details>
+			))}
+		</section>
+	);
 }
 
 function Settings({ vm, all, onEdit }: { vm: Vm; all: World; onEdit: () => void }) {
@@ -105,6 +131,8 @@ function Settings({ vm, all, onEdit }: { vm: Vm; all: World; onEdit: () => void 
 				<Fact name="Kernel"><ImageName all={all} id={vm.boot.kernel} /></Fact>
 				<Fact name="Initial RAM disk"><ImageName all={all} id={vm.boot.initrd} /></Fact>
 				<Fact name="Command line">{vm.boot.cmdline ? <code>{vm.boot.cmdline}</code> : <span class="muted">Empty</span>}</Fact>
+				<Fact name="Started again">{RESTART_POLICIES[vm.restart_policy]}</Fact>
+				<Fact name="Starts with the host">{autostartText(vm.autostart)}</Fact>
 				<Fact name="Created">{formatTime(vm.created_at)}</Fact>
 				{vm.started_at && <Fact name="Started">{formatTime(vm.started_at)}</Fact>}
 				{vm.domid !== null && <Fact name="Domain number">{vm.domid}</Fact>}
@@ -187,7 +215,10 @@ export function VmScreen({ id, tab }: { id: string; tab: 'overview' | 'console' 
 				: (
 					<div class="columns">
 						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /></div>
-						<div class="column"><History tasks={tasks} vms={all.vms} /></div>
+						<div class="column">
+							<History tasks={tasks} vms={all.vms} />
+							{vm.crash && <CrashReport crash={vm.crash} />}
+						</div>
 					</div>
 				)}
 			{editing && <EditDialog vm={vm} all={all} onClose={() => setEditing(false)} />}

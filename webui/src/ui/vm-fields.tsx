@@ -2,8 +2,8 @@
 
 import type { Host, Image } from '../api/types';
 import { formatBytes } from '../lib/format';
-import type { FormErrors, VmForm } from '../lib/vm-form';
-import { SelectField, TextField } from './field';
+import { RESTART_POLICIES, type FormErrors, type VmForm } from '../lib/vm-form';
+import { CheckField, SelectField, TextField } from './field';
 
 const MEMORY_CHOICES = [128, 256, 512, 1024, 2048];
 
@@ -17,22 +17,50 @@ function ImageOptions({ images, kind }: { images: readonly Image[]; kind: Image[
 	);
 }
 
-export function VmFields({ form, errors, images, host, onlyName, change }: {
+interface Props {
 	form: VmForm;
 	errors: FormErrors;
 	images: readonly Image[];
 	host: Host | null;
-	onlyName?: boolean;
+	/** Only what can be changed while the machine is up. */
+	isUp?: boolean;
 	change: (patch: Partial<VmForm>) => void;
-}) {
-	const fits = (mib: number) => !host || mib * 1024 * 1024 < host.memory.free;
-	if (onlyName)
-		return <TextField label="Name" name="name" value={form.name} error={errors['name']}
-			autocomplete="off" spellcheck={false} onInput={(name) => change({ name })} />;
+}
+
+/** What the machine does by itself. */
+function PolicyFields({ form, errors, change }: Pick<Props, 'form' | 'errors' | 'change'>) {
 	return (
 		<>
-			<TextField label="Name" name="name" value={form.name} error={errors['name']}
-				autocomplete="off" spellcheck={false} onInput={(name) => change({ name })} />
+			<SelectField label="Start again by itself" value={form.restartPolicy} error={errors['restart_policy']}
+				hint="After each end that comes soon the wait doubles, up to 5 minutes."
+				onChange={(policy) => change({ restartPolicy: policy as VmForm['restartPolicy'] })}>
+				{Object.entries(RESTART_POLICIES).map(([policy, text]) => <option key={policy} value={policy}>{text}</option>)}
+			</SelectField>
+			<CheckField label="Start with the host" checked={form.autostart}
+				onChange={(autostart) => change({ autostart })} />
+			{form.autostart && (
+				<div class="pair">
+					<TextField label="Order" name="order" type="number" inputMode="numeric" min={0} value={form.order}
+						error={errors['autostart.order']} hint="Lower ones start first"
+						onInput={(order) => change({ order })} />
+					<TextField label="Seconds before the next" name="delay" type="number" inputMode="numeric" min={0}
+						value={form.delay} error={errors['autostart.delay']} onInput={(delay) => change({ delay })} />
+				</div>
+			)}
+		</>
+	);
+}
+
+export function VmFields({ form, errors, images, host, isUp, change }: Props) {
+	const name = <TextField label="Name" name="name" value={form.name} error={errors['name']}
+		autocomplete="off" spellcheck={false} onInput={(text) => change({ name: text })} />;
+	const policy = <PolicyFields form={form} errors={errors} change={change} />;
+	const fits = (mib: number) => !host || mib * 1024 * 1024 < host.memory.free;
+	if (isUp)
+		return <>{name}{policy}</>;
+	return (
+		<>
+			{name}
 			<div class="pair">
 				<TextField label="vCPUs" name="vcpus" type="number" inputMode="numeric" min={1}
 					max={host?.capabilities.max_vcpus ?? 128} value={form.vcpus} error={errors['vcpus']}
@@ -67,6 +95,7 @@ export function VmFields({ form, errors, images, host, onlyName, change }: {
 				error={errors['boot.cmdline']} autocomplete="off" spellcheck={false} autocapitalize="none"
 				hint={<>Keep <code>console=hvc0</code> to see the guest on its console.</>}
 				onInput={(cmdline) => change({ cmdline })} />
+			{policy}
 		</>
 	);
 }

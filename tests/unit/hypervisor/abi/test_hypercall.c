@@ -273,8 +273,51 @@ START_TEST(a_guest_stops_itself)
 	*ARG(struct sched_remote_shutdown) = (struct sched_remote_shutdown){0, SHUTDOWN_crash};
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_remote_shutdown, ARG_GVA, 0),
 			 -EPERM);
-	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_watchdog, ARG_GVA, 0),
-			 -ENOSYS);
+}
+END_TEST
+
+static long watchdog(uint32_t id, uint32_t seconds)
+{
+	*ARG(struct sched_watchdog) = (struct sched_watchdog){id, seconds};
+	return fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_watchdog, ARG_GVA, 0);
+}
+
+START_TEST(a_watchdog_that_is_not_fed_stops_its_domain)
+{
+	struct domain *d = fake_domain(1, 1);
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(watchdog(0, 0), -EINVAL);
+	ck_assert_int_eq(watchdog(1, 5), -EINVAL);
+	ck_assert_int_eq(watchdog(3, 5), -EINVAL);
+	ck_assert_int_eq(watchdog(0, 5), 1);
+	ck_assert_int_eq(watchdog(0, 9), 2);
+	ck_assert_int_eq(watchdog(0, 5), -ENOSPC);
+	fake_now += 4000000000ULL;
+	fake_timers();
+	ck_assert_int_eq(watchdog(1, 5), 0);
+	fake_now += 4000000000ULL;
+	fake_timers();
+	ck_assert(!d->shut_down);
+	ck_assert_int_eq(watchdog(2, 0), 0);
+	ck_assert_int_eq(watchdog(2, 0), -EINVAL);
+	fake_now += 1000000000ULL;
+	fake_timers();
+	ck_assert(d->shut_down);
+	ck_assert_uint_eq(d->shutdown_code, SHUTDOWN_watchdog);
+}
+END_TEST
+
+START_TEST(a_dead_domain_has_no_watchdog)
+{
+	struct domain *d = fake_domain(1, 1);
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(watchdog(0, 5), 1);
+	fake_run_as(hwdom->vcpus[0]);
+	ck_assert_int_eq(domain_kill(d), 0);
+	fake_now += 9000000000ULL;
+	fake_timers();
 }
 END_TEST
 
@@ -295,6 +338,8 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, upcall_vectors_find_offline_vcpus);
 	tcase_add_test(tc, linux_dom0_probes_get_what_they_expect);
 	tcase_add_test(tc, a_guest_stops_itself);
+	tcase_add_test(tc, a_watchdog_that_is_not_fed_stops_its_domain);
+	tcase_add_test(tc, a_dead_domain_has_no_watchdog);
 	suite_add_tcase(s, tc);
 	return s;
 }

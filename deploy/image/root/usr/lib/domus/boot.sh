@@ -13,6 +13,16 @@ told() {
 	return 1
 }
 
+# What stands behind NAME= on the kernel command line, or nothing.
+value_of() {
+	read -r words </proc/cmdline
+	for word in $words; do
+		case $word in
+		"$1="*) echo "${word#*=}" ;;
+		esac
+	done
+}
+
 step() {
 	told domus.trace || return 0
 	read -r up _ </proc/uptime

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vm_end.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../util/log.h"
+#include "host.h"
+#include "task.h"
+
+#define CRASH_VCPUS   8   /* whose registers are kept */
+#define RAN_WELL_S    600 /* after so long a crash is the first one again */
+#define BACK_OFF_MAX  300 /* seconds */
+#define BACK_OFF_BITS 9
+
+enum ending { END_STOP, END_RESTART, END_CRASH };
+
+/* What a guest's way of ending means. */
+static const struct {
+	enum ts_shutdown reason;
+	enum ending ending;
+	const char *code, *detail;
+} endings[] = {
+	{TS_SHUTDOWN_POWEROFF, END_STOP, NULL, NULL},
+	{TS_SHUTDOWN_REBOOT, END_RESTART, NULL, NULL},
+	{TS_SHUTDOWN_SUSPEND, END_CRASH, "guest_suspended",
+	 "The guest suspended itself, which is not supported."},
+	{TS_SHUTDOWN_CRASH, END_CRASH, "guest_crashed",
+	 "The guest crashed: it reported a panic, or did what no guest can do."},
+	{TS_SHUTDOWN_WATCHDOG, END_CRASH, "guest_watchdog", "The guest's watchdog went off."},
+};
+
+static size_t ending_of(enum ts_shutdown reason)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(endings); i++)
+		if (endings[i].reason == reason)
+			return i;
+	return 3;
+}
+
+/* A guest that was told to shut down stays down, whatever it calls it. */
+static bool is_to_stay_down(struct svc *svc, const struct vm *vm)
+{
+	return host_goes_down(svc) ||
+	       db_value(svc->db, 0,
+			"SELECT 1 FROM task WHERE finished_at IS NULL AND id = ?"
+			" AND kind IN ('vm.shutdown', 'vm.destroy')",
+			"s", vm->task_id);
+}
+
+static bool policy_restarts(const struct vm *vm, enum ending ending)
+{
+	return !strcmp(vm->restart_policy, "always") ||
+	       (ending == END_CRASH && !strcmp(vm->restart_policy, "on_crash"));
+}
+
+static int restart(struct svc *svc, const struct vm *vm, const char *actor)
+{
+	const struct task_request request = {
+		.kind = "vm.start",
+		.target_type = "vm",
+		.target = vm->id,
+		.actor = actor,
+		.request_id = "-",
+	};
+	char task[UUID_TEXT_LEN];
+
+	if (db_begin(svc->db))
+		return -EIO;
+	if (task_insert(svc, &request, task) ||
+	    db_run(svc->db,
+		   "UPDATE vm SET state = 'starting', domid = NULL, started_at = NULL,"
+		   " restart_ms = NULL, reason_code = NULL, reason = NULL, task_id = ?"
+		   " WHERE id = ?",
+		   "ss", task, vm->id) ||
+	    vm_touch(svc, vm->id, "vm.updated")) {
+		db_rollback(svc->db);
+		return -EIO;
+	}
+	if (svc_commit(svc))
+		return -EIO;
+	task_enqueue(svc, task);
+	return 0;
+}
+
+static json_t *registers_json(const struct ts_register *registers)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < TS_REGISTERS; i++)
+		json_object_set_new(all, registers[i].name,
+				    json_sprintf("0x%016" PRIx64, registers[i].value));
+	return all;
+}
+
+/* The last words of a guest, kept until the next crash. Its domain is still there. */
+static int keep_crash(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info,
+		      const char *code)
+{
+	auto_json json_t *vcpus = json_array();
+	auto_json json_t *crash = NULL;
+	auto_free char *text = NULL;
+	char now[CLOCK_TEXT_LEN];
+
+	for (uint32_t i = 0; i < info->vcpus && i < CRASH_VCPUS; i++) {
+		struct ts_register registers[TS_REGISTERS];
+
+		if (!ts_domain_registers(svc->ts, info->domid, i, registers, NULL))
+			json_array_append_new(vcpus,
+					      json_pack("{si so}", "vcpu", (int)i, "registers",
+							registers_json(registers)));
+	}
+	clock_now(now);
+	crash = json_pack("{ss ss sO}", "time", now, "code", code, "vcpus", vcpus);
+	text = crash ? json_dumps(crash, JSON_COMPACT) : NULL;
+	return text ? db_run(svc->db, "UPDATE vm SET crash = ? WHERE id = ?", "ss", text, vm->id) :
+		      -ENOMEM;
+}
+
+/*
+ * Note when to start it again: at once after a long life, later and later when it keeps ending soon.
+ * Return: seconds to wait, or -EIO.
+ */
+static int plan_restart(struct svc *svc, const struct vm *vm)
+{
+	int64_t times = db_value(svc->db, 1,
+				 "SELECT CASE WHEN unixepoch() - unixepoch(started_at) > ?"
+				 " THEN 1 ELSE restarts + 1 END FROM vm WHERE id = ?",
+				 "is", (int64_t)RAN_WELL_S, vm->id);
+	int wait = times > BACK_OFF_BITS ? BACK_OFF_MAX : 1 << (times - 1);
+
+	if (wait > BACK_OFF_MAX)
+		wait = BACK_OFF_MAX;
+	return db_run(svc->db, "UPDATE vm SET restarts = ?, restart_ms = ? WHERE id = ?", "iis",
+		      times, clock_wall_ms() + wait * 1000, vm->id) ?
+		       -EIO :
+		       wait;
+}
+
+static int record(struct svc *svc, const struct vm *vm, size_t i)
+{
+	enum vm_state state = endings[i].ending == END_CRASH ? VM_CRASHED : VM_STOPPED;
+	char detail[256];
+	int wait;
+
+	if (!policy_restarts(vm, endings[i].ending) || is_to_stay_down(svc, vm))
+		return vm_set_state(svc, vm->id, state, endings[i].code, endings[i].detail);
+	wait = plan_restart(svc, vm);
+	if (wait < 0)
+		return wait;
+	snprintf(detail, sizeof(detail), "%s It is started again after %d s.",
+		 endings[i].detail ? endings[i].detail : "The guest switched itself off.", wait);
+	return vm_set_state(svc, vm->id, state, endings[i].code ? endings[i].code : "restarts",
+			    detail);
+}
+
+void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info)
+{
+	size_t i = ending_of(info->shutdown_reason);
+	struct ts_error err = {0};
+	int rc;
+
+	log_line("vm %s: the guest ended (%s)", vm->id, ts_shutdown_name(info->shutdown_reason));
+	if (endings[i].ending == END_CRASH && keep_crash(svc, vm, info, endings[i].code))
+		log_line("vm %s: its last registers could not be recorded", vm->id);
+	if (ts_domain_destroy(svc->ts, info->domid, &err) && err.code != TS_ENODOM) {
+		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
+		return;
+	}
+	if (endings[i].ending == END_RESTART && !is_to_stay_down(svc, vm))
+		rc = restart(svc, vm, "guest");
+	else
+		rc = record(svc, vm, i);
+	if (rc)
+		log_line("vm %s: its state could not be recorded", vm->id);
+}
+
+/* The policy may have been changed meanwhile, or someone was faster. */
+static void restart_one(struct svc *svc, const char *id)
+{
+	struct vm vm;
+	int rc;
+
+	if (vm_load(svc, id, &vm))
+		return;
+	if (!vm.task_id[0] && !host_goes_down(svc) &&
+	    policy_restarts(&vm, vm.state == VM_CRASHED ? END_CRASH : END_STOP))
+		rc = restart(svc, &vm, "policy");
+	else
+		rc = db_run(svc->db, "UPDATE vm SET restart_ms = NULL WHERE id = ?", "s", id);
+	if (rc)
+		log_line("vm %s: it could not be started again", id);
+}
+
+int vm_restart_due(struct svc *svc, int limit)
+{
+	auto_json json_t *due = json_array();
+	struct db_query *q = db_query(svc->db,
+				      "SELECT id FROM vm WHERE restart_ms <= ?"
+				      " AND state IN ('stopped', 'crashed')",
+				      "i", clock_wall_ms());
+	const json_t *id;
+	int64_t next;
+	size_t i;
+
+	while (q && db_next(q) == 1)
+		json_array_append_new(due, json_string(db_text(q, 0)));
+	db_end(q);
+	json_array_foreach(due, i, id)
+		restart_one(svc, json_string_value(id));
+	next = db_value(svc->db, INT64_MAX, "SELECT min(restart_ms) FROM vm", "");
+	if (next == INT64_MAX)
+		return limit;
+	next -= clock_wall_ms();
+	return next < 0 ? 0 : next < limit ? (int)next : limit;
+}

@@ -176,6 +176,7 @@ static void domain_free(struct domain *d)
 {
 	struct vcpu *v;
 
+	sched_cap_fini(d);
 	for_each_vcpu(d, v)
 		vcpu_free(v);
 	for (unsigned int i = nr_parts; i--;)
@@ -256,6 +257,7 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d->max_vcpus = max_vcpus;
 	d->controller_paused = true;
 	d->weight = SCHED_DEFAULT_WEIGHT;
+	sched_cap_init(d);
 	d->created_ns = now_ns();
 	d->vcpus = xzalloc(max_vcpus * sizeof(d->vcpus[0]));
 	if (!d->vcpus)

@@ -5,6 +5,7 @@
 #include "abi/xen.h"
 #include "core/guest_ops.h"
 #include "core/p2m.h"
+#include "core/sched_cap.h"
 #include "core/timer.h"
 #include "lib/list.h"
 #include "lib/spinlock.h"
@@ -62,8 +63,8 @@ struct domain {
 	struct gnttab *gnttab;
 	struct hvm_domain *hvm;
 
+	struct sched_cap cap;
 	uint32_t weight;       /* [d] scheduler; 256 is the default */
-	uint32_t cap;          /* [d] percent of one CPU, 0 = none */
 	int64_t time_offset_s; /* [d] */
 	uint64_t created_ns;   /* [c] */
 	char crash_reason[96]; /* [d] words, when shutdown_code is crash */

@@ -2,8 +2,9 @@
 /*
  * Weighted fair scheduling. Every CPU has a queue of runnable vCPUs in the order of their virtual
  * run time (ns run, scaled by 256/weight); the least is run for a slice, or until it blocks or one
- * with clearly less wakes. A CPU with an empty queue takes from the fullest; with nothing to take it
- * halts. There is no periodic tick: the slice timer is armed only while somebody waits.
+ * with clearly less wakes. A CPU with an empty queue takes from another's; with nothing to take it
+ * halts. Where more wait here than elsewhere, whoever's slice is over moves on, so that CPUs are shared
+ * as one. There is no periodic tick: the slice timer is armed only while somebody waits, or for a cap.
  */
 #include "core/sched.h"
 
@@ -30,6 +31,7 @@ struct runq {
 	uint64_t min_vruntime; /* [lock] never goes back */
 	struct timer slice;
 	bool resched;        /* this CPU only */
+	bool slice_over;     /* this CPU only: and that is why */
 	uint64_t idle_ns;    /* this CPU only */
 	uint64_t idle_since; /* 0 = not idle; this CPU writes */
 };
@@ -49,13 +51,19 @@ static struct runq *lock_queue_of(struct vcpu *v)
 	}
 }
 
-static bool held(const struct vcpu *v)
+/* By an administrator or the hypervisor. */
+static bool paused(const struct vcpu *v)
 {
 	const struct domain *d = v->domain;
 
 	return __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST) ||
 	       __atomic_load_n(&d->pause_count, __ATOMIC_SEQ_CST) || d->controller_paused ||
 	       d->shutting_down;
+}
+
+static bool held(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->domain->cap.parked, __ATOMIC_SEQ_CST) || paused(v);
 }
 
 static bool queued(const struct vcpu *v)
@@ -72,6 +80,12 @@ static void account(struct vcpu *v, uint32_t runstate)
 	r->time[r->state] += now - r->state_entry_time;
 	r->state = (int)runstate;
 	r->state_entry_time = now;
+}
+
+/* vcpu.h: a pause is "offline"; time a cap or others took is "runnable", stolen in the guest's eyes. */
+static void account_waiting(struct vcpu *v)
+{
+	account(v, paused(v) ? RUNSTATE_offline : RUNSTATE_runnable);
 }
 
 static void enqueue(struct runq *rq, struct vcpu *v)
@@ -97,23 +111,37 @@ static void kick_cpu(uint32_t cpu)
 	softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
-/* Where a waking @v should run: its own CPU if that idles, else any idle one it may use, else stay. */
-static uint32_t choose_cpu(const struct vcpu *v)
+static bool allowed(const struct vcpu *v, uint32_t cpu)
 {
-	uint64_t allowed = v->affinity_hard;
-	uint32_t first = MAX_CPUS;
+	return v->affinity_hard >> cpu & 1;
+}
 
-	if ((allowed >> v->cpu & 1) && !runqs[v->cpu].running && !runqs[v->cpu].waiting)
-		return v->cpu;
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++) {
-		if (!(allowed >> cpu & 1))
-			continue;
-		if (first == MAX_CPUS)
-			first = cpu;
-		if (!runqs[cpu].running && !runqs[cpu].waiting)
-			return cpu;
+static unsigned int load_of(uint32_t cpu)
+{
+	return runqs[cpu].waiting + (runqs[cpu].running != NULL);
+}
+
+/* Where @v should be queued: where it may and fewest are; its own CPU counts as having @bias less. */
+static uint32_t choose_cpu(const struct vcpu *v, int bias)
+{
+	int least = INT32_MAX;
+	uint32_t best = v->cpu;
+
+	for (uint32_t i = 0; i < nr_cpus; i++) {
+		uint32_t cpu = (v->cpu + i) % nr_cpus;
+		int load = (int)load_of(cpu) * 2 - (i ? 0 : bias);
+
+		if (allowed(v, cpu) && load < least) {
+			least = load;
+			best = cpu;
+		}
 	}
-	return (allowed >> v->cpu & 1) || first == MAX_CPUS ? v->cpu : first;
+	return best;
+}
+
+static uint64_t weighted(const struct vcpu *v, uint64_t ns)
+{
+	return ns * SCHED_DEFAULT_WEIGHT / v->domain->weight;
 }
 
 /* Virtual run time of @v by now, the part of the present run counted in. */
@@ -121,7 +149,7 @@ static uint64_t vruntime_now(const struct vcpu *v, const struct runq *rq)
 {
 	if (rq->running != v)
 		return v->vruntime;
-	return v->vruntime + (now_ns() - v->run_since) * SCHED_DEFAULT_WEIGHT / v->domain->weight;
+	return v->vruntime + weighted(v, now_ns() - v->run_since);
 }
 
 /* The queue's clock follows whoever is furthest behind, the running vCPU included. */
@@ -148,15 +176,20 @@ static void place(struct runq *rq, struct vcpu *v)
 		v->vruntime = floor;
 }
 
-/* The queue's lock is held and dropped. @v is runnable, not queued, not on a CPU, not held. */
-static void queue_somewhere(struct runq *rq, struct vcpu *v)
+/* How far @v is ahead of those on @rq: what it takes along when it leaves. */
+static uint64_t lead_of(struct runq *rq, const struct vcpu *v)
 {
-	uint32_t cpu = choose_cpu(v);
+	advance_clock(rq);
+	return v->vruntime > rq->min_vruntime ? v->vruntime - rq->min_vruntime : 0;
+}
+
+/* The queue's lock is held and dropped. @v is runnable, not queued, not on a CPU, not held. */
+static void queue_on(struct runq *rq, struct vcpu *v, uint32_t cpu)
+{
 	struct vcpu *rival;
 
 	if (&runqs[cpu] != rq) {
-		uint64_t old_min = rq->min_vruntime;
-		uint64_t lead = v->vruntime > old_min ? v->vruntime - old_min : 0;
+		uint64_t lead = lead_of(rq, v);
 
 		v->cpu = cpu;
 		spin_unlock(&rq->lock);
@@ -168,6 +201,7 @@ static void queue_somewhere(struct runq *rq, struct vcpu *v)
 			spin_unlock(&rq->lock);
 			return;
 		}
+		advance_clock(rq);
 		v->vruntime = rq->min_vruntime + lead;
 	}
 	place(rq, v);
@@ -177,6 +211,11 @@ static void queue_somewhere(struct runq *rq, struct vcpu *v)
 	    rq->waiting == 1)
 		kick_cpu(cpu);
 	spin_unlock(&rq->lock);
+}
+
+static void queue_somewhere(struct runq *rq, struct vcpu *v)
+{
+	queue_on(rq, v, choose_cpu(v, 0));
 }
 
 void sched_wake(struct vcpu *v, bool from_down)
@@ -199,7 +238,7 @@ void sched_wake(struct vcpu *v, bool from_down)
 		return;
 	}
 	v->state = VCPU_RUNNABLE;
-	account(v, RUNSTATE_runnable);
+	account_waiting(v);
 	if (held(v)) {
 		spin_unlock(&rq->lock);
 		return;
@@ -223,6 +262,8 @@ void sched_nudge(struct vcpu *v)
 
 	if (queued(v))
 		dequeue(rq, v);
+	if (v->state == VCPU_RUNNABLE)
+		account_waiting(v);
 	if (rq->running == v && cpu != cpu_id())
 		apic_send_kick(cpu_by_id(cpu));
 	spin_unlock(&rq->lock);
@@ -248,10 +289,12 @@ void sched_release(struct vcpu *v)
 {
 	struct runq *rq = lock_queue_of(v);
 
-	if (v->state == VCPU_RUNNABLE && !queued(v) && rq->running != v && !held(v))
+	if (v->state == VCPU_RUNNABLE && !queued(v) && rq->running != v && !held(v)) {
+		account_waiting(v);
 		queue_somewhere(rq, v);
-	else
+	} else {
 		spin_unlock(&rq->lock);
+	}
 }
 
 bool sched_resched_due(void)
@@ -263,22 +306,38 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard)
 {
 	uint64_t online = nr_cpus == 64 ? ~0ULL : (1ULL << nr_cpus) - 1;
 	struct runq *rq;
-	bool move;
 
 	if (!(hard & online))
 		return -EINVAL;
 	rq = lock_queue_of(v);
 	v->affinity_hard = hard;
-	move = !(hard >> v->cpu & 1);
-	if (move && queued(v)) {
+	if (queued(v)) {
 		dequeue(rq, v);
 		queue_somewhere(rq, v);
 		return 0;
 	}
-	if (move && rq->running == v)
+	if (!allowed(v, v->cpu) && rq->running == v)
 		kick_cpu(v->cpu);
 	spin_unlock(&rq->lock);
 	return 0;
+}
+
+void sched_reconsider(struct vcpu *v)
+{
+	struct runq *rq = lock_queue_of(v);
+
+	if (rq->running == v)
+		kick_cpu(v->cpu);
+	spin_unlock(&rq->lock);
+}
+
+void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
+{
+	struct runq *rq = lock_queue_of(v);
+
+	*info = v->runstate;
+	info->time[info->state] += now_ns() - info->state_entry_time;
+	spin_unlock(&rq->lock);
 }
 
 int sched_set_weight(struct domain *d, uint32_t weight)
@@ -302,6 +361,7 @@ static void slice_over(void *arg)
 {
 	(void)arg;
 	runqs[cpu_id()].resched = true;
+	runqs[cpu_id()].slice_over = true;
 }
 
 static void sched_softirq(void)
@@ -309,61 +369,84 @@ static void sched_softirq(void)
 	runqs[cpu_id()].resched = true;
 }
 
-/* Take one vCPU from the CPU with most waiting. */
-static struct vcpu *steal(uint32_t self)
+/* Take one vCPU that waits elsewhere and may run here. */
+static struct vcpu *steal_from(struct runq *rq, uint32_t self)
 {
-	struct runq *busiest = NULL;
-	struct vcpu *v, *found = NULL;
+	struct vcpu *v;
 
-	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-		if (cpu != self && runqs[cpu].waiting &&
-		    (!busiest || runqs[cpu].waiting > busiest->waiting))
-			busiest = &runqs[cpu];
-	if (!busiest)
-		return NULL;
-	spin_lock(&busiest->lock);
-	list_for_each_entry(v, &busiest->queue, run_link) {
-		if (v->affinity_hard >> self & 1) {
-			found = v;
-			break;
+	list_for_each_entry(v, &rq->queue, run_link) {
+		if (allowed(v, self)) {
+			dequeue(rq, v);
+			v->vruntime = runqs[self].min_vruntime + lead_of(rq, v);
+			v->cpu = self;
+			return v;
 		}
 	}
-	if (found) {
-		uint64_t lead = found->vruntime > busiest->min_vruntime ?
-					found->vruntime - busiest->min_vruntime :
-					0;
+	return NULL;
+}
 
-		dequeue(busiest, found);
-		found->cpu = self;
-		found->vruntime = runqs[self].min_vruntime + lead;
+static struct vcpu *steal(uint32_t self)
+{
+	struct vcpu *found = NULL;
+
+	for (uint32_t i = 1; i < nr_cpus && !found; i++) {
+		struct runq *rq = &runqs[(self + i) % nr_cpus];
+
+		if (!rq->waiting)
+			continue;
+		spin_lock(&rq->lock);
+		found = steal_from(rq, self);
+		spin_unlock(&rq->lock);
 	}
-	spin_unlock(&busiest->lock);
 	return found;
+}
+
+/* The first of the queue whose domain has time left; the others go to wait for their cap's timer. */
+static struct vcpu *first_with_time(struct runq *rq, uint64_t now, uint64_t *time)
+{
+	while (!list_empty(&rq->queue)) {
+		struct vcpu *v = list_first_entry(&rq->queue, struct vcpu, run_link);
+
+		dequeue(rq, v);
+		*time = sched_cap_take(v, now);
+		if (*time)
+			return v;
+	}
+	return NULL;
 }
 
 /* The next vCPU for this CPU, marked running, or NULL. */
 static struct vcpu *pick(uint32_t self)
 {
 	struct runq *rq = &runqs[self];
-	struct vcpu *v = NULL, *stolen = NULL;
+	struct vcpu *v, *stolen = NULL;
+	uint64_t now, time;
 
 	if (!rq->waiting)
 		stolen = steal(self);
 	spin_lock(&rq->lock);
-	rq->resched = false;
+	rq->resched = rq->slice_over = false;
 	if (stolen && stolen->cpu == self && stolen->state == VCPU_RUNNABLE && !queued(stolen) &&
-	    !held(stolen))
-		enqueue(rq, stolen);
-	if (!list_empty(&rq->queue)) {
-		v = list_first_entry(&rq->queue, struct vcpu, run_link);
-		dequeue(rq, v);
+	    !held(stolen)) {
+		if (!allowed(stolen, self)) { /* pinned elsewhere meanwhile */
+			queue_somewhere(rq, stolen);
+			spin_lock(&rq->lock);
+		} else {
+			enqueue(rq, stolen);
+		}
+	}
+	now = now_ns();
+	v = first_with_time(rq, now, &time);
+	if (v) {
 		v->state = VCPU_RUNNING;
-		v->run_since = now_ns();
+		v->run_since = now;
 		account(v, RUNSTATE_running);
 		if (v->vruntime > rq->min_vruntime)
 			rq->min_vruntime = v->vruntime;
 		if (rq->waiting)
-			timer_set(&rq->slice, v->run_since + SLICE_NS);
+			time = min(time, SLICE_NS);
+		if (time != ~0ULL)
+			timer_set(&rq->slice, now + time);
 	}
 	__atomic_store_n(&rq->running, v, __ATOMIC_RELEASE);
 	spin_unlock(&rq->lock);
@@ -376,21 +459,29 @@ static void put(struct runq *rq, struct vcpu *v)
 	uint64_t ran;
 
 	spin_lock(&rq->lock);
+	advance_clock(rq);
 	ran = now_ns() - v->run_since;
 	v->cpu_time += ran;
-	v->vruntime += ran * SCHED_DEFAULT_WEIGHT / v->domain->weight;
+	v->vruntime += weighted(v, ran);
+	sched_cap_charge(v, ran);
 	__atomic_store_n(&rq->running, NULL, __ATOMIC_RELEASE);
 	if (v->state == VCPU_RUNNING) {
 		v->state = VCPU_RUNNABLE;
-		account(v, RUNSTATE_runnable);
+		account_waiting(v);
 	}
 	if (v->state == VCPU_RUNNABLE && !held(v)) {
-		if (v->affinity_hard >> v->cpu & 1) {
-			enqueue(rq, v);
-		} else {
-			queue_somewhere(rq, v);
+		bool turn_over = rq->slice_over && rq->waiting;
+		uint32_t cpu = choose_cpu(v, turn_over ? -1 : 0);
+
+		if (cpu != v->cpu) {
+			advance_clock(rq);
+			if (turn_over) /* it has had its turn: behind those over there */
+				v->vruntime =
+					max(v->vruntime, rq->min_vruntime + weighted(v, SLICE_NS));
+			queue_on(rq, v, cpu);
 			return;
 		}
+		enqueue(rq, v);
 	}
 	spin_unlock(&rq->lock);
 }

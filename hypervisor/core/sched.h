@@ -6,6 +6,7 @@
 
 struct domain;
 struct vcpu;
+struct vcpu_runstate_info;
 
 #define SCHED_DEFAULT_WEIGHT 256
 #define SCHED_MAX_WEIGHT     65535
@@ -35,6 +36,15 @@ bool sched_resched_due(void);
 int must_check sched_set_affinity(struct vcpu *v, uint64_t hard);
 /** Weight of @d's vCPUs (1-65535). Return: 0, -EINVAL. */
 int must_check sched_set_weight(struct domain *d, uint32_t weight);
+/**
+ * At most @percent of one CPU's time for all of @d's vCPUs together, 0 without a limit.
+ * Return: 0, -EINVAL beyond what 64 CPUs have.
+ */
+int must_check sched_set_cap(struct domain *d, uint32_t percent);
+/** If @v is on a CPU now, let that CPU choose again. */
+void sched_reconsider(struct vcpu *v);
+/** The run state of @v with the time in the present state counted up to now. Any CPU. */
+void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 /** ns CPU @cpu has been idle since boot. */
 uint64_t sched_idle_time(uint32_t cpu);
 

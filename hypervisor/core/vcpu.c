@@ -174,15 +174,6 @@ void vcpus_release_info(struct domain *d)
 	}
 }
 
-void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
-{
-	uint64_t now = now_ns();
-
-	*info = v->runstate;
-	if (now > info->state_entry_time)
-		info->time[info->state] += now - info->state_entry_time;
-}
-
 void vcpu_update_runstate(struct vcpu *v)
 {
 	struct vcpu_runstate_info info = v->runstate;

@@ -41,6 +41,7 @@ struct vcpu {
 	uint64_t vruntime;      /* [r] weighted ns */
 	uint64_t run_since;     /* [r] ns when it was put on the CPU */
 	uint64_t cpu_time;      /* [r] ns it has run in all */
+	uint64_t grant;         /* [r] ns of its domain's cap it may run, ~0 without one */
 	uint64_t affinity_hard; /* [r] bit per CPU */
 	uint64_t affinity_soft; /* [r] */
 
@@ -104,7 +105,5 @@ bool vcpu_must_leave(const struct vcpu *v);
 void vcpu_update_time(struct vcpu *v);
 /** Copy the run state of @v where it registered it; @v is current. */
 void vcpu_update_runstate(struct vcpu *v);
-/** The run state of @v with the time in the present state counted up to now. Any CPU. */
-void vcpu_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 
 #endif

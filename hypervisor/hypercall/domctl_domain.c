@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* domctl: domains as a whole. */
 #include "arch/x86/cpu/clock.h"
+#include "core/sched.h"
 #include "core/wallclock.h"
 #include "hvm/hvm.h"
 #include "hypercall/domctl.h"
@@ -142,7 +143,7 @@ static void describe_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *in
 		enum vcpu_state state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
 		struct vcpu_runstate_info run;
 
-		vcpu_get_runstate(v, &run);
+		sched_get_runstate(v, &run);
 		info->cpu_time += run.time[RUNSTATE_running];
 		info->max_vcpu_id = v->id;
 		if (state == VCPU_DOWN)

@@ -34,7 +34,7 @@ long domctl_getvcpuinfo(struct domctl_call *c)
 	rc = find_vcpu(c->d, info->vcpu, &v);
 	if (rc)
 		return rc;
-	vcpu_get_runstate(v, &run);
+	sched_get_runstate(v, &run);
 	state = __atomic_load_n(&v->state, __ATOMIC_RELAXED);
 	info->online = state != VCPU_DOWN;
 	info->blocked = state == VCPU_BLOCKED;
@@ -135,12 +135,10 @@ static int put_params(struct domain *d, const struct xen_domctl_sched_credit2 *p
 {
 	int rc;
 
-	if (p->cap > MAX_CAP)
+	if (!p->weight || p->cap > MAX_CAP)
 		return -EINVAL;
 	rc = sched_set_weight(d, p->weight);
-	if (!rc)
-		WRITE_ONCE(d->cap, p->cap);
-	return rc;
+	return rc ? rc : sched_set_cap(d, p->cap);
 }
 
 long domctl_scheduler_op(struct domctl_call *c)
@@ -153,7 +151,7 @@ long domctl_scheduler_op(struct domctl_call *c)
 	case XEN_DOMCTL_SCHEDOP_putinfo: return put_params(c->d, &op->u.credit2);
 	case XEN_DOMCTL_SCHEDOP_getinfo:
 		op->u.credit2.weight = (uint16_t)READ_ONCE(c->d->weight);
-		op->u.credit2.cap = (uint16_t)READ_ONCE(c->d->cap);
+		op->u.credit2.cap = (uint16_t)READ_ONCE(c->d->cap.percent);
 		return 0;
 	default: return -EINVAL;
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_vcpu_op(cmd, vcpu, arg): a domain about its own vCPUs. */
 #include "core/guest.h"
+#include "core/sched.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
@@ -42,7 +43,7 @@ static long op_get_runstate(const struct vcpu_call *c)
 {
 	struct vcpu_runstate_info info;
 
-	vcpu_get_runstate(c->v, &info);
+	sched_get_runstate(c->v, &info);
 	return guest_write_ptr(c->gva, &info) ? -EFAULT : 0;
 }
 

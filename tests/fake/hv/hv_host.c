@@ -281,6 +281,28 @@ int sched_set_weight(struct domain *d, uint32_t weight)
 	return 0;
 }
 
+int sched_set_cap(struct domain *d, uint32_t percent)
+{
+	d->cap.percent = percent;
+	return 0;
+}
+
+void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
+{
+	*info = v->runstate;
+	info->time[info->state] += fake_now - info->state_entry_time;
+}
+
+void sched_cap_init(struct domain *d)
+{
+	(void)d;
+}
+
+void sched_cap_fini(struct domain *d)
+{
+	(void)d;
+}
+
 uint64_t sched_idle_time(uint32_t cpu)
 {
 	return cpu + 1;

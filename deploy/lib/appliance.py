@@ -40,8 +40,16 @@ class BootError(Exception):
 
 
 def kvm_usable():
-    """Whether this process may use /dev/kvm."""
-    return os.access("/dev/kvm", os.R_OK | os.W_OK)
+    """Whether KVM can run the appliance: the hypervisor inside needs the host's SVM handed through."""
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return False
+    try:
+        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+            svm = re.search(r"^flags\s*:.*\bsvm\b", f.read(), re.M)
+        with open("/sys/module/kvm_amd/parameters/nested", encoding="ascii") as f:
+            return bool(svm) and f.read().strip() in ("1", "Y")
+    except OSError:
+        return False
 
 
 def make_data(path, size="8G"):

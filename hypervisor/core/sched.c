@@ -30,8 +30,7 @@ struct runq {
 	struct vcpu *running;  /* [lock] */
 	uint64_t min_vruntime; /* [lock] never goes back */
 	struct timer slice;
-	bool resched;        /* this CPU only */
-	bool slice_over;     /* this CPU only: and that is why */
+	bool slice_over;     /* this CPU only: and that is why it is to choose again */
 	uint64_t idle_ns;    /* this CPU only */
 	uint64_t idle_since; /* 0 = not idle; this CPU writes */
 };
@@ -297,9 +296,9 @@ void sched_release(struct vcpu *v)
 	}
 }
 
-bool sched_resched_due(void)
+bool sched_others_wait(void)
 {
-	return runqs[cpu_id()].resched;
+	return READ_ONCE(runqs[cpu_id()].waiting);
 }
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard)
@@ -360,13 +359,13 @@ uint64_t sched_idle_time(uint32_t cpu)
 static void slice_over(void *arg)
 {
 	(void)arg;
-	runqs[cpu_id()].resched = true;
+	this_cpu()->resched = true;
 	runqs[cpu_id()].slice_over = true;
 }
 
 static void sched_softirq(void)
 {
-	runqs[cpu_id()].resched = true;
+	this_cpu()->resched = true;
 }
 
 /* Take one vCPU that waits elsewhere and may run here. */
@@ -425,7 +424,7 @@ static struct vcpu *pick(uint32_t self)
 	if (!rq->waiting)
 		stolen = steal(self);
 	spin_lock(&rq->lock);
-	rq->resched = rq->slice_over = false;
+	this_cpu()->resched = rq->slice_over = false;
 	if (stolen && stolen->cpu == self && stolen->state == VCPU_RUNNABLE && !queued(stolen) &&
 	    !held(stolen)) {
 		if (!allowed(stolen, self)) { /* pinned elsewhere meanwhile */

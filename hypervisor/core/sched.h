@@ -2,6 +2,7 @@
 #ifndef CORE_SCHED_H
 #define CORE_SCHED_H
 
+#include "arch/x86/cpu/cpu.h"
 #include "lib/types.h"
 
 struct domain;
@@ -29,8 +30,13 @@ void sched_nudge(struct vcpu *v);
 void sched_release(struct vcpu *v);
 /** True if @v is entered on some CPU at this moment. */
 bool sched_on_cpu(const struct vcpu *v);
+/** Whether anybody waits in this CPU's queue; may be out of date at once. */
+bool sched_others_wait(void);
 /** This CPU has been asked to choose again. */
-bool sched_resched_due(void);
+static inline bool sched_resched_due(void)
+{
+	return this_cpu()->resched;
+}
 
 /** Bits of CPUs @v may run on. Return: 0, -EINVAL when no online CPU is among them. */
 int must_check sched_set_affinity(struct vcpu *v, uint64_t hard);

@@ -21,11 +21,6 @@ void softirq_raise(uint32_t cpu, enum softirq nr)
 		apic_send_kick(c);
 }
 
-bool softirq_pending(void)
-{
-	return __atomic_load_n(&this_cpu()->softirq, __ATOMIC_ACQUIRE) != 0;
-}
-
 bool softirq_take(enum softirq nr)
 {
 	return __atomic_fetch_and(&this_cpu()->softirq, ~(1u << nr), __ATOMIC_ACQ_REL) & 1u << nr;

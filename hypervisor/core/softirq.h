@@ -2,6 +2,7 @@
 #ifndef CORE_SOFTIRQ_H
 #define CORE_SOFTIRQ_H
 
+#include "arch/x86/cpu/cpu.h"
 #include "lib/types.h"
 
 /* Work for a CPU, lowest number first. */
@@ -21,7 +22,10 @@ void softirq_register(enum softirq nr, void (*fn)(void));
 void softirq_raise(uint32_t cpu, enum softirq nr);
 
 /** Whether this CPU has anything pending. */
-bool softirq_pending(void);
+static inline bool softirq_pending(void)
+{
+	return __atomic_load_n(&this_cpu()->softirq, __ATOMIC_ACQUIRE) != 0;
+}
 
 /**
  * Do what is pending on this CPU, SOFTIRQ_SCHED aside: that bit stays set for the scheduler when

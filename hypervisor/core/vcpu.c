@@ -91,7 +91,8 @@ void vcpu_block(struct vcpu *v)
 void vcpu_yield(struct vcpu *v)
 {
 	(void)v;
-	softirq_raise(cpu_id(), SOFTIRQ_SCHED);
+	if (sched_others_wait())
+		softirq_raise(cpu_id(), SOFTIRQ_SCHED);
 }
 
 void vcpu_kick(struct vcpu *v)
@@ -109,14 +110,6 @@ void vcpu_unpause(struct vcpu *v)
 {
 	if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))
 		sched_release(v);
-}
-
-bool vcpu_must_leave(const struct vcpu *v)
-{
-	const struct domain *d = v->domain;
-
-	return v->state != VCPU_RUNNING || v->pause_count || d->pause_count ||
-	       d->controller_paused || d->shutting_down || sched_resched_due();
 }
 
 /* ---- shared records ---- */

@@ -3,6 +3,7 @@
 #define CORE_VCPU_H
 
 #include "abi/xen.h"
+#include "arch/x86/cpu/cpu.h"
 #include "core/domain.h"
 #include "core/timer.h"
 #include "lib/list.h"
@@ -98,8 +99,15 @@ void vcpu_yield(struct vcpu *v);
 void vcpu_kick(struct vcpu *v);
 void vcpu_pause(struct vcpu *v); /* returns when it is off its CPU (not for current) */
 void vcpu_unpause(struct vcpu *v);
-/** True when @v may not be entered now: paused, blocked, down, its domain stopped. */
-bool vcpu_must_leave(const struct vcpu *v);
+
+/** True when @v, current, may not be entered now: paused, blocked, down, its domain stopped. */
+static inline bool vcpu_must_leave(const struct vcpu *v)
+{
+	const struct domain *d = v->domain;
+
+	return v->state != VCPU_RUNNING || v->pause_count || d->pause_count ||
+	       d->controller_paused || d->shutting_down || this_cpu()->resched;
+}
 
 /** Register/refresh the pvclock record of @v in its vcpu_info. */
 void vcpu_update_time(struct vcpu *v);

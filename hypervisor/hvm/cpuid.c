@@ -264,6 +264,12 @@ static void xen_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint
 	}
 }
 
+static void copy(const uint32_t from[4], uint32_t out[4])
+{
+	for (unsigned int i = 0; i < 4; i++)
+		out[i] = from[i];
+}
+
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	out[A] = out[B] = out[C] = out[D] = 0;
@@ -274,14 +280,14 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 	if (leaf >= 0x80000000) {
 		if (leaf > extended[0][A])
 			return;
-		memcpy(out, extended[leaf & 0xff], sizeof(extended[0]));
+		copy(extended[leaf & 0xff], out);
 		if (leaf == 0x80000001 || leaf == 0x80000008)
 			extended_dynamic(v, leaf, out);
 		return;
 	}
 	if (leaf > MAX_BASIC || (leaf == 7 && subleaf))
 		return;
-	memcpy(out, basic[leaf], sizeof(basic[0]));
+	copy(basic[leaf], out);
 	if (leaf == 1)
 		leaf_1(v, out);
 	else if (leaf == 0xb)

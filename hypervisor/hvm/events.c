@@ -93,9 +93,9 @@ bool hvm_wakeup_pending(const struct vcpu *v)
 
 static void want_window(struct vcpu *v, enum hvm_window window, bool on)
 {
-	if (v->hvm->windows[window] == on)
+	if ((v->hvm->windows >> window & 1) == on)
 		return;
-	v->hvm->windows[window] = on;
+	v->hvm->windows ^= (uint8_t)(1u << window);
 	virt->set_window(v, window, on);
 }
 

@@ -45,83 +45,76 @@ void hvm_exit_hlt(struct vcpu *v)
 
 /* ---- hypercalls ---- */
 
-#define HYPERCALL_AGAIN (~0ULL) /* hc.nr when the call is to be made again */
-
 /* Calls whose arguments look the same in 32-bit and 64-bit guests. */
 static const uint64_t same_in_32_bit =
 	1ULL << __HYPERVISOR_xen_version | 1ULL << __HYPERVISOR_console_io |
 	1ULL << __HYPERVISOR_sched_op | 1ULL << __HYPERVISOR_event_channel_op |
 	1ULL << __HYPERVISOR_hvm_op;
 
-static void hypercall_64(struct vcpu *v, struct hypercall *hc)
+/* Each returns whether the call is done; if not the guest makes it again with what is left to do. */
+
+static bool hypercall_64(struct vcpu *v)
 {
 	struct guest_regs *r = &v->regs;
-	long rc;
+	struct hypercall hc = {.v = v,
+			       .nr = (uint32_t)r->rax,
+			       .arg = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
+	long rc = hypercall_dispatch(&hc);
 
-	hc->nr = (uint32_t)r->rax;
-	hc->arg[0] = r->rdi;
-	hc->arg[1] = r->rsi;
-	hc->arg[2] = r->rdx;
-	hc->arg[3] = r->r10;
-	hc->arg[4] = r->r8;
-	hc->arg[5] = r->r9;
-	rc = hypercall_dispatch(hc);
 	if (rc != -ERESTART) {
 		r->rax = (uint64_t)rc;
-		return;
+		return true;
 	}
-	hc->nr = HYPERCALL_AGAIN;
-	r->rdi = hc->arg[0];
-	r->rsi = hc->arg[1];
-	r->rdx = hc->arg[2];
-	r->r10 = hc->arg[3];
-	r->r8 = hc->arg[4];
-	r->r9 = hc->arg[5];
+	r->rdi = hc.arg[0];
+	r->rsi = hc.arg[1];
+	r->rdx = hc.arg[2];
+	r->r10 = hc.arg[3];
+	r->r8 = hc.arg[4];
+	r->r9 = hc.arg[5];
+	return false;
 }
 
-static void hypercall_32(struct vcpu *v, struct hypercall *hc)
+static bool hypercall_32(struct vcpu *v)
 {
 	struct guest_regs *r = &v->regs;
+	struct hypercall hc = {.v = v,
+			       .nr = (uint32_t)r->rax,
+			       .arg = {(uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx,
+				       (uint32_t)r->rsi, (uint32_t)r->rdi, (uint32_t)r->rbp}};
 	long rc = -ENOSYS;
 
-	hc->nr = (uint32_t)r->rax;
-	hc->arg[0] = (uint32_t)r->rbx;
-	hc->arg[1] = (uint32_t)r->rcx;
-	hc->arg[2] = (uint32_t)r->rdx;
-	hc->arg[3] = (uint32_t)r->rsi;
-	hc->arg[4] = (uint32_t)r->rdi;
-	hc->arg[5] = (uint32_t)r->rbp;
-	if (hc->nr < 64 && (same_in_32_bit >> hc->nr & 1))
-		rc = hypercall_dispatch(hc);
+	if (hc.nr < 64 && (same_in_32_bit >> hc.nr & 1))
+		rc = hypercall_dispatch(&hc);
 	if (rc != -ERESTART) {
 		r->rax = (uint32_t)rc;
-		return;
+		return true;
 	}
-	hc->nr = HYPERCALL_AGAIN;
-	r->rbx = (uint32_t)hc->arg[0];
-	r->rcx = (uint32_t)hc->arg[1];
-	r->rdx = (uint32_t)hc->arg[2];
-	r->rsi = (uint32_t)hc->arg[3];
-	r->rdi = (uint32_t)hc->arg[4];
-	r->rbp = (uint32_t)hc->arg[5];
+	r->rbx = (uint32_t)hc.arg[0];
+	r->rcx = (uint32_t)hc.arg[1];
+	r->rdx = (uint32_t)hc.arg[2];
+	r->rsi = (uint32_t)hc.arg[3];
+	r->rdi = (uint32_t)hc.arg[4];
+	r->rbp = (uint32_t)hc.arg[5];
+	return false;
 }
 
 void hvm_exit_hypercall(struct vcpu *v, bool vmcall)
 {
 	unsigned int len = hvm_insn_length(v, vmcall ? INSN_VMCALL : INSN_VMMCALL);
-	struct hypercall hc = {.v = v};
+	struct hvm_mode mode = virt->get_mode(v);
+	bool done = true;
 
 	if (!len)
 		return;
-	if (virt->get_cpl(v) != 0)
+	if (mode.cpl != 0)
 		v->regs.rax = (uint64_t)-EPERM;
-	else if (hvm_long_mode(v))
-		hypercall_64(v, &hc);
+	else if (mode.code64)
+		done = hypercall_64(v);
 	else if ((virt->get_reg(v, HVM_CR0) & X86_CR0_PE) && !(v->regs.rflags & RFLAGS_VM))
-		hypercall_32(v, &hc);
+		done = hypercall_32(v);
 	else
 		v->regs.rax = (uint64_t)-EINVAL;
-	if (hc.nr != HYPERCALL_AGAIN)
+	if (done)
 		hvm_advance(v, len);
 }
 
@@ -175,7 +168,7 @@ void hvm_exit_xsetbv(struct vcpu *v)
 
 	if (!len)
 		return;
-	if (virt->get_cpl(v) != 0 || (uint32_t)v->regs.rcx != 0 || xstate_set_xcr0(v, value)) {
+	if (virt->get_mode(v).cpl != 0 || (uint32_t)v->regs.rcx != 0 || xstate_set_xcr0(v, value)) {
 		hvm_inject_exception(v, X86_TRAP_GP, 0);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include "core/guest.h"
 #include "hvm/vcpu_state.h"
+#include "vdev/vlapic.h"
 
 /*
  * What backends call once they know why a guest left: the same for every kind of hardware. @v is
@@ -63,6 +64,16 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error);
 void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault);
 /** Choose what the next entry delivers and which windows are asked for. */
 void hvm_deliver_events(struct vcpu *v);
+/** Most trips: nothing that hvm_deliver_events() could deliver, and no window that it could close. */
+static inline bool hvm_events_quiet(const struct vcpu *v)
+{
+	const struct hvm_vcpu *h = v->hvm;
+
+	return !h->event.valid && !h->windows &&
+	       !__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&vlapic_head(v)->requests, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_RELAXED);
+}
 bool hvm_wakeup_pending(const struct vcpu *v);
 void hvm_upcall(struct vcpu *v);
 
@@ -108,10 +119,7 @@ uint32_t hvm_default_apic_id(const struct domain *d, unsigned int vcpu);
 
 static inline bool hvm_long_mode(const struct vcpu *v)
 {
-	struct hvm_segment cs;
-
-	virt->get_segment(v, HVM_CS, &cs);
-	return (cs.attr & HVM_SEG_L) && (virt->get_reg(v, HVM_EFER) & (1u << 10));
+	return virt->get_mode(v).code64;
 }
 
 #endif

@@ -100,12 +100,13 @@ static void hvm_run(struct vcpu *v)
 	for (;;) {
 		if (unlikely(softirq_pending()))
 			softirq_run();
-		if (unlikely(__atomic_load_n(&v->hvm->requests, __ATOMIC_RELAXED)) &&
-		    !vcpu_must_leave(v) && !hvm_handle_requests(v))
-			return;
 		if (unlikely(vcpu_must_leave(v)))
 			return;
-		hvm_deliver_events(v);
+		if (unlikely(__atomic_load_n(&v->hvm->requests, __ATOMIC_RELAXED)) &&
+		    (!hvm_handle_requests(v) || vcpu_must_leave(v)))
+			return;
+		if (!hvm_events_quiet(v))
+			hvm_deliver_events(v);
 		virt->enter(v);
 		v->exits++;
 		virt->handle_exit(v);
@@ -136,12 +137,7 @@ void hvm_exit_debug_reg(struct vcpu *v)
 
 static void hvm_get_paging(const struct vcpu *v, struct guest_paging *paging)
 {
-	paging->cr0 = virt->get_reg(v, HVM_CR0);
-	paging->cr3 = virt->get_reg(v, HVM_CR3);
-	paging->cr4 = virt->get_reg(v, HVM_CR4);
-	paging->efer = virt->get_reg(v, HVM_EFER);
-	paging->cpl = virt->get_cpl(v);
-	paging->ac = v->regs.rflags & RFLAGS_AC;
+	virt->get_paging(v, paging);
 }
 
 const struct guest_ops hvm_guest_ops = {

@@ -103,22 +103,35 @@ static struct insn_cache_entry *cache_slot(struct vcpu *v)
 	return &v->hvm->insn_cache[(v->regs.rip ^ v->regs.rip >> 7) % INSN_CACHE_SIZE];
 }
 
+static __noinline unsigned int match_and_cache(struct vcpu *v, enum known_insn what)
+{
+	uint8_t code[INSN_MAX];
+	unsigned int len =
+		insn_match(what, code, hvm_fetch(v, code, sizeof(code)), hvm_long_mode(v), NULL);
+
+	if (len)
+		*cache_slot(v) = (struct insn_cache_entry){v->regs.rip, v->hvm->exit_cr3,
+							   (uint8_t)(what + 1), (uint8_t)len};
+	return len;
+}
+
 unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
 {
-	uint64_t cr3 = virt->get_reg(v, HVM_CR3), next = virt->next_rip(v);
-	struct insn_cache_entry *slot = cache_slot(v);
-	uint8_t code[INSN_MAX];
-	unsigned int len;
+	uint64_t next = v->hvm->next_rip;
+	const struct insn_cache_entry *slot = cache_slot(v);
 
 	if (next && what != INSN_VMCALL && next - v->regs.rip <= INSN_MAX)
 		return (unsigned int)(next - v->regs.rip);
-	if (slot->rip == v->regs.rip && slot->cr3 == cr3 && slot->what == what + 1)
+	if (slot->rip == v->regs.rip && slot->cr3 == v->hvm->exit_cr3 && slot->what == what + 1)
 		return slot->len;
-	len = insn_match(what, code, hvm_fetch(v, code, sizeof(code)), hvm_long_mode(v), NULL);
-	if (len)
-		*slot = (struct insn_cache_entry){v->regs.rip, cr3, (uint8_t)(what + 1),
-						  (uint8_t)len};
-	return len;
+	return match_and_cache(v, what);
+}
+
+/* A debugger steps over the instruction just done. */
+static __noinline void single_step(struct vcpu *v)
+{
+	virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
+	hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
 }
 
 void hvm_advance(struct vcpu *v, unsigned int len)
@@ -130,8 +143,6 @@ void hvm_advance(struct vcpu *v, unsigned int len)
 	v->regs.rip = rip;
 	v->regs.rflags &= ~RFLAGS_RF;
 	v->hvm->shadow = false;
-	if (unlikely(v->regs.rflags & RFLAGS_TF)) { /* a debugger steps over it */
-		virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
-		hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
-	}
+	if (unlikely(v->regs.rflags & RFLAGS_TF))
+		single_step(v);
 }

@@ -50,15 +50,17 @@ struct insn_cache_entry {
 };
 
 struct hvm_vcpu {
-	void *control;                /* [c] the backend's */
-	struct hvm_event event;       /* to deliver at the next entry */
-	uint32_t requests;            /* [a] HVM_REQ_* */
-	uint8_t sipi_vector;          /* [a] */
-	bool wait_sipi;               /* started by SIPI only */
-	bool nmi_pending;             /* [a] */
-	bool nmi_masked;              /* inside its NMI handler */
-	bool shadow;                  /* interrupts held off for one instruction */
-	bool windows[HVM_NR_WINDOWS]; /* what the backend was asked for */
+	void *control;          /* [c] the backend's */
+	struct hvm_event event; /* to deliver at the next entry */
+	uint32_t requests;      /* [a] HVM_REQ_* */
+	uint8_t sipi_vector;    /* [a] */
+	bool wait_sipi;         /* started by SIPI only */
+	bool nmi_pending;       /* [a] */
+	bool nmi_masked;        /* inside its NMI handler */
+	bool shadow;            /* interrupts held off for one instruction */
+	uint8_t windows;        /* what the backend was asked for: bit per enum hvm_window */
+	uint64_t next_rip;      /* after the instruction that exited, 0 = not told */
+	uint64_t exit_cr3;      /* as it was at the exit */
 
 	bool loaded;       /* FPU and TSC_AUX are in the CPU */
 	bool debug_loaded; /* so are DR0-DR3 */

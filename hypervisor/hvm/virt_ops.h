@@ -52,6 +52,12 @@ enum hvm_reg {
 	HVM_NR_REGS,
 };
 
+/* What its code may do and how it is decoded. */
+struct hvm_mode {
+	uint8_t cpl;
+	bool code64; /* 64-bit code: long mode, not its compatibility mode */
+};
+
 /* Events as EVENTINJ (APM vol. 2, 15.20) and save records number their types. */
 enum hvm_event_type { HVM_EV_INTR = 0, HVM_EV_NMI = 2, HVM_EV_EXCEPTION = 3, HVM_EV_SOFT = 4 };
 
@@ -84,7 +90,10 @@ struct virt_ops {
 	/** A control block in the state after INIT. */
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_fini)(struct vcpu *v);
-	/** Run the guest until its next exit; v->regs and hvm->shadow go in and come out. */
+	/**
+	 * Run the guest until its next exit. v->regs and hvm->shadow go in and come out; hvm->exit_cr3
+	 * comes out, and hvm->next_rip if the hardware tells the address of the next instruction.
+	 */
 	void (*enter)(struct vcpu *v);
 	/** Act on the exit that ended enter(). */
 	void (*handle_exit)(struct vcpu *v);
@@ -92,7 +101,8 @@ struct virt_ops {
 	void (*set_segment)(struct vcpu *v, enum hvm_seg seg, const struct hvm_segment *in);
 	uint64_t (*get_reg)(const struct vcpu *v, enum hvm_reg reg);
 	void (*set_reg)(struct vcpu *v, enum hvm_reg reg, uint64_t value);
-	uint8_t (*get_cpl)(const struct vcpu *v);
+	struct hvm_mode (*get_mode)(const struct vcpu *v);
+	void (*get_paging)(const struct vcpu *v, struct guest_paging *paging);
 	/** Deliver @event by the next entry; once an entry. */
 	void (*inject)(struct vcpu *v, const struct hvm_event *event);
 	void (*set_window)(struct vcpu *v, enum hvm_window window, bool on);
@@ -100,8 +110,6 @@ struct virt_ops {
 	void (*trap_debug_regs)(struct vcpu *v, bool trap);
 	/** Bytes of the instruction that made the exit, if the hardware gave them. Return: how many. */
 	size_t (*insn_bytes)(const struct vcpu *v, uint8_t *buf, size_t size);
-	/** Address of the next instruction if the hardware tells, else 0. */
-	uint64_t (*next_rip)(const struct vcpu *v);
 	/** One line on the last exit, for the log of a crash. */
 	void (*describe_exit)(const struct vcpu *v, char *buf, size_t size);
 };

@@ -45,15 +45,15 @@ static int irr_top(struct vlapic *l)
 {
 	int top;
 
-	if (!__atomic_load_n(&l->irr_maybe, __ATOMIC_ACQUIRE))
+	if (!__atomic_load_n(&l->head.requests, __ATOMIC_ACQUIRE))
 		return -1;
 	top = highest(l->irr);
 	if (top >= 0)
 		return top;
-	__atomic_store_n(&l->irr_maybe, false, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&l->head.requests, false, __ATOMIC_SEQ_CST);
 	top = highest(l->irr); /* a request may have come before the store */
 	if (top >= 0)
-		__atomic_store_n(&l->irr_maybe, true, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&l->head.requests, true, __ATOMIC_SEQ_CST);
 	return top;
 }
 
@@ -67,9 +67,9 @@ void vlapic_reset(struct vcpu *v)
 	memset(l->irr, 0, sizeof(l->irr));
 	memset(l->isr, 0, sizeof(l->isr));
 	memset(l->tmr, 0, sizeof(l->tmr));
-	l->irr_maybe = false;
+	l->head.requests = false;
 	l->isr_top = -1;
-	l->tpr = 0;
+	l->head.tpr = 0;
 	l->ldr = 0;
 	l->dfr = APIC_DFR_FLAT;
 	l->svr = 0xff;
@@ -130,7 +130,7 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 		return;
 	assign(l->tmr, vector, level);
 	assign(l->irr, vector, true);
-	__atomic_store_n(&l->irr_maybe, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&l->head.requests, true, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 }
 
@@ -139,7 +139,7 @@ static uint8_t ppr(const struct vlapic *l)
 {
 	uint8_t in_service = l->isr_top < 0 ? 0 : (uint8_t)(l->isr_top & 0xf0);
 
-	return (l->tpr & 0xf0) >= in_service ? l->tpr : in_service;
+	return (l->head.tpr & 0xf0) >= in_service ? l->head.tpr : in_service;
 }
 
 int vlapic_pending(const struct vcpu *v)
@@ -162,7 +162,7 @@ bool vlapic_blocked_by_tpr(const struct vcpu *v)
 	struct vlapic *l = v->vlapic;
 	int vector = irr_top(l);
 
-	return vector >= 0 && enabled(l) && (vector & 0xf0) <= (l->tpr & 0xf0) &&
+	return vector >= 0 && enabled(l) && (vector & 0xf0) <= (l->head.tpr & 0xf0) &&
 	       (l->isr_top < 0 || (vector & 0xf0) > (l->isr_top & 0xf0));
 }
 
@@ -186,16 +186,6 @@ static void eoi(struct vlapic *l)
 	l->isr_top = highest(l->isr);
 	if (test(l->tmr, (uint8_t)vector))
 		vlapic_hooks->eoi(l->v->domain, (uint8_t)vector);
-}
-
-uint8_t vlapic_get_tpr(const struct vcpu *v)
-{
-	return v->vlapic->tpr;
-}
-
-void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
-{
-	v->vlapic->tpr = tpr;
 }
 
 void vlapic_error(struct vlapic *l, uint32_t bit)
@@ -222,7 +212,7 @@ static uint32_t reg_read(struct vlapic *l, uint32_t offset)
 	switch (offset) {
 	case APIC_ID: return x2apic ? l->id : l->id << 24;
 	case APIC_VERSION: return APIC_VERSION_VALUE;
-	case APIC_TPR: return l->tpr;
+	case APIC_TPR: return l->head.tpr;
 	case APIC_PPR: return ppr(l);
 	case APIC_LDR: return x2apic ? logical_x2apic_id(l) : l->ldr;
 	case APIC_DFR: return l->dfr;
@@ -277,7 +267,7 @@ static void write_svr(struct vlapic *l, uint32_t value)
 static void reg_write(struct vlapic *l, uint32_t offset, uint32_t value)
 {
 	switch (offset) {
-	case APIC_TPR: l->tpr = (uint8_t)value; break;
+	case APIC_TPR: l->head.tpr = (uint8_t)value; break;
 	case APIC_EOI: eoi(l); break;
 	case APIC_LDR: l->ldr = value & 0xff000000; break;
 	case APIC_DFR: l->dfr = value | 0x0fffffff; break;

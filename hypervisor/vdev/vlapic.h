@@ -6,6 +6,17 @@
 
 #define VLAPIC_DEFAULT_BASE 0xfee00000ULL
 
+/* What every trip into the guest looks at; first in struct vlapic. */
+struct vlapic_head {
+	bool requests; /* [a] false only when nothing is requested */
+	uint8_t tpr;   /* bits 7:4 = CR8 */
+};
+
+static inline struct vlapic_head *vlapic_head(const struct vcpu *v)
+{
+	return (struct vlapic_head *)(void *)v->vlapic;
+}
+
 /** @apic_id is what the guest sees in its ID register, CPUID and MADT. */
 int must_check vlapic_create(struct vcpu *v, uint32_t apic_id);
 void vlapic_destroy(struct vcpu *v);
@@ -23,8 +34,16 @@ bool vlapic_blocked_by_tpr(const struct vcpu *v);
 /** The CPU has taken @vector: IRR to ISR. @v is current. */
 void vlapic_accept(struct vcpu *v, uint8_t vector);
 
-uint8_t vlapic_get_tpr(const struct vcpu *v); /* bits 7:4 = CR8 */
-void vlapic_set_tpr(struct vcpu *v, uint8_t tpr);
+static inline uint8_t vlapic_get_tpr(const struct vcpu *v)
+{
+	return vlapic_head(v)->tpr;
+}
+
+static inline void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
+{
+	vlapic_head(v)->tpr = tpr;
+}
+
 bool vlapic_x2apic(const struct vcpu *v);
 
 /** IA32_APIC_BASE and the x2APIC MSR range. Return: 0, -EINVAL for #GP. @v is current. */

@@ -56,7 +56,7 @@ static struct vcpu *lowest(struct domain *d, uint32_t dest, bool logical, bool w
 
 		if (!(l->svr & APIC_SVR_ENABLE) || !vlapic_match(l, dest, logical, wide))
 			continue;
-		if (!best || l->tpr < best->vlapic->tpr)
+		if (!best || l->head.tpr < best->vlapic->head.tpr)
 			best = v;
 	}
 	return best;

@@ -47,15 +47,14 @@ enum { APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_NMI = 4, APIC_INIT, APIC_SIPI, AP
  * the CPU that runs the vCPU, and is only peeked at from elsewhere.
  */
 struct vlapic {
+	struct vlapic_head head; /* first: see there */
 	struct vcpu *v;
 	uint32_t id;
 	uint64_t base_msr;
 	uint32_t irr[8];
 	uint32_t tmr[8];
 	uint32_t isr[8];
-	bool irr_maybe; /* false only when the IRR is empty */
-	int isr_top;    /* highest vector in service, or -1 */
-	uint8_t tpr;
+	int isr_top; /* highest vector in service, or -1 */
 	uint32_t ldr;
 	uint32_t dfr;
 	uint32_t svr;

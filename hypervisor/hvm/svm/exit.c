@@ -107,11 +107,13 @@ static void on_machine_check(struct vcpu *v)
 
 static void on_shutdown(struct vcpu *v)
 {
+	hvm_log_state(v);
 	domain_crash(v->domain, "vCPU %u: triple fault at %#lx", v->id, (unsigned long)v->regs.rip);
 }
 
 static void on_task_switch(struct vcpu *v)
 {
+	hvm_log_state(v);
 	domain_crash(v->domain, "vCPU %u: hardware task switch at %#lx", v->id,
 		     (unsigned long)v->regs.rip);
 }
@@ -169,21 +171,23 @@ static const struct exit_row *find_row(uint64_t code)
 	return code == SVM_EXIT_NPF ? &npf_row : NULL;
 }
 
+static __noinline void on_unknown(struct vcpu *v)
+{
+	hvm_count(v, HVM_EXIT_FATAL);
+	hvm_log_state(v);
+	domain_crash(v->domain, "vCPU %u: exit %#lx at %#lx", v->id,
+		     (unsigned long)svm_vmcb(v)->exit_code, (unsigned long)v->regs.rip);
+}
+
 void svm_handle_exit(struct vcpu *v)
 {
-	const struct vmcb *b = svm_vmcb(v);
-	const struct exit_row *row = find_row(b->exit_code);
+	const struct exit_row *row = find_row(svm_vmcb(v)->exit_code);
 
 	if (unlikely(!row)) {
-		hvm_count(v, HVM_EXIT_FATAL);
-		hvm_log_state(v);
-		domain_crash(v->domain, "vCPU %u: exit %#lx at %#lx", v->id,
-			     (unsigned long)b->exit_code, (unsigned long)v->regs.rip);
+		on_unknown(v);
 		return;
 	}
 	hvm_count(v, (enum hvm_exit)row->count);
-	if (unlikely(row->count == HVM_EXIT_FATAL))
-		hvm_log_state(v);
 	row->handle(v);
 }
 

@@ -68,33 +68,37 @@ fail:
 	return -ENOMEM;
 }
 
-/* An ASID with nothing stale under it; the caller has announced that this CPU is in a guest. */
-static void refresh_tlb(struct vcpu *v, struct svm_vcpu *s, struct svm_cpu *host, uint32_t cpu)
+static __noinline void new_asid(struct svm_vcpu *s, struct asid_cpu *asids, uint64_t gen)
 {
-	uint64_t gen = __atomic_load_n(&v->domain->p2m.tlb_gen, __ATOMIC_ACQUIRE);
-
-	s->vmcb->tlb_control = 0;
-	if (asid_valid(&s->asid, &host->asids, cpu) && s->tlb_gen == gen)
-		return;
-	if (asid_assign(&s->asid, &host->asids, cpu))
+	if (asid_assign(&s->asid, asids, cpu_id()))
 		s->vmcb->tlb_control = TLB_FLUSH_ALL;
 	s->tlb_gen = gen;
 	s->vmcb->asid = s->asid.nr;
 }
 
-static void load_state(struct vcpu *v, struct vmcb *b)
+/* An ASID with nothing stale under it; the caller has announced that this CPU is in a guest. */
+static void refresh_tlb(const struct vcpu *v, struct svm_vcpu *s, struct asid_cpu *asids)
+{
+	uint64_t gen = __atomic_load_n(&v->domain->p2m.tlb_gen, __ATOMIC_ACQUIRE);
+
+	if (unlikely(!asid_valid(&s->asid, asids, cpu_id()) || s->tlb_gen != gen))
+		new_asid(s, asids, gen);
+}
+
+static void load_state(const struct vcpu *v, struct vmcb *b)
 {
 	b->rax = v->regs.rax;
 	b->rip = v->regs.rip;
 	b->rsp = v->regs.rsp;
 	b->rflags = v->regs.rflags;
-	b->int_state = v->hvm->shadow ? SVM_SHADOW : 0;
+	b->int_state = v->hvm->shadow;
 	b->int_ctl = (b->int_ctl & ~SVM_INT_TPR) | vlapic_get_tpr(v) >> 4;
 	b->clean = 0;
+	b->tlb_control = 0;
 }
 
 /* Events cut short by the exit are delivered anew; software interrupts by running them again. */
-static void keep_event(struct vcpu *v, uint64_t info)
+static __noinline void keep_event(struct vcpu *v, uint64_t info)
 {
 	uint8_t type = info >> 8 & 7, vector = (uint8_t)info;
 
@@ -118,7 +122,10 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 	v->regs.rip = b->rip;
 	v->regs.rsp = b->rsp;
 	v->regs.rflags = b->rflags;
-	v->hvm->shadow = b->int_state & SVM_SHADOW;
+	v->hvm->shadow = b->int_state & SVM_SHADOW; /* bit 0 */
+	v->hvm->exit_cr3 = b->cr3;
+	if (svm_features & SVM_FEATURE_NRIPS)
+		v->hvm->next_rip = b->next_rip;
 	if ((b->int_ctl & 0xf) != tpr >> 4) /* CR8 was written */
 		vlapic_set_tpr(v, (uint8_t)((b->int_ctl & 0xf) << 4));
 	if (unlikely(b->exit_int_info & SVM_EVENT_VALID))
@@ -130,14 +137,15 @@ static void svm_enter(struct vcpu *v)
 	struct svm_vcpu *s = v->hvm->control;
 	struct cpu *c = this_cpu();
 	struct svm_cpu *host = c->virt;
+	struct vmcb *b = s->vmcb;
 
-	load_state(v, s->vmcb);
+	load_state(v, b);
 	/* Whoever changes the p2m first bumps tlb_gen, then looks at in_guest; we the other way. */
 	__atomic_store_n(&c->in_guest, 1, __ATOMIC_SEQ_CST);
-	refresh_tlb(v, s, host, c->id);
+	refresh_tlb(v, s, &host->asids);
 	svm_enter_guest(&v->regs, s->vmcb_pa, host->host_vmcb_pa, &c->in_guest);
-	s->vmcb->event_inj = 0;
-	store_state(v, s->vmcb);
+	b->event_inj = 0;
+	store_state(v, b);
 }
 
 static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
@@ -149,11 +157,6 @@ static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
 		return 0;
 	memcpy(buf, b->insn_bytes, n);
 	return n;
-}
-
-static uint64_t svm_next_rip(const struct vcpu *v)
-{
-	return svm_features & SVM_FEATURE_NRIPS ? svm_vmcb(v)->next_rip : 0;
 }
 
 const struct virt_ops svm_ops = {
@@ -168,11 +171,11 @@ const struct virt_ops svm_ops = {
 	.set_segment = svm_set_segment,
 	.get_reg = svm_get_reg,
 	.set_reg = svm_set_reg,
-	.get_cpl = svm_get_cpl,
+	.get_mode = svm_get_mode,
+	.get_paging = svm_get_paging,
 	.inject = svm_inject,
 	.set_window = svm_set_window,
 	.trap_debug_regs = svm_trap_debug_regs,
 	.insn_bytes = svm_insn_bytes,
-	.next_rip = svm_next_rip,
 	.describe_exit = svm_describe_exit,
 };

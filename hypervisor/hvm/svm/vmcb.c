@@ -130,9 +130,26 @@ void svm_set_reg(struct vcpu *v, enum hvm_reg which, uint64_t value)
 	*reg(v, which) = which == HVM_EFER ? value | X86_EFER_SVME : value;
 }
 
-uint8_t svm_get_cpl(const struct vcpu *v)
+struct hvm_mode svm_get_mode(const struct vcpu *v)
 {
-	return svm_vmcb(v)->cpl;
+	const struct vmcb *b = svm_vmcb(v);
+
+	return (struct hvm_mode){
+		.cpl = b->cpl,
+		.code64 = (b->cs.attr & HVM_SEG_L) && (b->efer & X86_EFER_LMA),
+	};
+}
+
+void svm_get_paging(const struct vcpu *v, struct guest_paging *paging)
+{
+	const struct vmcb *b = svm_vmcb(v);
+
+	paging->cr0 = b->cr0;
+	paging->cr3 = b->cr3;
+	paging->cr4 = b->cr4;
+	paging->efer = b->efer;
+	paging->cpl = b->cpl;
+	paging->ac = v->regs.rflags & RFLAGS_AC;
 }
 
 void svm_inject(struct vcpu *v, const struct hvm_event *event)

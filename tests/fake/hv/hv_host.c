@@ -260,9 +260,9 @@ bool sched_on_cpu(const struct vcpu *v)
 	return false;
 }
 
-bool sched_resched_due(void)
+bool sched_others_wait(void)
 {
-	return false;
+	return true;
 }
 
 int sched_set_affinity(struct vcpu *v, uint64_t hard)

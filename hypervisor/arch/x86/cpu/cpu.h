@@ -18,14 +18,14 @@ struct cpu {
 	 */
 	volatile uint8_t in_guest;
 	volatile uint8_t online;
-	uint8_t gif; /* SVM is on: the global interrupt flag gates interrupts as well */
-	uint8_t reserved;
-	uint32_t id;                /* 0..nr_cpus-1; 0 is the boot CPU */
-	uint32_t apic_id;           /* of its local APIC */
-	uint32_t acpi_id;           /* MADT processor UID */
-	uint32_t softirq;           /* pending, by bit; atomic */
-	struct vcpu *current;       /* the vCPU it runs, or NULL when idle; its own CPU writes */
-	uint64_t stack_top;         /* initial rsp */
+	uint8_t gif;          /* SVM is on: the global interrupt flag gates interrupts as well */
+	bool resched;         /* core/sched.c's: choose again which vCPU runs; this CPU only */
+	uint32_t id;          /* 0..nr_cpus-1; 0 is the boot CPU */
+	uint32_t apic_id;     /* of its local APIC */
+	uint32_t acpi_id;     /* MADT processor UID */
+	uint32_t softirq;     /* pending, by bit; atomic */
+	struct vcpu *current; /* the vCPU it runs, or NULL when idle; its own CPU writes */
+	uint64_t stack_top;   /* initial rsp */
 	struct timer *timer_root;   /* core/timer.c's */
 	uint64_t timer_armed;       /* ns the local APIC timer is set for, ~0 when not */
 	void *virt;                 /* the virtualization backend's state of this CPU */

@@ -300,9 +300,15 @@ static void set_reg(struct vcpu *v, enum hvm_reg reg, uint64_t value)
 	fake_control(v)->reg[reg] = value;
 }
 
-static uint8_t get_cpl(const struct vcpu *v)
+static struct hvm_mode get_mode(const struct vcpu *v)
 {
-	return ((struct fake_control *)v->hvm->control)->cpl;
+	struct hvm_segment cs;
+
+	get_segment(v, HVM_CS, &cs);
+	return (struct hvm_mode){
+		.cpl = ((struct fake_control *)v->hvm->control)->cpl,
+		.code64 = (cs.attr & HVM_SEG_L) && (get_reg(v, HVM_EFER) & X86_EFER_LMA),
+	};
 }
 
 static void inject(struct vcpu *v, const struct hvm_event *event)
@@ -329,24 +335,17 @@ static size_t insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
 	return 0;
 }
 
-static uint64_t next_rip(const struct vcpu *v)
-{
-	(void)v;
-	return 0;
-}
-
 static const struct virt_ops fake_ops = {
 	.name = "fake",
 	.get_segment = get_segment,
 	.set_segment = set_segment,
 	.get_reg = get_reg,
 	.set_reg = set_reg,
-	.get_cpl = get_cpl,
+	.get_mode = get_mode,
 	.inject = inject,
 	.set_window = set_window,
 	.trap_debug_regs = trap_debug_regs,
 	.insn_bytes = insn_bytes,
-	.next_rip = next_rip,
 };
 const struct virt_ops *virt = &fake_ops;
 

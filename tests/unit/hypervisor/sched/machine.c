@@ -83,11 +83,6 @@ void softirq_raise(uint32_t cpu, enum softirq nr)
 	machine[cpu].cpu.softirq |= 1u << nr;
 }
 
-bool softirq_pending(void)
-{
-	return this_cpu()->softirq;
-}
-
 void softirq_run(void)
 {
 	if (timer_next() <= now)

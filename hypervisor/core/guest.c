@@ -11,58 +11,79 @@
 
 enum direction { FROM_GUEST, TO_GUEST, CLEAR_GUEST };
 
+static void copy(void *at, void *buf, size_t len, enum direction dir)
+{
+	if (dir == FROM_GUEST)
+		memcpy(buf, at, len);
+	else if (dir == TO_GUEST)
+		memcpy(at, buf, len);
+	else
+		memset(at, 0, len);
+}
+
 static int copy_piece(struct domain *d, void *buf, uint64_t gpa, size_t len, enum direction dir)
 {
 	struct p2m *p2m = &d->p2m;
 	enum p2m_type type;
 	int rc = 0;
 	mfn_t mfn;
-	char *at;
 
 	spin_lock(&p2m->lock);
 	mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
-	if (!p2m_is_memory(type) || (dir != FROM_GUEST && type == P2M_GRANT_RO)) {
+	if (!p2m_is_memory(type) || (dir != FROM_GUEST && type == P2M_GRANT_RO))
 		rc = -EFAULT;
-	} else {
-		at = (char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1));
-		if (dir == FROM_GUEST)
-			memcpy(buf, at, len);
-		else if (dir == TO_GUEST)
-			memcpy(at, buf, len);
-		else
-			memset(at, 0, len);
-	}
+	else
+		copy((char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1)), buf, len, dir);
 	spin_unlock(&p2m->lock);
 	return rc;
 }
 
+/* As copy_piece(), at a virtual address of the current vCPU. */
+static bool copy_found(struct vcpu *v, const struct guest_paging *paging, void *buf, uint64_t gva,
+		       size_t len, enum direction dir)
+{
+	struct guest_fault fault;
+	void *at;
+
+	spin_lock(&v->domain->p2m.lock);
+	at = guest_find(v, paging, gva, dir == FROM_GUEST ? GUEST_READ : GUEST_WRITE, &fault);
+	if (likely(at))
+		copy(at, buf, len, dir);
+	spin_unlock(&v->domain->p2m.lock);
+	return at;
+}
+
 static int copy_virt(void *buf, uint64_t gva, size_t len, enum direction dir)
 {
-	enum guest_access access = dir == FROM_GUEST ? GUEST_READ : GUEST_WRITE;
-	struct vcpu *v = vcpu_current();
+	struct vcpu *v = this_cpu()->current;
 	struct guest_paging paging;
-	struct guest_fault fault;
+	size_t piece;
 
-	if (!len)
-		return 0;
 	v->domain->ops->get_paging(v, &paging);
 	paging.cpl = 0;
 	paging.ac = true; /* privcmd passes user buffers: SMAP must not stop the copy */
-	while (len) {
-		size_t piece = min(len, PAGE_SIZE - (gva & (PAGE_SIZE - 1)));
-		uint64_t gpa;
-		int rc = guest_walk(v, &paging, gva, access, &gpa, &fault);
-
-		if (!rc)
-			rc = copy_piece(v->domain, buf, gpa, piece, dir);
-		if (rc)
-			return rc;
-		gva += piece;
-		len -= piece;
+	for (; len; len -= piece, gva += piece) {
+		piece = min(len, PAGE_SIZE - (gva & (PAGE_SIZE - 1)));
+		if (!copy_found(v, &paging, buf, gva, piece, dir))
+			return -EFAULT;
 		if (buf)
 			buf = (char *)buf + piece;
 	}
 	return 0;
+}
+
+int guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst, uint64_t gva,
+		size_t len)
+{
+	struct guest_fault fault;
+	void *at;
+
+	spin_lock(&v->domain->p2m.lock);
+	at = guest_find(v, paging, gva, GUEST_EXEC, &fault);
+	if (at)
+		memcpy(dst, at, len);
+	spin_unlock(&v->domain->p2m.lock);
+	return at ? 0 : -EFAULT;
 }
 
 int guest_read(void *dst, uint64_t gva, size_t len)

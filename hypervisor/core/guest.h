@@ -17,12 +17,45 @@ struct guest_fault {
 	bool non_canonical; /* raise #GP instead */
 };
 
+/*
+ * Where a page of a vCPU's virtual memory was found last time. Its tables are not walked again while the
+ * entries read then hold what they held, and the domain has lost no RAM (ram_gen):
+ * a change is seen at once, where the CPU would trust its TLB.
+ */
+struct walked_page {
+	uint64_t page; /* its address, 0 = none */
+	uint64_t cr3;
+	uint64_t mode; /* of what else decides, see guest_walk.c */
+	uint64_t ram_gen;
+	char *at; /* in the direct map */
+	bool writable;
+	uint8_t nr_entries;
+	struct {
+		const uint64_t *at;
+		uint64_t value;
+	} entry[4];
+};
+
+#define WALKED_PAGES 8u /* a vCPU keeps: four of data, four of code */
+
 /**
  * Translate @gva of @v with the access rights of @paging; sets accessed and dirty bits.
  * Return: 0 and *@gpa, -EFAULT and *@fault. @v is current or descheduled.
  */
 int must_check guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 			  enum guest_access access, uint64_t *gpa, struct guest_fault *fault);
+
+/**
+ * As guest_walk(), and find the memory behind the address: good to the end of its page. @v is current.
+ * Return: its place in the direct map; NULL with *@fault set if the walk failed, or when no memory is
+ * there that allows the access. Context: @v's p2m lock is held, and the answer is good while it is.
+ */
+void *must_check guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+			    enum guest_access access, struct guest_fault *fault);
+
+/** Read @len bytes of code, within one page, at @gva of @v, current. Return: 0 or -EFAULT. */
+int must_check guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst,
+			   uint64_t gva, size_t len);
 
 /**
  * Copy between the hypervisor and the current vCPU's virtual memory (hypercall arguments: access as

@@ -51,6 +51,7 @@ struct walk {
 	const struct form *form;
 	enum guest_access access;
 	bool writable, user, no_execute; /* rights of all levels so far */
+	struct walked_page *memo;        /* keeps the entries read, or NULL */
 };
 
 static const struct form *form_of(const struct guest_paging *p)
@@ -71,32 +72,29 @@ static void *entry_at(struct domain *d, uint64_t gpa)
 	return (char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1));
 }
 
-/* Read an entry, marking it accessed (and dirty): the CPU's walk would, APM vol. 2, 5.4.2. */
-static bool read_entry(struct walk *w, uint64_t gpa, uint64_t *entry)
+static uint64_t read_entry(const struct walk *w, const void *at)
 {
-	struct domain *d = w->v->domain;
-	void *at;
-
-	spin_lock(&d->p2m.lock);
-	at = entry_at(d, gpa);
-	if (at)
-		*entry = w->form->entry_size == 8 ?
-				 __atomic_load_n((uint64_t *)at, __ATOMIC_RELAXED) :
-				 __atomic_load_n((uint32_t *)at, __ATOMIC_RELAXED);
-	spin_unlock(&d->p2m.lock);
-	return at != NULL;
+	return w->form->entry_size == 8 ? __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED) :
+					  __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED);
 }
 
-static void mark_entry(struct walk *w, uint64_t gpa, uint64_t bits)
+/* Mark an entry accessed (and dirty), as the CPU's walk would: APM vol. 2, 5.4.2. */
+static uint64_t mark_entry(void *at, uint64_t entry, uint64_t bits)
 {
-	struct domain *d = w->v->domain;
-	void *at;
-
-	spin_lock(&d->p2m.lock);
-	at = entry_at(d, gpa);
-	if (at)
+	if ((entry & bits) != bits)
 		__atomic_fetch_or((uint8_t *)at, (uint8_t)bits, __ATOMIC_RELAXED);
-	spin_unlock(&d->p2m.lock);
+	return entry | bits;
+}
+
+static void remember(struct walk *w, const void *at, uint64_t entry)
+{
+	struct walked_page *memo = w->memo;
+
+	if (!memo)
+		return;
+	memo->entry[memo->nr_entries].at = at;
+	memo->entry[memo->nr_entries].value = entry;
+	memo->nr_entries++;
 }
 
 static bool allowed(const struct walk *w)
@@ -159,6 +157,7 @@ static uint64_t leaf_address(const struct walk *w, unsigned int level, uint64_t 
 	return base | (gva & mask);
 }
 
+/* Context: the p2m lock is held. */
 static int walk_levels(struct walk *w, uint64_t gva, uint64_t *gpa, struct guest_fault *fault)
 {
 	const struct form *form = w->form;
@@ -166,13 +165,15 @@ static int walk_levels(struct walk *w, uint64_t gva, uint64_t *gpa, struct guest
 
 	for (unsigned int level = form->levels;; level--) {
 		uint64_t index = gva >> leaf_shift(form, level) & ((1ULL << form->index_bits) - 1);
-		uint64_t at, entry, want = PTE_A;
 		bool pdpte = form == &form_pae && level == 3; /* has no rights and no A bit */
+		uint64_t entry, want = PTE_A;
+		void *at;
 
 		if (pdpte)
 			index &= 3;
-		at = table + index * form->entry_size;
-		if (!read_entry(w, at, &entry) || !(entry & PTE_P))
+		at = entry_at(w->v->domain, table + index * form->entry_size);
+		entry = at ? read_entry(w, at) : 0;
+		if (!(entry & PTE_P))
 			return fail(w, gva, false, fault);
 		if (!pdpte) {
 			w->writable &= !!(entry & PTE_W);
@@ -184,19 +185,18 @@ static int walk_levels(struct walk *w, uint64_t gva, uint64_t *gpa, struct guest
 				return fail(w, gva, true, fault);
 			if (w->access == GUEST_WRITE)
 				want |= PTE_D;
-			if ((entry & want) != want)
-				mark_entry(w, at, want);
+			remember(w, at, mark_entry(at, entry, want));
 			*gpa = leaf_address(w, level, entry, gva);
 			return 0;
 		}
-		if (!pdpte && !(entry & PTE_A))
-			mark_entry(w, at, PTE_A);
+		remember(w, at, pdpte ? entry : mark_entry(at, entry, PTE_A));
 		table = entry & PTE_FRAME;
 	}
 }
 
-int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
-	       enum guest_access access, uint64_t *gpa, struct guest_fault *fault)
+static int walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+		enum guest_access access, struct walked_page *memo, uint64_t *gpa,
+		struct guest_fault *fault)
 {
 	struct walk w = {
 		.v = v,
@@ -205,6 +205,7 @@ int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 		.access = access,
 		.writable = true,
 		.user = true,
+		.memo = memo,
 	};
 
 	if (!(paging->cr0 & CR0_PG)) {
@@ -222,4 +223,75 @@ int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 		gva &= 0xffffffffULL;
 	}
 	return walk_levels(&w, gva, gpa, fault);
+}
+
+int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+	       enum guest_access access, uint64_t *gpa, struct guest_fault *fault)
+{
+	int rc;
+
+	spin_lock(&v->domain->p2m.lock);
+	rc = walk(v, paging, gva, access, NULL, gpa, fault);
+	spin_unlock(&v->domain->p2m.lock);
+	return rc;
+}
+
+/* ---- pages found before ---- */
+
+/* All that decides a walk beside the tables; these bits stand in different places. */
+static uint64_t mode_of(const struct guest_paging *p, enum guest_access access)
+{
+	return (p->cr0 & (CR0_PG | CR0_WP)) | (p->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) |
+	       (p->efer & (EFER_LMA | EFER_NX)) | (access == GUEST_EXEC ? 1 : 0) |
+	       (p->cpl == 3 ? 2 : 0) | (p->ac ? 4 : 0);
+}
+
+static bool unchanged(const struct walked_page *memo)
+{
+	for (unsigned int i = 0; i < memo->nr_entries; i++)
+		if (__atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) != memo->entry[i].value)
+			return false;
+	return true;
+}
+
+static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+				  enum guest_access access, struct walked_page *memo,
+				  struct guest_fault *fault)
+{
+	struct domain *d = v->domain;
+	bool write = access == GUEST_WRITE;
+	enum p2m_type type;
+	uint64_t gpa;
+	mfn_t mfn;
+
+	memo->page = 0;
+	memo->nr_entries = 0;
+	if (walk(v, paging, gva, access, memo, &gpa, fault))
+		return NULL;
+	mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
+	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO))
+		return NULL;
+	memo->at = mfn_to_virt(mfn);
+	/* Other forms have narrower entries, other types than RAM come and go more often. */
+	if (form_of(paging) == &form_long && type == P2M_RAM) {
+		memo->page = gva & PAGE_MASK;
+		memo->cr3 = paging->cr3;
+		memo->mode = mode_of(paging, access);
+		memo->ram_gen = d->p2m.ram_gen;
+		memo->writable = write;
+	}
+	return memo->at + (gva & ~PAGE_MASK);
+}
+
+void *guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
+		 enum guest_access access, struct guest_fault *fault)
+{
+	unsigned int slot = (unsigned int)(gva >> PAGE_SHIFT & 3) + (access == GUEST_EXEC ? 4 : 0);
+	struct walked_page *memo = &v->walked[slot];
+
+	if (memo->page == (gva & PAGE_MASK) && memo->page && memo->cr3 == paging->cr3 &&
+	    memo->mode == mode_of(paging, access) && memo->ram_gen == v->domain->p2m.ram_gen &&
+	    (memo->writable || access != GUEST_WRITE) && unchanged(memo))
+		return memo->at + (gva & ~PAGE_MASK);
+	return find_anew(v, paging, gva, access, memo, fault);
 }

@@ -158,6 +158,14 @@ static void note_dropped(const struct ptab_leaf *leaf, uint64_t frame, unsigned 
 	old->nr = 1ULL << part;
 }
 
+/* @leaf has been taken out: what was read of it, in the CPUs or by us, holds no more. */
+static void forget(struct p2m *p2m, const struct ptab_leaf *leaf)
+{
+	p2m->tlb_gen++;
+	if (PT_TYPE_OF(leaf->attr) == P2M_RAM)
+		p2m->ram_gen++;
+}
+
 static bool first_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *leaf)
 {
 	(void)leaf;
@@ -197,7 +205,7 @@ int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 		rc = ptab_map(&d->p2m.table, gfn.n, mfn, order, attr_of(type));
 	if (!rc && present) {
 		note_dropped(&leaf, gfn.n, order, &old);
-		d->p2m.tlb_gen++;
+		forget(&d->p2m, &leaf);
 	}
 	spin_unlock(&d->p2m.lock);
 	if (!rc && present && !old.nr)
@@ -227,7 +235,7 @@ int p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type want)
 		rc = ptab_unmap(&d->p2m.table, gfn.n, ORDER_4K);
 	if (!rc) {
 		note_dropped(&leaf, gfn.n, ORDER_4K, &old);
-		d->p2m.tlb_gen++;
+		forget(&d->p2m, &leaf);
 	}
 	spin_unlock(&d->p2m.lock);
 	if (!rc && !old.nr)

@@ -25,6 +25,7 @@ struct p2m {
 	struct spinlock lock;
 	struct ptab table; /* [p2m] */
 	uint64_t tlb_gen;  /* [p2m] for writes; bumped whenever a leaf loses rights */
+	uint64_t ram_gen;  /* [p2m] bumped when it was one of RAM */
 };
 
 int must_check p2m_init(struct domain *d);

@@ -97,7 +97,9 @@ void vcpu_yield(struct vcpu *v)
 
 void vcpu_kick(struct vcpu *v)
 {
-	sched_wake(v, false);
+	/* What runs here, and does not mean to stop, looks at everything before it is entered. */
+	if (v != vcpu_current() || v->state != VCPU_RUNNING)
+		sched_wake(v, false);
 }
 
 void vcpu_pause(struct vcpu *v)

@@ -5,6 +5,7 @@
 #include "abi/xen.h"
 #include "arch/x86/cpu/cpu.h"
 #include "core/domain.h"
+#include "core/guest.h"
 #include "core/timer.h"
 #include "lib/list.h"
 #include "lib/types.h"
@@ -65,6 +66,8 @@ struct vcpu {
 	struct vcpu_runstate_info runstate; /* [r] */
 	uint64_t runstate_gva;              /* [v] 0 = none; guest virtual address */
 	bool runstate_flag;                 /* [v] vm_assist: mark updates in progress */
+
+	struct walked_page walked[WALKED_PAGES]; /* [p2m] */
 
 	uint64_t exits; /* statistics: VM exits taken */
 };

@@ -384,3 +384,29 @@ int emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len, str
 	*out = insn;
 	return 0;
 }
+
+bool emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, struct emul_mov *mov)
+{
+	static const uint8_t displacement[4] = {0, 1, 4, 0};
+	size_t at = 0;
+	uint8_t rex = 0, mod, rm;
+
+	if (width == 2 || len < 4) /* no MOV of those that are for devices is shorter but one */
+		return false;
+	if (width == 8 && (code[0] & 0xf8) == 0x40) /* without W, which makes it 64 bits wide */
+		rex = code[at++];
+	if (code[at] != 0x89 && code[at] != 0x8b)
+		return false;
+	mod = code[at + 1] >> 6;
+	rm = code[at + 1] & 7;
+	mov->store = code[at] == 0x89;
+	mov->reg = (uint8_t)((code[at + 1] >> 3 & 7) | (rex & 4 ? 8 : 0));
+	at += 2;
+	if (mod == 3)
+		return false;
+	if (rm == 4)
+		rm = code[at++] & 7; /* SIB: without a base it has a displacement, as ModRM has */
+	at += mod == 0 && rm == 5 ? 4 : displacement[mod];
+	mov->len = (uint8_t)at;
+	return at <= len;
+}

@@ -100,6 +100,19 @@ struct emul_insn {
 int must_check emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len,
 			   struct emul_insn *insn);
 
+/* MOV between memory and a 32-bit register, as drivers access device registers. */
+struct emul_mov {
+	uint8_t len; /* of the instruction */
+	uint8_t reg; /* 0-15 */
+	bool store;  /* to memory */
+};
+
+/**
+ * Whether the @len bytes at @code are such a MOV with no prefix but REX, in a code segment of @width
+ * bytes. For who knows the address already: it is not worked out. *@mov is written only if it is.
+ */
+bool emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, struct emul_mov *mov);
+
 /**
  * Carry out @insn: memory first, then registers, flags and RIP. A repeated string instruction does at
  * most EMUL_REP_MAX rounds and leaves RIP in place while some remain.

@@ -74,19 +74,18 @@ size_t hvm_fetch(struct vcpu *v, uint8_t *buf, size_t size)
 {
 	struct guest_paging paging;
 	struct hvm_segment cs;
-	uint64_t at = v->regs.rip, gpa;
+	uint64_t at = v->regs.rip;
 	size_t got = 0;
 
-	virt->get_segment(v, HVM_CS, &cs);
-	if (!hvm_long_mode(v))
+	if (!hvm_long_mode(v)) {
+		virt->get_segment(v, HVM_CS, &cs);
 		at = (at + cs.base) & 0xffffffff;
-	v->domain->ops->get_paging(v, &paging);
+	}
+	virt->get_paging(v, &paging);
 	while (got < size) {
-		struct guest_fault fault;
 		size_t n = min(size - got, (size_t)(PAGE_SIZE - (at & ~PAGE_MASK)));
 
-		if (guest_walk(v, &paging, at, GUEST_EXEC, &gpa, &fault) ||
-		    guest_read_phys(v->domain, buf + got, gpa, n))
+		if (guest_fetch(v, &paging, buf + got, at, n))
 			break;
 		got += n;
 		at += n;

@@ -211,6 +211,29 @@ void hvm_emulate(struct vcpu *v)
 		hvm_advance(v, 0);
 }
 
+/*
+ * Nearly every access to a device register is a plain MOV of 32 bits. Where it goes the fault has told, so
+ * there is no address to work out and no table to walk. Return: false when the emulator must do it.
+ */
+static bool move_device(struct vcpu *v, uint64_t gpa, bool write)
+{
+	uint8_t code[EMUL_INSN_MAX] = {0};
+	struct emul_mov mov;
+	uint32_t value;
+
+	if ((gpa & 3) || !emul_decode_mov(code, code_bytes(v, code), code_width(v), &mov) ||
+	    mov.store != write)
+		return false;
+	if (write) {
+		value = (uint32_t)*emul_reg(&v->regs, mov.reg);
+		write_device(v, gpa, (const uint8_t *)&value, sizeof(value));
+	} else {
+		*emul_reg(&v->regs, mov.reg) = device_read(v, gpa);
+	}
+	hvm_advance(v, mov.len);
+	return true;
+}
+
 /* ---- nested page faults ---- */
 
 /*
@@ -239,7 +262,8 @@ void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk
 	enum p2m_type type;
 
 	if (is_device(v, gpa)) {
-		hvm_emulate(v);
+		if (walk || exec || !move_device(v, gpa, write))
+			hvm_emulate(v);
 		return;
 	}
 	p2m_lookup(d, gfn, &type, NULL);

@@ -16,12 +16,13 @@ static uint64_t load(const uint8_t *p)
 	return v;
 }
 
+typedef uint32_t __attribute__((aligned(1), may_alias)) any32_t;
+typedef uint64_t __attribute__((aligned(1), may_alias)) any64_t;
+
 /* Volatile, so that the compiler doesn't see a memcpy() in our loops and call it. */
 static void store(uint8_t *p, uint64_t v)
 {
-	typedef uint64_t __attribute__((aligned(1), may_alias)) any_t;
-
-	*(volatile any_t *)p = v;
+	*(volatile any64_t *)p = v;
 }
 
 static void copy_64(uint8_t *d, const uint8_t *s)
@@ -40,17 +41,44 @@ static void copy_64(uint8_t *d, const uint8_t *s)
 	store(d + 56, i);
 }
 
+/* Fewer than eight bytes, each loaded before any is stored. */
+static void copy_few(uint8_t *d, const uint8_t *s, size_t n)
+{
+	uint32_t a, b;
+
+	if (n >= 4) {
+		__builtin_memcpy(&a, s, 4);
+		__builtin_memcpy(&b, s + n - 4, 4);
+		*(volatile any32_t *)d = a;
+		*(volatile any32_t *)(d + n - 4) = b;
+	} else if (n) {
+		uint8_t first = s[0], middle = s[n / 2], last = s[n - 1];
+
+		d[0] = first;
+		d[n / 2] = middle;
+		d[n - 1] = last;
+	}
+}
+
+/* Also right where @dst begins below @src and they overlap: memmove() relies on it. */
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
 	const uint8_t *s = src;
 	uint8_t *d = dst;
+	uint64_t last;
 
+	if (n < 8) {
+		copy_few(d, s, n);
+		return dst;
+	}
+	/* The last eight bytes, some of them once more, are stored at the end as they were here. */
+	last = load(s + n - 8);
+	barrier();
 	for (; n >= 64; n -= 64, d += 64, s += 64)
 		copy_64(d, s);
 	for (; n >= 8; n -= 8, d += 8, s += 8)
 		store(d, load(s));
-	for (; n; n--)
-		*(volatile uint8_t *)d++ = *s++;
+	store(d + n - 8, last);
 	return dst;
 }
 

@@ -43,8 +43,11 @@ static void write_entry(const struct ptab *pt, mfn_t table, unsigned int i, uint
 
 static mfn_t table_new(struct ptab *pt)
 {
-	mfn_t mfn = pt->alloc(pt->ctx);
+	mfn_t mfn = pt->spare;
 
+	if (mfn_eq(mfn, INVALID_MFN))
+		mfn = pt->alloc(pt->ctx);
+	pt->spare = INVALID_MFN;
 	if (mfn_eq(mfn, INVALID_MFN))
 		return mfn;
 	if (pt->counted)
@@ -61,14 +64,26 @@ static void table_free(struct ptab *pt, mfn_t mfn)
 	pt->free(pt->ctx, mfn);
 }
 
+/* As table_free() for one that holds nothing. */
+static void table_put(struct ptab *pt, mfn_t mfn)
+{
+	if (!mfn_eq(pt->spare, INVALID_MFN)) {
+		table_free(pt, mfn);
+		return;
+	}
+	table_count_fini(mfn);
+	pt->nr_tables--;
+	pt->spare = mfn;
+}
+
 /* Free @table of @level and all tables below it. The depth is bounded by LEVELS. */
 static void subtree_free(struct ptab *pt, mfn_t table, unsigned int level)
 {
 	for (unsigned int i = 0; level && i < ENTRIES; i++) {
 		uint64_t e = entries(table)[i];
 
-		if (e && !pt->fmt->is_leaf(e, level))
-			subtree_free(pt, pt->fmt->mfn(e, level), level - 1);
+		if (e && !ptab_is_leaf(pt->fmt, e))
+			subtree_free(pt, ptab_entry_mfn(e), level - 1);
 	}
 	table_free(pt, table);
 }
@@ -83,9 +98,14 @@ int ptab_init(struct ptab *pt, const struct ptab_format *fmt, bool counted,
 		.ctx = ctx,
 		.counted = counted,
 		.root = INVALID_MFN,
+		.spare = INVALID_MFN,
 	};
 	pt->root = table_new(pt);
-	return mfn_eq(pt->root, INVALID_MFN) ? -ENOMEM : 0;
+	if (mfn_eq(pt->root, INVALID_MFN))
+		return -ENOMEM;
+	if (counted) /* if it can't be had now it is kept later */
+		pt->spare = alloc(ctx);
+	return 0;
 }
 
 void ptab_destroy(struct ptab *pt)
@@ -94,13 +114,16 @@ void ptab_destroy(struct ptab *pt)
 		return;
 	subtree_free(pt, pt->root, TOP);
 	pt->root = INVALID_MFN;
+	if (!mfn_eq(pt->spare, INVALID_MFN))
+		pt->free(pt->ctx, pt->spare);
+	pt->spare = INVALID_MFN;
 }
 
 /* Turn the leaf in entry @i of @table into a table of 512 leaves that map the same. */
 static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int level)
 {
 	uint64_t e = entries(table)[i];
-	mfn_t base = pt->fmt->mfn(e, level);
+	mfn_t base = ptab_entry_mfn(e);
 	uint64_t attr = pt->fmt->attr(e, level);
 	mfn_t low = table_new(pt);
 
@@ -124,7 +147,7 @@ static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsi
 		return;
 	for (; level < TOP && table_count_empty(path->table[level]); level++) {
 		write_entry(pt, path->table[level + 1], index_at(frame, level + 1), 0);
-		table_free(pt, path->table[level]);
+		table_put(pt, path->table[level]);
 	}
 }
 
@@ -150,10 +173,10 @@ static int descend(struct ptab *pt, uint64_t frame, unsigned int level, bool mak
 				return -ENOMEM;
 			}
 			write_entry(pt, path->table[l], i, pt->fmt->table(low));
-		} else if (pt->fmt->is_leaf(e, l) && split_leaf(pt, path->table[l], i, l)) {
+		} else if (ptab_is_leaf(pt->fmt, e) && split_leaf(pt, path->table[l], i, l)) {
 			return -ENOMEM;
 		}
-		path->table[l - 1] = pt->fmt->mfn(entries(path->table[l])[i], l);
+		path->table[l - 1] = ptab_entry_mfn(entries(path->table[l])[i]);
 	}
 	return 0;
 }
@@ -166,8 +189,8 @@ static void replace(struct ptab *pt, const struct path *path, uint64_t frame, un
 	uint64_t old = entries(path->table[level])[i];
 
 	write_entry(pt, path->table[level], i, value);
-	if (old && !pt->fmt->is_leaf(old, level))
-		subtree_free(pt, pt->fmt->mfn(old, level), level - 1);
+	if (old && !ptab_is_leaf(pt->fmt, old))
+		subtree_free(pt, ptab_entry_mfn(old), level - 1);
 }
 
 static bool order_ok(const struct ptab *pt, unsigned int order)
@@ -216,16 +239,16 @@ static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *
 		uint64_t e = read_entry(entries(table) + index_at(frame, l));
 
 		*level = l;
-		if (!e || pt->fmt->is_leaf(e, l))
+		if (!e || ptab_is_leaf(pt->fmt, e))
 			return e;
-		table = pt->fmt->mfn(e, l);
+		table = ptab_entry_mfn(e);
 	}
 }
 
 static struct ptab_leaf leaf_of(const struct ptab *pt, uint64_t e, unsigned int level)
 {
 	return (struct ptab_leaf){
-		.mfn = pt->fmt->mfn(e, level),
+		.mfn = ptab_entry_mfn(e),
 		.attr = pt->fmt->attr(e, level),
 		.order = level * BITS,
 	};

@@ -27,11 +27,21 @@ struct ptab_format {
 	const char *name;
 	uint64_t (*table)(mfn_t mfn); /* entry that points to a table */
 	uint64_t (*leaf)(mfn_t mfn, unsigned int level, uint64_t attr);
-	bool (*is_leaf)(uint64_t entry, unsigned int level);
-	mfn_t (*mfn)(uint64_t entry, unsigned int level);
 	uint64_t (*attr)(uint64_t entry, unsigned int level);
+	uint64_t leaf_mask, leaf_value; /* an entry is a leaf if these bits of it are such */
 	unsigned int max_leaf_order;
 };
+
+static inline bool ptab_is_leaf(const struct ptab_format *fmt, uint64_t entry)
+{
+	return (entry & fmt->leaf_mask) == fmt->leaf_value;
+}
+
+/* The frame of an entry stands in the same bits everywhere. */
+static inline mfn_t ptab_entry_mfn(uint64_t entry)
+{
+	return mfn_of(entry >> 12 & 0xffffffffffULL);
+}
 
 extern const struct ptab_format ptab_host; /* the hypervisor's own tables */
 extern const struct ptab_format ptab_npt;  /* AMD nested paging */
@@ -48,7 +58,8 @@ struct ptab {
 	void (*free)(void *ctx, mfn_t mfn);
 	void *ctx;
 	uint64_t nr_tables; /* including the root */
-	bool counted;       /* keep entry counts in the frame table and free emptied tables */
+	mfn_t spare;  /* of a counted one: an empty table, so that a lone leaf may come and go */
+	bool counted; /* keep entry counts in the frame table and free emptied tables */
 };
 
 /** A leaf as ptab_lookup() and ptab_walk() give it. */

@@ -13,7 +13,6 @@
 #define E_LEAF       (1ULL << 9) /* ours: a leaf, whatever the present bit says */
 #define E_NX         (1ULL << 63)
 #define E_TYPE_SHIFT 52
-#define E_MFN        0x000ffffffffff000ULL
 
 static uint64_t x86_leaf(mfn_t mfn, unsigned int level, uint64_t attr, uint64_t extra)
 {
@@ -30,18 +29,6 @@ static uint64_t x86_leaf(mfn_t mfn, unsigned int level, uint64_t attr, uint64_t 
 	if (level)
 		e |= E_PS;
 	return e | (uint64_t)PT_TYPE_OF(attr) << E_TYPE_SHIFT;
-}
-
-static bool x86_is_leaf(uint64_t entry, unsigned int level)
-{
-	(void)level;
-	return entry & E_LEAF;
-}
-
-static mfn_t x86_mfn(uint64_t entry, unsigned int level)
-{
-	(void)level;
-	return paddr_to_mfn(entry & E_MFN);
 }
 
 static uint64_t x86_attr(uint64_t entry, unsigned int level)
@@ -87,9 +74,9 @@ const struct ptab_format ptab_host = {
 	.name = "host",
 	.table = host_table,
 	.leaf = host_leaf,
-	.is_leaf = x86_is_leaf,
-	.mfn = x86_mfn,
 	.attr = x86_attr,
+	.leaf_mask = E_LEAF,
+	.leaf_value = E_LEAF,
 	.max_leaf_order = ORDER_1G,
 };
 
@@ -97,8 +84,8 @@ const struct ptab_format ptab_npt = {
 	.name = "npt",
 	.table = npt_table,
 	.leaf = npt_leaf,
-	.is_leaf = x86_is_leaf,
-	.mfn = x86_mfn,
 	.attr = x86_attr,
+	.leaf_mask = E_LEAF,
+	.leaf_value = E_LEAF,
 	.max_leaf_order = ORDER_1G,
 };

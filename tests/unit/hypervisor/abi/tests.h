@@ -12,6 +12,7 @@ Suite *gnttab_suite(void);
 Suite *hypercall_suite(void);
 Suite *memory_suite(void);
 Suite *domctl_suite(void);
+Suite *walk_suite(void);
 
 /** A case whose tests each get a fresh host, and must leave every page of it free. */
 TCase *host_case(const char *name);

@@ -232,6 +232,17 @@ int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 	return 0;
 }
 
+int guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst, uint64_t gva,
+		size_t len)
+{
+	struct guest_fault fault;
+	uint64_t gpa;
+
+	if (guest_walk(v, paging, gva, GUEST_EXEC, &gpa, &fault))
+		return -EFAULT;
+	return guest_read_phys(v->domain, dst, gpa, len);
+}
+
 int guest_read_phys(struct domain *d, void *dst, uint64_t gpa, size_t len)
 {
 	(void)d;
@@ -335,6 +346,12 @@ static size_t insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
 	return 0;
 }
 
+static void get_paging(const struct vcpu *v, struct guest_paging *paging)
+{
+	(void)v;
+	memset(paging, 0, sizeof(*paging));
+}
+
 static const struct virt_ops fake_ops = {
 	.name = "fake",
 	.get_segment = get_segment,
@@ -342,18 +359,13 @@ static const struct virt_ops fake_ops = {
 	.get_reg = get_reg,
 	.set_reg = set_reg,
 	.get_mode = get_mode,
+	.get_paging = get_paging,
 	.inject = inject,
 	.set_window = set_window,
 	.trap_debug_regs = trap_debug_regs,
 	.insn_bytes = insn_bytes,
 };
 const struct virt_ops *virt = &fake_ops;
-
-static void get_paging(const struct vcpu *v, struct guest_paging *paging)
-{
-	(void)v;
-	memset(paging, 0, sizeof(*paging));
-}
 
 static const struct guest_ops ops = {.get_paging = get_paging};
 

@@ -299,6 +299,43 @@ START_TEST(bad_code_is_refused)
 }
 END_TEST
 
+/* What the short decoder takes it must understand as the long one does. */
+START_TEST(short_decoder_agrees)
+{
+	static const uint8_t rex[] = {0, 0x40, 0x41, 0x44, 0x46, 0x47, 0x48, 0x4c};
+	struct emul_ctx c = ctx(8);
+	struct emul_insn insn;
+	struct emul_mov mov;
+	unsigned int taken = 0;
+
+	clear();
+	for (uint32_t i = 0; i < 1u << 15; i++) {
+		uint8_t code[15] = {0}, r = rex[i & 7], op = i & 8 ? 0x89 : 0x8b;
+		unsigned int at = 0;
+
+		if (r)
+			code[at++] = r;
+		code[at++] = op;
+		code[at++] = (uint8_t)(i >> 4);
+		code[at] = (uint8_t)((i >> 12) * 37);
+		if (!emul_decode_mov(code, sizeof(code), 8, &mov))
+			continue;
+		taken++;
+		ck_assert_int_eq(emul_decode(&c, code, sizeof(code), &insn), 0);
+		ck_assert_int_eq(insn.op, EMUL_MOV);
+		ck_assert_uint_eq(insn.len, mov.len);
+		ck_assert_uint_eq(insn.reg, mov.reg);
+		ck_assert_uint_eq(insn.opsize, 4);
+		ck_assert_int_eq(insn.form, mov.store ? EMUL_MEM_REG : EMUL_REG_MEM);
+		ck_assert(!emul_decode_mov(code, mov.len - 1u, 8, &mov));
+	}
+	ck_assert_uint_eq(taken, (1u << 15) / 8 * 6 / 4 * 3); /* no REX.W, no register operand */
+	ck_assert(!emul_decode_mov((const uint8_t *)"\x66\x8b\x00\x00", 4, 8, &mov));
+	ck_assert(!emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 2, &mov));
+	ck_assert(emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 4, &mov));
+}
+END_TEST
+
 Suite *emul_suite(void)
 {
 	Suite *s = suite_create("emulator");
@@ -313,6 +350,7 @@ Suite *emul_suite(void)
 	tcase_add_test(tc, strings);
 	tcase_add_test(tc, faults_change_nothing);
 	tcase_add_test(tc, bad_code_is_refused);
+	tcase_add_test(tc, short_decoder_agrees);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -7,6 +7,7 @@ int main(void)
 	int failed;
 
 	srunner_add_suite(sr, boot_suite());
+	srunner_add_suite(sr, memops_suite());
 	srunner_add_suite(sr, acpi_suite());
 	srunner_add_suite(sr, mm_suite());
 	srunner_add_suite(sr, ptab_suite());

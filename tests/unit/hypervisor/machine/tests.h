@@ -27,6 +27,7 @@ Suite *mm_suite(void);
 Suite *ptab_suite(void);
 Suite *timer_suite(void);
 Suite *log_suite(void);
+Suite *memops_suite(void);
 
 /** Fresh zeroed memory of ARENA_MIB, its frame table and an empty allocator. */
 void arena_reset(void);

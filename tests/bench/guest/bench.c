@@ -4,6 +4,9 @@
  * It speaks only Xen's ABI, so the same file runs under any hypervisor that has it. It prints one line
  * "bench NAME TICKS" per figure on its console, then "bench end", and powers off. A figure is the cheapest
  * of many batches, less the cost of an empty loop: what else the machine does meanwhile does not count.
+ *
+ * Told "serve" on its command line it is the other end: it grants a page to every domain, says "bench
+ * serving" and sleeps. Whoever measures is started after it, so it has a lower number.
  */
 #include "guest.h"
 
@@ -13,6 +16,7 @@
 #include <xen/xen.h>
 
 #include <xen/arch-x86/cpuid.h>
+#include <xen/arch-x86/hvm/start_info.h>
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/hvm/hvm_op.h>
@@ -32,7 +36,7 @@ enum { BATCHES = 64, ROUNDS = 16, PAGE = 4096, TABLE_ENTRIES = 512 };
 #define LARGE        0x80UL
 #define HIGH_GIB     3UL          /* where the console page and the local APIC are */
 #define MAP_AT       0x20000000UL /* no memory there: a place for a grant mapping */
-#define REF          8            /* a grant that no toolstack seeds */
+#define FIRST_REF    8 /* the grant to domain 0, others follow; no toolstack seeds as high */
 #define page_aligned __attribute__((aligned(PAGE)))
 
 static uint8_t stubs[PAGE] page_aligned;
@@ -48,7 +52,7 @@ static uint8_t source[PAGE] page_aligned, target[PAGE] page_aligned;
 static uint64_t high_table[TABLE_ENTRIES] page_aligned;
 static struct xencons_interface *console;
 static uint32_t console_port, port_a, port_b;
-static domid_t self;
+static domid_t self, granter;
 
 /* ---- the machine ---- */
 
@@ -203,10 +207,21 @@ static void set_up(void)
 	make_channel();
 	for (unsigned int i = 0; i < PAGE; i++)
 		source[i] = (uint8_t)(i * 7);
-	grants.entry[REF].domid = self;
-	grants.entry[REF].frame = (uint32_t)((uintptr_t)source / PAGE);
-	__asm__ volatile("" ::: "memory");
-	grants.entry[REF].flags = GTF_permit_access;
+}
+
+/* ---- the other end ---- */
+
+static void serve(void)
+{
+	for (unsigned int ref = FIRST_REF; ref < PAGE / sizeof(grants.entry[0]); ref++) {
+		grants.entry[ref].domid = (domid_t)(ref - FIRST_REF);
+		grants.entry[ref].frame = (uint32_t)((uintptr_t)source / PAGE);
+		__asm__ volatile("" ::: "memory");
+		grants.entry[ref].flags = GTF_permit_access;
+	}
+	say("bench serving\n");
+	for (;;)
+		call_op(__HYPERVISOR_sched_op, SCHEDOP_block, NULL);
 }
 
 /* ---- what is measured: one trip each ---- */
@@ -276,7 +291,7 @@ static void event_send(void)
 static void grant_copy(void)
 {
 	struct gnttab_copy copy = {
-		.source = {.u.ref = REF, .domid = self},
+		.source = {.u.ref = FIRST_REF + self, .domid = granter},
 		.dest = {.u.gmfn = (uintptr_t)target / PAGE, .domid = DOMID_SELF},
 		.len = PAGE,
 		.flags = GNTCOPY_source_gref,
@@ -285,34 +300,51 @@ static void grant_copy(void)
 	call(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (uintptr_t)&copy, 1);
 }
 
-static void grant_map_unmap(void)
+static int grant_map(domid_t from, grant_handle_t *handle)
 {
 	struct gnttab_map_grant_ref map = {
-		.host_addr = MAP_AT, .flags = GNTMAP_host_map, .ref = REF, .dom = self};
-	struct gnttab_unmap_grant_ref unmap = {.host_addr = MAP_AT};
+		.host_addr = MAP_AT,
+		.flags = GNTMAP_host_map,
+		.ref = FIRST_REF + self,
+		.dom = from,
+	};
 
 	call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (uintptr_t)&map, 1);
-	unmap.handle = map.handle;
+	*handle = map.handle;
+	return map.status;
+}
+
+static int grant_unmap(grant_handle_t handle)
+{
+	struct gnttab_unmap_grant_ref unmap = {.host_addr = MAP_AT, .handle = handle};
+
 	call(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uintptr_t)&unmap, 1);
+	return unmap.status;
+}
+
+static void grant_map_unmap(void)
+{
+	grant_handle_t handle = 0;
+
+	grant_map(granter, &handle);
+	grant_unmap(handle);
 }
 
 /* Once with a look at what came of it, so that no error path is measured. */
 static void prove(void)
 {
-	struct gnttab_map_grant_ref map = {
-		.host_addr = MAP_AT, .flags = GNTMAP_host_map, .ref = REF, .dom = self};
-	struct gnttab_unmap_grant_ref unmap = {.host_addr = MAP_AT};
+	grant_handle_t handle = 0;
 
 	require(call_op(__HYPERVISOR_xen_version, XENVER_version, NULL) >= 0x40000, "version");
+	event_send(); /* takes what the binding left pending */
+	for (granter = self; granter && grant_map(granter - 1, &handle); granter--)
+		;
+	require(granter--, "finding who grants");
+	require(*(volatile uint64_t *)MAP_AT == *(uint64_t *)source, "mapping");
+	require(grant_unmap(handle) == GNTST_okay, "unmap");
 	grant_copy();
 	for (unsigned int i = 0; i < PAGE; i++)
 		require(target[i] == source[i], "copy");
-	call(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (uintptr_t)&map, 1);
-	require(map.status == GNTST_okay, "map");
-	require(*(volatile uint64_t *)MAP_AT == *(uint64_t *)source, "mapping");
-	unmap.handle = map.handle;
-	call(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref, (uintptr_t)&unmap, 1);
-	require(unmap.status == GNTST_okay, "unmap");
 }
 
 static uint64_t cheapest(void (*trip)(void))
@@ -363,14 +395,21 @@ static const struct {
 	{"grant_map_unmap", grant_map_unmap},
 };
 
+static bool told_to_serve(const struct hvm_start_info *info)
+{
+	const char *cmdline = (const char *)info->cmdline_paddr;
+
+	return cmdline && cmdline[0] == 's';
+}
+
 void guest_main(void *start_info)
 {
 	uint64_t empty;
 
-	(void)start_info;
 	set_up();
+	if (told_to_serve(start_info))
+		serve();
 	prove();
-	event_send(); /* takes what the binding left pending */
 	empty = cheapest(nothing);
 	report("thousand", (cheapest(thousand) - empty) / ROUNDS);
 	for (unsigned int i = 0; i < sizeof(trips) / sizeof(trips[0]); i++)

@@ -18,6 +18,7 @@
 #include "core/timer.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
+#include "mm/buddy.h"
 
 #define SLICE_NS            5000000ULL /* longest run while others wait */
 #define WAKE_GRANULARITY_NS 1000000ULL /* a waker preempts only past this lead */
@@ -491,7 +492,7 @@ static void idle(struct runq *rq)
 
 	rq->idle_since = start;
 	/* Interrupts are off: what comes after this look ends the halt at once. */
-	if (!softirq_pending())
+	if (!softirq_pending() && !buddy_scrub_some())
 		irq_wait();
 	rq->idle_since = 0;
 	rq->idle_ns += now_ns() - start;

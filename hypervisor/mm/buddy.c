@@ -14,7 +14,7 @@
  */
 #define LOW_ZONE_END 4096u
 #define NR_ZONES     2u
-#define SCRUB_ORDER  ORDER_2M
+#define SCRUB_ORDER  7u /* what is cleared without a look at interrupts: 512 KiB */
 
 enum zone { ZONE_NORMAL, ZONE_LOW };
 
@@ -75,10 +75,10 @@ static bool block_remove(uint64_t n)
 }
 
 /*
- * Insert a free block, merged with its buddies as far as they are free and whole; with @alike
- * only with those that are as dirty, so that no scrubbing is lost.
+ * Insert a free block, merged with its buddies as far as they are free, whole, and as dirty as it is: no
+ * scrubbing is lost, and once all is scrubbed all is merged.
  */
-static void block_free(uint64_t n, unsigned int order, bool dirty, bool alike)
+static void block_free(uint64_t n, unsigned int order, bool dirty)
 {
 	while (order < BUDDY_MAX_ORDER) {
 		uint64_t other = n ^ (1ULL << order);
@@ -86,11 +86,9 @@ static void block_free(uint64_t n, unsigned int order, bool dirty, bool alike)
 
 		if (!mfn_valid(mfn_of(other)) || zone_of(other) != zone_of(n))
 			break;
-		if (!is_head(f) || f->order != order)
+		if (!is_head(f) || f->order != order || dirty != (f->kind == FRAME_FREE_DIRTY))
 			break;
-		if (alike && dirty != (f->kind == FRAME_FREE_DIRTY))
-			break;
-		dirty |= block_remove(other);
+		block_remove(other);
 		n &= ~(1ULL << order);
 		order++;
 	}
@@ -107,7 +105,7 @@ static void run_free(uint64_t start, uint64_t end, bool dirty)
 		while ((1ULL << order) > end - start ||
 		       zone_of(start) != zone_of(start + (1ULL << order) - 1))
 			order--;
-		block_free(start, order, dirty, false);
+		block_free(start, order, dirty);
 		start += 1ULL << order;
 	}
 }
@@ -117,12 +115,12 @@ static void mark(uint64_t n, uint64_t nr, uint32_t refs, uint8_t kind)
 	frames_fill(mfn_of(n), nr, (struct frame){.refs = refs, .owner = FRAME_NONE, .kind = kind});
 }
 
-/* A free block of at least @order, of the wanted kind if there is one. */
+/* A free block of at least @order, of the wanted kind if its zone has one. */
 static bool block_find(unsigned int order, bool want_dirty, uint64_t *n, unsigned int *found)
 {
 	for (unsigned int z = 0; z < NR_ZONES; z++)
-		for (unsigned int o = order; o <= BUDDY_MAX_ORDER; o++)
-			for (unsigned int i = 0; i < 2; i++) {
+		for (unsigned int i = 0; i < 2; i++)
+			for (unsigned int o = order; o <= BUDDY_MAX_ORDER; o++) {
 				struct list *l = &buddy.free[z][want_dirty ^ i][o];
 
 				if (list_empty(l))
@@ -175,7 +173,7 @@ void buddy_free(mfn_t mfn, unsigned int order)
 	spin_lock(&buddy.lock);
 	BUG_ON(!mfn_valid(mfn) || mfn_to_frame(mfn)->kind <= FRAME_FREE_DIRTY);
 	mark(mfn.n, 1ULL << order, 0, FRAME_FREE);
-	block_free(mfn.n, order, true, false);
+	block_free(mfn.n, order, true);
 	buddy.free_pages += 1ULL << order;
 	spin_unlock(&buddy.lock);
 }
@@ -301,7 +299,7 @@ bool buddy_scrub_some(void)
 	clear_pages(mfn_of(n), order);
 	spin_lock(&buddy.lock);
 	mark(n, 1ULL << order, 0, FRAME_FREE);
-	block_free(n, order, false, true);
+	block_free(n, order, false);
 	spin_unlock(&buddy.lock);
 	return true;
 }

@@ -37,7 +37,7 @@ void buddy_add(mfn_t start, uint64_t nr);
 uint64_t buddy_free_pages(void);
 uint64_t buddy_total_pages(void);
 
-/** Zero one free block of at most 2 MiB. Return: whether there may be more. Context: idle. */
+/** Zero one free block of at most 512 KiB. Return: whether there may be more. Context: idle. */
 bool buddy_scrub_some(void);
 
 /** Prepare the lists. Context: boot, once. */

@@ -12,6 +12,7 @@
 #include "arch/x86/cpu/irq.h"
 #include "core/softirq.h"
 #include "core/timer.h"
+#include "mm/buddy.h"
 
 #define CPUS_MAX   4
 #define GUESTS_MAX 32
@@ -117,6 +118,11 @@ static void leave_to_driver(void)
 
 	swapcontext(&machine[cpu].context, &driver);
 	at = cpu;
+}
+
+bool buddy_scrub_some(void)
+{
+	return false;
 }
 
 void irq_wait(void)

@@ -329,8 +329,9 @@ static int load_segment(struct build *b, const struct elf_segment *s)
 	if (!b->fresh_is_zero)
 		rc = guest_clear(b->ts, b->domid, s->paddr, s->memsz);
 	while (!rc && kernel_next_data(&b->kernel, &pos, end, &start, &len))
-		rc = guest_write_file(b->ts, b->domid, s->paddr + (start - s->offset), b->kernel.fd,
-				      b->kernel.base + start, len);
+		rc = guest_write_mapped(b->ts, b->domid, s->paddr + (start - s->offset),
+					b->kernel.data + start, b->kernel.fd,
+					b->kernel.base + start, len);
 	return rc;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "toolstack.h"
 
@@ -89,14 +90,15 @@ static bool show_progress(void *opaque, unsigned int percent, enum ts_stage stag
 
 static int create_usage(void)
 {
-	fprintf(stderr, "usage: create -k KERNEL [-i INITRD] [-c CMDLINE] [-m MIB] [-p VCPUS] "
-			"[-n NAME] [-u UUID] [-d CACHE-DIR] [-r (run it)] [-v] [-b ROUNDS]\n");
+	fprintf(stderr,
+		"usage: create -k KERNEL [-i INITRD] [-c CMDLINE] [-m MIB] [-p VCPUS] "
+		"[-n NAME] [-u UUID] [-d CACHE-DIR] [-r (run it)] [-v] [-b ROUNDS] [-w MS (between them)]\n");
 	return EXIT_FAILURE;
 }
 
-/* Create; and with -b destroy again, so many times. */
+/* Create; and with -b destroy again, so many times, @wait_ms apart. */
 static int create_rounds(struct toolstack *ts, struct ts_domain_spec *spec, struct tracker *t,
-			 bool run, unsigned long rounds)
+			 bool run, unsigned long rounds, unsigned long wait_ms)
 {
 	struct ts_error err;
 	uint32_t domid;
@@ -104,6 +106,8 @@ static int create_rounds(struct toolstack *ts, struct ts_domain_spec *spec, stru
 	for (unsigned long i = 0; i < (rounds ? rounds : 1); i++) {
 		double made;
 
+		if (i && wait_ms)
+			usleep((useconds_t)wait_ms * 1000);
 		t->start = now_ms();
 		if (ts_domain_create(ts, spec, &domid, &err))
 			return fail("create", &err);
@@ -131,13 +135,13 @@ static int cmd_create(struct toolstack *ts, int argc, char **argv)
 				      .memory = 256ull << 20,
 				      .progress = show_progress,
 				      .opaque = &tracker};
-	unsigned long rounds = 0;
+	unsigned long rounds = 0, wait_ms = 0;
 	bool run = false;
 	int c;
 
 	if (getrandom(spec.uuid, sizeof(spec.uuid), 0) < 0)
 		return EXIT_FAILURE;
-	while ((c = getopt(argc, argv, "k:i:c:m:p:n:u:d:b:rv")) != -1) {
+	while ((c = getopt(argc, argv, "k:i:c:m:p:n:u:d:b:w:rv")) != -1) {
 		switch (c) {
 		case 'k': spec.kernel = optarg; break;
 		case 'i': spec.initrd = optarg; break;
@@ -147,6 +151,7 @@ static int cmd_create(struct toolstack *ts, int argc, char **argv)
 		case 'n': spec.name = optarg; break;
 		case 'd': spec.cache_dir = optarg; break;
 		case 'b': rounds = strtoul(optarg, NULL, 0); break;
+		case 'w': wait_ms = strtoul(optarg, NULL, 0); break;
 		case 'r': run = true; break;
 		case 'v': tracker.verbose = true; break;
 		case 'u':
@@ -158,7 +163,7 @@ static int cmd_create(struct toolstack *ts, int argc, char **argv)
 	}
 	if (!spec.kernel)
 		return create_usage();
-	return create_rounds(ts, &spec, &tracker, run, rounds);
+	return create_rounds(ts, &spec, &tracker, run, rounds, wait_ms);
 }
 
 static int cmd_cleanup(struct toolstack *ts, int argc, char **argv)

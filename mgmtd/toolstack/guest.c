@@ -152,6 +152,29 @@ int guest_write_file(struct toolstack *ts, uint32_t domid, uint64_t gpa, int fd,
 			  &(struct source){.fill = fill_file, .fd = fd, .offset = offset});
 }
 
+int guest_write_mapped(struct toolstack *ts, uint32_t domid, uint64_t gpa, const uint8_t *data,
+		       int fd, uint64_t offset, uint64_t len)
+{
+	const uintptr_t page = GUEST_PAGE_SIZE - 1;
+	uint64_t done = 0;
+
+	while (done < len && !ts->no_copy_in) {
+		uint64_t room = COPY_PAGES * GUEST_PAGE_SIZE;
+		uint32_t now = (uint32_t)(len - done < room ? len - done : room);
+		uintptr_t first = (uintptr_t)(data + done) & ~page;
+		uintptr_t end = ((uintptr_t)(data + done) + now + page) & ~page;
+
+		/* The hypervisor goes by our page tables, and can't bring in what is not in them. */
+		if (madvise((void *)first, end - first, MADV_POPULATE_READ) ||
+		    hv_copy_in(ts, domid, gpa + done, data + done, now))
+			break;
+		done += now;
+	}
+	if (done == len)
+		return 0;
+	return guest_write_file(ts, domid, gpa + done, fd, offset + done, len - done);
+}
+
 int guest_clear(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len)
 {
 	return fill_range(ts, domid, gpa, len, &(struct source){.fill = fill_zero});

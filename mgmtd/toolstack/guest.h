@@ -14,6 +14,9 @@ TS_MUST_CHECK int guest_write(struct toolstack *ts, uint32_t domid, uint64_t gpa
 /** Copy @len bytes of a file, from @offset on; -EIO when the file is shorter. */
 TS_MUST_CHECK int guest_write_file(struct toolstack *ts, uint32_t domid, uint64_t gpa, int fd,
 				   uint64_t offset, uint64_t len);
+/** As guest_write_file() for what is mapped at @data: the hypervisor copies from there if it can. */
+TS_MUST_CHECK int guest_write_mapped(struct toolstack *ts, uint32_t domid, uint64_t gpa,
+				     const uint8_t *data, int fd, uint64_t offset, uint64_t len);
 /** Clear @len bytes. */
 TS_MUST_CHECK int guest_clear(struct toolstack *ts, uint32_t domid, uint64_t gpa, uint64_t len);
 /**

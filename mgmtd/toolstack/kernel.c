@@ -16,14 +16,16 @@
 #define MEMO_SLOTS 16
 #define ZERO_BLOCK 65536u /* bytes; less is not worth leaving out */
 
-/* What a file's hash was the last time we saw it: hashing costs more than building a domain. */
+/* What a file was the last time we saw it: to read it through costs more than building a domain. */
 struct memo {
 	dev_t dev;
 	ino_t ino;
 	off_t size;
 	struct timespec mtime;
 	struct timespec ctime;
-	uint8_t key[CACHE_KEY_LEN];
+	bool packed;
+	uint8_t key[CACHE_KEY_LEN];              /* its hash, of a packed one */
+	struct zero_run zeros[KERNEL_ZERO_RUNS]; /* of an ELF */
 };
 
 static struct memo memo_table[MEMO_SLOTS]; /* [memo_lock] */
@@ -37,7 +39,7 @@ static bool memo_matches(const struct memo *m, const struct stat *st)
 	       m->ctime.tv_sec == st->st_ctim.tv_sec && m->ctime.tv_nsec == st->st_ctim.tv_nsec;
 }
 
-static bool memo_get(const struct stat *st, uint8_t key[CACHE_KEY_LEN])
+static bool memo_get(const struct stat *st, struct memo *out)
 {
 	bool found = false;
 
@@ -45,23 +47,21 @@ static bool memo_get(const struct stat *st, uint8_t key[CACHE_KEY_LEN])
 	for (unsigned int i = 0; i < MEMO_SLOTS && !found; i++) {
 		found = memo_matches(&memo_table[i], st);
 		if (found)
-			memcpy(key, memo_table[i].key, CACHE_KEY_LEN);
+			*out = memo_table[i];
 	}
 	pthread_mutex_unlock(&memo_lock);
 	return found;
 }
 
-static void memo_put(const struct stat *st, const uint8_t key[CACHE_KEY_LEN])
+static void memo_put(const struct stat *st, struct memo *m)
 {
-	struct memo m = {.dev = st->st_dev,
-			 .ino = st->st_ino,
-			 .size = st->st_size,
-			 .mtime = st->st_mtim,
-			 .ctime = st->st_ctim};
-
-	memcpy(m.key, key, CACHE_KEY_LEN);
+	m->dev = st->st_dev;
+	m->ino = st->st_ino;
+	m->size = st->st_size;
+	m->mtime = st->st_mtim;
+	m->ctime = st->st_ctim;
 	pthread_mutex_lock(&memo_lock);
-	memo_table[memo_next++ % MEMO_SLOTS] = m;
+	memo_table[memo_next++ % MEMO_SLOTS] = *m;
 	pthread_mutex_unlock(&memo_lock);
 }
 
@@ -145,10 +145,55 @@ static int unpack(const uint8_t *data, size_t size, const char *cache_dir, const
 static int identify(const uint8_t *data, size_t size, const struct stat *st,
 		    uint8_t key[CACHE_KEY_LEN], struct ts_error *err)
 {
+	struct memo m = {.packed = true};
+
 	if (cache_key(data, size, key))
 		return ts_fail(err, TS_EIO, -EIO, "the kernel file cannot be hashed");
-	memo_put(st, key);
+	memcpy(m.key, key, CACHE_KEY_LEN);
+	memo_put(st, &m);
 	return 0;
+}
+
+static bool block_is_zero(const struct kernel *k, uint64_t pos)
+{
+	const uint8_t *p = k->data + pos;
+
+	return p[0] == 0 && memcmp(p, p + 1, ZERO_BLOCK - 1) == 0;
+}
+
+/* Put @run in the place of the shortest, if that is shorter. */
+static void keep_run(struct zero_run runs[KERNEL_ZERO_RUNS], struct zero_run run)
+{
+	struct zero_run *least = &runs[0];
+
+	for (unsigned int i = 1; i < KERNEL_ZERO_RUNS; i++)
+		if (runs[i].end - runs[i].start < least->end - least->start)
+			least = &runs[i];
+	if (run.end - run.start > least->end - least->start)
+		*least = run;
+}
+
+/* The longest runs of zeroes in an ELF, whole blocks: looked for once. */
+static void find_zeroes(struct kernel *k, const struct stat *st)
+{
+	struct zero_run run = {0, 0};
+	struct memo m = {.packed = false};
+
+	if (!memo_get(st, &m) || m.packed) {
+		m = (struct memo){.packed = false};
+		for (uint64_t pos = 0; k->size - pos >= ZERO_BLOCK; pos += ZERO_BLOCK) {
+			if (!block_is_zero(k, pos))
+				continue;
+			if (run.end != pos) {
+				keep_run(m.zeros, run);
+				run.start = pos;
+			}
+			run.end = pos + ZERO_BLOCK;
+		}
+		keep_run(m.zeros, run);
+		memo_put(st, &m);
+	}
+	memcpy(k->zeros, m.zeros, sizeof(k->zeros));
 }
 
 int kernel_open(const char *path, const char *cache_dir, const char *sha256, struct kernel *out,
@@ -157,6 +202,7 @@ int kernel_open(const char *path, const char *cache_dir, const char *sha256, str
 	TS_CLEANUP(cache_close) struct cache_entry e = CACHE_ENTRY_NONE;
 	TS_CLEANUP(kernel_close) struct kernel file = KERNEL_NONE;
 	uint8_t key[CACHE_KEY_LEN];
+	struct memo memo;
 	struct stat st;
 	bool known;
 	int rc;
@@ -164,7 +210,11 @@ int kernel_open(const char *path, const char *cache_dir, const char *sha256, str
 	rc = open_file(path, &file.fd, &st, err);
 	if (rc)
 		return rc;
-	known = (sha256 && cache_key_parse(sha256, key)) || memo_get(&st, key);
+	known = sha256 && cache_key_parse(sha256, key);
+	if (!known && memo_get(&st, &memo) && memo.packed) {
+		memcpy(key, memo.key, sizeof(key));
+		known = true;
+	}
 	if (known && cache_lookup(cache_dir, key, &e) == 0 && adopt(out, &e, NULL) == 0)
 		return 0;
 	rc = map_file(&file, file.fd, (size_t)st.st_size, err);
@@ -174,6 +224,7 @@ int kernel_open(const char *path, const char *cache_dir, const char *sha256, str
 		rc = elf_parse(file.data, file.size, &file.elf, err);
 		if (rc)
 			return rc;
+		find_zeroes(&file, &st);
 		*out = file;
 		file = KERNEL_NONE;
 		return 0;
@@ -222,25 +273,17 @@ static bool next_extent(const struct kernel *k, uint64_t pos, uint64_t end, uint
 	return true;
 }
 
-static bool block_is_zero(const struct kernel *k, uint64_t pos)
+/* Narrow [*start, *stop) to its first stretch outside the known zeroes; false if empty. */
+static bool skip_zeroes(const struct kernel *k, uint64_t *start, uint64_t *stop)
 {
-	const uint8_t *p = k->data + pos;
+	for (unsigned int i = 0; i < KERNEL_ZERO_RUNS; i++) {
+		const struct zero_run *z = &k->zeros[i];
 
-	return p[0] == 0 && memcmp(p, p + 1, ZERO_BLOCK - 1) == 0;
-}
-
-/* Narrow [*start, *stop) to its first stretch without whole blocks of zeroes; false if empty. */
-static bool skip_zero_blocks(const struct kernel *k, uint64_t *start, uint64_t *stop)
-{
-	uint64_t pos;
-
-	while (*stop - *start >= ZERO_BLOCK && block_is_zero(k, *start))
-		*start += ZERO_BLOCK;
-	for (pos = *start; *stop - pos >= ZERO_BLOCK; pos += ZERO_BLOCK)
-		if (block_is_zero(k, pos))
-			break;
-	if (*stop - pos >= ZERO_BLOCK)
-		*stop = pos;
+		if (*start >= z->start && *start < z->end)
+			*start = z->end;
+		else if (z->start > *start && z->start < *stop)
+			*stop = z->start;
+	}
 	return *stop > *start;
 }
 
@@ -251,7 +294,7 @@ bool kernel_next_data(const struct kernel *k, uint64_t *pos, uint64_t end, uint6
 
 	while (*pos < end && next_extent(k, *pos, end, start, &stop)) {
 		/* Files of the cache have their zeroes punched out already. */
-		bool some = k->base || skip_zero_blocks(k, start, &stop);
+		bool some = k->base || skip_zeroes(k, start, &stop);
 
 		*pos = stop;
 		*len = stop - *start;

@@ -5,6 +5,8 @@
 
 #include "kernel_elf.h"
 
+#define KERNEL_ZERO_RUNS 8
+
 struct kernel {
 	struct elf_kernel elf; /* offsets are into @data */
 	const uint8_t *data;   /* the unpacked ELF, read-only */
@@ -12,6 +14,9 @@ struct kernel {
 	int fd;        /* the file @data is mapped from */
 	uint64_t base; /* where in that file @data begins */
 	/* private */
+	struct zero_run {
+		uint64_t start, end;
+	} zeros[KERNEL_ZERO_RUNS]; /* of an ELF as it came: its longest */
 	void *map;
 	size_t map_size;
 };

@@ -23,11 +23,10 @@ struct guest_fault {
  * a change is seen at once, where the CPU would trust its TLB.
  */
 struct walked_page {
-	uint64_t page; /* its address, 0 = none */
-	uint64_t cr3;
-	uint64_t mode; /* of what else decides, see guest_walk.c */
+	uint64_t page; /* its address */
+	struct guest_paging paging;
 	uint64_t ram_gen;
-	char *at; /* in the direct map */
+	char *at; /* in the direct map; NULL = nothing is remembered */
 	bool writable;
 	uint8_t nr_entries;
 	struct {

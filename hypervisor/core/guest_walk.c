@@ -238,20 +238,19 @@ int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 
 /* ---- pages found before ---- */
 
-/* All that decides a walk beside the tables; these bits stand in different places. */
-static uint64_t mode_of(const struct guest_paging *p, enum guest_access access)
-{
-	return (p->cr0 & (CR0_PG | CR0_WP)) | (p->cr4 & (CR4_PSE | CR4_PAE | CR4_SMEP | CR4_SMAP)) |
-	       (p->efer & (EFER_LMA | EFER_NX)) | (access == GUEST_EXEC ? 1 : 0) |
-	       (p->cpl == 3 ? 2 : 0) | (p->ac ? 4 : 0);
-}
-
 static bool unchanged(const struct walked_page *memo)
 {
-	for (unsigned int i = 0; i < memo->nr_entries; i++)
+	for (unsigned int i = memo->nr_entries; i--;)
 		if (__atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) != memo->entry[i].value)
 			return false;
 	return true;
+}
+
+/* Whether all that decides a walk beside the tables is as it was. */
+static bool same_paging(const struct guest_paging *a, const struct guest_paging *b)
+{
+	return a->cr3 == b->cr3 && a->cr0 == b->cr0 && a->cr4 == b->cr4 && a->efer == b->efer &&
+	       a->cpl == b->cpl && a->ac == b->ac;
 }
 
 static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
@@ -263,24 +262,25 @@ static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *pag
 	enum p2m_type type;
 	uint64_t gpa;
 	mfn_t mfn;
+	char *at;
 
-	memo->page = 0;
+	memo->at = NULL;
 	memo->nr_entries = 0;
 	if (walk(v, paging, gva, access, memo, &gpa, fault))
 		return NULL;
 	mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
 	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO))
 		return NULL;
-	memo->at = mfn_to_virt(mfn);
+	at = mfn_to_virt(mfn);
 	/* Other forms have narrower entries, other types than RAM come and go more often. */
 	if (form_of(paging) == &form_long && type == P2M_RAM) {
 		memo->page = gva & PAGE_MASK;
-		memo->cr3 = paging->cr3;
-		memo->mode = mode_of(paging, access);
+		memo->paging = *paging;
 		memo->ram_gen = d->p2m.ram_gen;
 		memo->writable = write;
+		memo->at = at;
 	}
-	return memo->at + (gva & ~PAGE_MASK);
+	return at + (gva & ~PAGE_MASK);
 }
 
 void *guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
@@ -289,9 +289,9 @@ void *guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva
 	unsigned int slot = (unsigned int)(gva >> PAGE_SHIFT & 3) + (access == GUEST_EXEC ? 4 : 0);
 	struct walked_page *memo = &v->walked[slot];
 
-	if (memo->page == (gva & PAGE_MASK) && memo->page && memo->cr3 == paging->cr3 &&
-	    memo->mode == mode_of(paging, access) && memo->ram_gen == v->domain->p2m.ram_gen &&
-	    (memo->writable || access != GUEST_WRITE) && unchanged(memo))
+	if (memo->page == (gva & PAGE_MASK) && memo->at && same_paging(&memo->paging, paging) &&
+	    memo->ram_gen == v->domain->p2m.ram_gen && (memo->writable || access != GUEST_WRITE) &&
+	    unchanged(memo))
 		return memo->at + (gva & ~PAGE_MASK);
 	return find_anew(v, paging, gva, access, memo, fault);
 }

@@ -134,7 +134,7 @@ void hvm_deliver_events(struct vcpu *v)
 	} else {
 		busy = deliver_nmi(v);
 	}
-	vector = callback >= 0 ? callback : vlapic_pending(v);
+	vector = callback >= 0 || !vlapic_head(v)->requests ? callback : vlapic_pending(v);
 	if (vector < 0) {
 		want_window(v, HVM_WINDOW_INTR, false);
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));

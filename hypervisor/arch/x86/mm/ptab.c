@@ -233,14 +233,16 @@ int ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order)
 /* The entry that decides about @frame: a leaf, or 0. *@level is where it was found. */
 static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *level)
 {
+	const uint64_t mask = pt->fmt->leaf_mask, leaf = pt->fmt->leaf_value;
 	mfn_t table = pt->root;
 
 	for (unsigned int l = TOP;; l--) {
 		uint64_t e = read_entry(entries(table) + index_at(frame, l));
 
-		*level = l;
-		if (!e || ptab_is_leaf(pt->fmt, e))
+		if (!e || (e & mask) == leaf) {
+			*level = l;
 			return e;
+		}
 		table = ptab_entry_mfn(e);
 	}
 }

@@ -23,10 +23,38 @@ static mfn_t table_alloc(void *ctx)
 	return buddy_alloc(0, BUDDY_ZERO);
 }
 
+/*
+ * A CPU may have the way to the table cached and walk it until it has been flushed. The link is not
+ * "present" to it. Page 0 is never a table.
+ */
 static void table_free(void *ctx, mfn_t mfn)
 {
-	(void)ctx;
-	buddy_free(mfn, 0);
+	struct p2m *p2m = ctx;
+
+	WRITE_ONCE(*(paddr_t *)mfn_to_virt(mfn), p2m->emptied);
+	p2m->emptied = mfn_to_paddr(mfn);
+	p2m->tlb_gen++;
+}
+
+static paddr_t take_emptied(struct p2m *p2m)
+{
+	paddr_t tables = p2m->emptied;
+
+	p2m->emptied = 0;
+	return tables;
+}
+
+/* Give back tables that no CPU walks any more. */
+static void free_emptied(paddr_t tables)
+{
+	while (tables) {
+		paddr_t *first = phys_to_virt(tables);
+		mfn_t mfn = paddr_to_mfn(tables);
+
+		tables = *first;
+		*first = 0;
+		buddy_free(mfn, 0);
+	}
 }
 
 static uint64_t attr_of(enum p2m_type type)
@@ -50,12 +78,13 @@ int p2m_init(struct domain *d)
 {
 	spin_init(&d->p2m.lock);
 	d->p2m.tlb_gen = 1;
-	return ptab_init(&d->p2m.table, &ptab_npt, true, table_alloc, table_free, NULL);
+	return ptab_init(&d->p2m.table, &ptab_npt, true, table_alloc, table_free, &d->p2m);
 }
 
 void p2m_fini(struct domain *d)
 {
 	ptab_destroy(&d->p2m.table);
+	free_emptied(take_emptied(&d->p2m));
 }
 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
@@ -131,19 +160,22 @@ void p2m_flush(struct domain *d)
 
 /* ---- changing ---- */
 
-/* The references of what lay at a range before, dropped once nobody can use them. */
+/* What lay at a range before: references and tables, dropped once nobody can use them. */
 struct dropped {
 	mfn_t mfn;
 	uint64_t nr;
+	paddr_t tables;
+	bool flush; /* whatever else */
 };
 
 static void drop(struct domain *d, const struct dropped *old)
 {
-	if (!old->nr)
+	if (!old->nr && !old->tables && !old->flush)
 		return;
 	p2m_flush(d);
 	for (uint64_t i = 0; i < old->nr; i++)
 		frame_put(mfn_add(old->mfn, i));
+	free_emptied(old->tables);
 }
 
 /* What must be dropped when @leaf's part that [@frame, + 2^@order) covers goes. */
@@ -207,9 +239,9 @@ int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 		note_dropped(&leaf, gfn.n, order, &old);
 		forget(&d->p2m, &leaf);
 	}
+	old.flush = !rc && present;
+	old.tables = take_emptied(&d->p2m);
 	spin_unlock(&d->p2m.lock);
-	if (!rc && present && !old.nr)
-		p2m_flush(d);
 	drop(d, &old);
 	return rc;
 }
@@ -237,9 +269,9 @@ int p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type want)
 		note_dropped(&leaf, gfn.n, ORDER_4K, &old);
 		forget(&d->p2m, &leaf);
 	}
+	old.flush = !rc;
+	old.tables = take_emptied(&d->p2m);
 	spin_unlock(&d->p2m.lock);
-	if (!rc && !old.nr)
-		p2m_flush(d);
 	drop(d, &old);
 	return rc;
 }
@@ -270,11 +302,14 @@ int p2m_teardown(struct domain *d)
 {
 	struct teardown t = {.d = d};
 	uint64_t pos = 0;
+	paddr_t tables;
 	bool end;
 
 	/* No vCPU of a dying domain runs again, so there is no translation left to forget. */
 	spin_lock(&d->p2m.lock);
 	end = ptab_walk(&d->p2m.table, &pos, teardown_leaf, &t);
+	tables = take_emptied(&d->p2m);
 	spin_unlock(&d->p2m.lock);
+	free_emptied(tables);
 	return end ? 0 : -ERESTART;
 }

@@ -26,6 +26,7 @@ struct p2m {
 	struct ptab table; /* [p2m] */
 	uint64_t tlb_gen;  /* [p2m] for writes; bumped whenever a leaf loses rights */
 	uint64_t ram_gen;  /* [p2m] bumped when it was one of RAM */
+	paddr_t emptied; /* [p2m] tables that CPUs may still walk, each with the next in its first entry */
 };
 
 int must_check p2m_init(struct domain *d);

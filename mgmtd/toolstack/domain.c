@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "device.h"
 #include "hypercall.h"
 #include "layout.h"
 #include "nodes.h"
@@ -241,6 +242,7 @@ int domain_kill(struct toolstack *ts, uint32_t domid, struct ts_error *err)
 
 	if (rc)
 		return refused(err, domid, "destroy", rc);
+	device_remove_all(ts, domid);
 	rc = wait_until_gone(ts, domid, err);
 	if (!rc)
 		domain_set_built(ts, domid, false);
@@ -326,6 +328,8 @@ int ts_cleanup_halfbuilt(struct toolstack *ts, size_t *count, uint8_t (**uuids)[
 	if (!killed)
 		return ts_fail(err, TS_ENOMEM, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < total; i++) {
+		if (list[i].dying) /* its destroyer died as well: let its backends go */
+			device_remove_all(ts, list[i].domid);
 		if (!list[i].half_built)
 			continue;
 		rc = domain_kill(ts, list[i].domid, err);

@@ -38,7 +38,18 @@ static int copy_piece(struct domain *d, void *buf, uint64_t gpa, size_t len, enu
 	return rc;
 }
 
-/* As copy_piece(), at a virtual address of the current vCPU. */
+/* Of the current vCPU. As a supervisor; privcmd passes user buffers: SMAP must not stop the copy. */
+static struct vcpu *argument_paging(struct guest_paging *paging)
+{
+	struct vcpu *v = this_cpu()->current;
+
+	v->domain->ops->get_paging(v, paging);
+	paging->cpl = 0;
+	paging->ac = true;
+	return v;
+}
+
+/* As copy_piece(), at a virtual address. */
 static bool copy_found(struct vcpu *v, const struct guest_paging *paging, void *buf, uint64_t gva,
 		       size_t len, enum direction dir)
 {
@@ -55,13 +66,10 @@ static bool copy_found(struct vcpu *v, const struct guest_paging *paging, void *
 
 static int copy_virt(void *buf, uint64_t gva, size_t len, enum direction dir)
 {
-	struct vcpu *v = this_cpu()->current;
 	struct guest_paging paging;
+	struct vcpu *v = argument_paging(&paging);
 	size_t piece;
 
-	v->domain->ops->get_paging(v, &paging);
-	paging.cpl = 0;
-	paging.ac = true; /* privcmd passes user buffers: SMAP must not stop the copy */
 	for (; len; len -= piece, gva += piece) {
 		piece = min(len, PAGE_SIZE - (gva & (PAGE_SIZE - 1)));
 		if (!copy_found(v, &paging, buf, gva, piece, dir))
@@ -70,6 +78,43 @@ static int copy_virt(void *buf, uint64_t gva, size_t len, enum direction dir)
 			buf = (char *)buf + piece;
 	}
 	return 0;
+}
+
+int guest_read_arg(void *dst, uint64_t gva, size_t len, struct guest_place *place)
+{
+	struct guest_paging paging;
+	struct vcpu *v = argument_paging(&paging);
+	struct guest_fault fault;
+	void *at;
+
+	if (unlikely(len > PAGE_SIZE - (gva & (PAGE_SIZE - 1)))) {
+		place->at = NULL;
+		return guest_read(dst, gva, len);
+	}
+	spin_lock(&v->domain->p2m.lock);
+	/* Asked for as writable, if it is, for guest_write_arg(). */
+	at = guest_find(v, &paging, gva, GUEST_WRITE, &fault);
+	place->at = guest_found_ram(v, gva) ? at : NULL;
+	place->ram_gen = v->domain->p2m.ram_gen;
+	if (unlikely(!at))
+		at = guest_find(v, &paging, gva, GUEST_READ, &fault);
+	if (likely(at))
+		memcpy(dst, at, len);
+	spin_unlock(&v->domain->p2m.lock);
+	return at ? 0 : -EFAULT;
+}
+
+int guest_write_arg(const struct guest_place *place, uint64_t gva, const void *src, size_t len)
+{
+	struct p2m *p2m = &this_cpu()->current->domain->p2m;
+	bool there;
+
+	spin_lock(&p2m->lock);
+	there = place->at && place->ram_gen == p2m->ram_gen;
+	if (there)
+		memcpy(place->at, src, len);
+	spin_unlock(&p2m->lock);
+	return there ? 0 : guest_write(gva, src, len);
 }
 
 int guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst, uint64_t gva,

@@ -52,6 +52,9 @@ int must_check guest_walk(struct vcpu *v, const struct guest_paging *paging, uin
 void *must_check guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 			    enum guest_access access, struct guest_fault *fault);
 
+/** After guest_find() for writing found @gva: whether in RAM of the domain's own. Context: same hold. */
+bool guest_found_ram(struct vcpu *v, uint64_t gva);
+
 /** Read @len bytes of code, within one page, at @gva of @v, current. Return: 0 or -EFAULT. */
 int must_check guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst,
 			   uint64_t gva, size_t len);
@@ -64,6 +67,17 @@ int must_check guest_fetch(struct vcpu *v, const struct guest_paging *paging, vo
 int must_check guest_read(void *dst, uint64_t gva, size_t len);
 int must_check guest_write(uint64_t gva, const void *src, size_t len);
 int must_check guest_clear(uint64_t gva, size_t len);
+
+/* Where an argument was read. */
+struct guest_place {
+	void *at; /* or NULL: to be found again */
+	uint64_t ram_gen;
+};
+
+/** guest_read() of an argument that guest_write_arg() will write back to its @place. */
+int must_check guest_read_arg(void *dst, uint64_t gva, size_t len, struct guest_place *place);
+int must_check guest_write_arg(const struct guest_place *place, uint64_t gva, const void *src,
+			       size_t len);
 
 /* Typed forms for hypercall handles and pointers. */
 #define guest_read_ptr(dst, gva)  guest_read((dst), (gva), sizeof(*(dst)))

@@ -283,11 +283,23 @@ static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *pag
 	return at + (gva & ~PAGE_MASK);
 }
 
+/* Code has places of its own. */
+static struct walked_page *memo_of(struct vcpu *v, uint64_t gva, enum guest_access access)
+{
+	return &v->walked[(gva >> PAGE_SHIFT & 3) + (access == GUEST_EXEC ? 4 : 0)];
+}
+
+bool guest_found_ram(struct vcpu *v, uint64_t gva)
+{
+	const struct walked_page *memo = memo_of(v, gva, GUEST_WRITE);
+
+	return memo->at && memo->writable && memo->page == (gva & PAGE_MASK);
+}
+
 void *guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 		 enum guest_access access, struct guest_fault *fault)
 {
-	unsigned int slot = (unsigned int)(gva >> PAGE_SHIFT & 3) + (access == GUEST_EXEC ? 4 : 0);
-	struct walked_page *memo = &v->walked[slot];
+	struct walked_page *memo = memo_of(v, gva, access);
 
 	if (memo->page == (gva & PAGE_MASK) && memo->at && same_paging(&memo->paging, paging) &&
 	    memo->ram_gen == v->domain->p2m.ram_gen && (memo->writable || access != GUEST_WRITE) &&

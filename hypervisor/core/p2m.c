@@ -89,16 +89,12 @@ void p2m_fini(struct domain *d)
 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
-	struct ptab_leaf leaf;
+	unsigned int ignored;
+	uint8_t found = P2M_NONE;
+	mfn_t mfn = ptab_find(&d->p2m.table, gfn.n, &found, order ? order : &ignored);
 
-	if (gfn.n >= GFN_LIMIT || ptab_lookup(&d->p2m.table, gfn.n, &leaf)) {
-		*type = P2M_NONE;
-		return INVALID_MFN;
-	}
-	*type = (enum p2m_type)PT_TYPE_OF(leaf.attr);
-	if (order)
-		*order = leaf.order;
-	return ptab_leaf_mfn(&leaf, gfn.n);
+	*type = (enum p2m_type)found;
+	return mfn;
 }
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)

@@ -61,21 +61,16 @@ void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault)
 
 /* ---- interrupts ---- */
 
-#define CALLBACK_TYPE(param) ((param) >> 56)
-#define CALLBACK_VECTOR      2 /* params.h: HVM_PARAM_CALLBACK_TYPE_VECTOR */
-
 /*
  * The vector of an event upcall that bypasses the local APIC (HVM_PARAM_CALLBACK_IRQ), or -1. It
  * stays due until the guest clears evtchn_upcall_pending.
  */
 static int callback_vector(const struct vcpu *v)
 {
-	uint64_t via = v->domain->hvm_params[HVM_PARAM_CALLBACK_IRQ];
-
-	if (CALLBACK_TYPE(via) != CALLBACK_VECTOR || v->upcall_vector ||
+	if (!hvm_callback_bypasses_apic(v) ||
 	    !__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_RELAXED))
 		return -1;
-	return (uint8_t)via;
+	return (uint8_t)v->domain->hvm_params[HVM_PARAM_CALLBACK_IRQ];
 }
 
 void hvm_upcall(struct vcpu *v)
@@ -134,7 +129,7 @@ void hvm_deliver_events(struct vcpu *v)
 	} else {
 		busy = deliver_nmi(v);
 	}
-	vector = callback >= 0 || !vlapic_head(v)->requests ? callback : vlapic_pending(v);
+	vector = callback >= 0 ? callback : vlapic_pending(v);
 	if (vector < 0) {
 		want_window(v, HVM_WINDOW_INTR, false);
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));

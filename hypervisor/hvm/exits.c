@@ -53,7 +53,7 @@ static const uint64_t same_in_32_bit =
 
 /* Each returns whether the call is done; if not the guest makes it again with what is left to do. */
 
-static bool hypercall_64(struct vcpu *v)
+static __inlined bool hypercall_64(struct vcpu *v)
 {
 	struct guest_regs *r = &v->regs;
 	struct hypercall hc = {.v = v,
@@ -98,9 +98,9 @@ static bool hypercall_32(struct vcpu *v)
 	return false;
 }
 
-void hvm_exit_hypercall(struct vcpu *v, bool vmcall)
+static __inlined void make_hypercall(struct vcpu *v, enum known_insn what)
 {
-	unsigned int len = hvm_insn_length(v, vmcall ? INSN_VMCALL : INSN_VMMCALL);
+	unsigned int len = hvm_insn_length(v, what);
 	struct hvm_mode mode = virt->get_mode(v);
 	bool done = true;
 
@@ -118,13 +118,18 @@ void hvm_exit_hypercall(struct vcpu *v, bool vmcall)
 		hvm_advance(v, len);
 }
 
+void hvm_exit_vmmcall(struct vcpu *v)
+{
+	make_hypercall(v, INSN_VMMCALL);
+}
+
 void hvm_exit_undefined(struct vcpu *v)
 {
 	uint8_t code[15];
 	size_t n = hvm_fetch(v, code, sizeof(code));
 
 	if (insn_match(INSN_VMCALL, code, n, hvm_long_mode(v), NULL))
-		hvm_exit_hypercall(v, true);
+		make_hypercall(v, INSN_VMCALL);
 	else
 		hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
 }

@@ -37,8 +37,8 @@ struct hvm_io {
 
 void hvm_exit_cpuid(struct vcpu *v);
 void hvm_exit_hlt(struct vcpu *v);
-/** VMMCALL, or with @vmcall its Intel form. */
-void hvm_exit_hypercall(struct vcpu *v, bool vmcall);
+/** A hypercall in AMD's form. */
+void hvm_exit_vmmcall(struct vcpu *v);
 void hvm_exit_rdmsr(struct vcpu *v);
 void hvm_exit_wrmsr(struct vcpu *v);
 void hvm_exit_io(struct vcpu *v, const struct hvm_io *io);
@@ -64,6 +64,12 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error);
 void hvm_inject_fault(struct vcpu *v, const struct guest_fault *fault);
 /** Choose what the next entry delivers and which windows are asked for. */
 void hvm_deliver_events(struct vcpu *v);
+/** Whether event upcalls of @v do not go through its local APIC (HVM_PARAM_CALLBACK_IRQ). */
+static inline bool hvm_callback_bypasses_apic(const struct vcpu *v)
+{
+	/* params.h: HVM_PARAM_CALLBACK_TYPE_VECTOR, in the top byte. */
+	return !v->upcall_vector && v->domain->hvm_params[HVM_PARAM_CALLBACK_IRQ] >> 56 == 2;
+}
 /** Most trips: nothing that hvm_deliver_events() could deliver, and no window that it could close. */
 static inline bool hvm_events_quiet(const struct vcpu *v)
 {
@@ -72,7 +78,8 @@ static inline bool hvm_events_quiet(const struct vcpu *v)
 	return !h->event.valid && !h->windows &&
 	       !__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED) &&
 	       !__atomic_load_n(&vlapic_head(v)->requests, __ATOMIC_ACQUIRE) &&
-	       !__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_RELAXED);
+	       (!__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_RELAXED) ||
+		!hvm_callback_bypasses_apic(v));
 }
 bool hvm_wakeup_pending(const struct vcpu *v);
 void hvm_upcall(struct vcpu *v);

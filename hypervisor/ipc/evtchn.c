@@ -58,29 +58,36 @@ void evtchn_mark_upcall(struct vcpu *v)
 	vcpu_kick(v);
 }
 
-void evtchn_wake_pollers(struct domain *d, uint32_t port)
+static __noinline void wake_pollers(struct domain *d, uint32_t port)
 {
 	struct evtchn_domain *e = d->evtchn;
-	unsigned int id;
 
-	/* Pairs with evtchn_poll_begin(): either it sees the pending bit or we see its own. */
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	for (unsigned int i = 0; i < ARRAY_SIZE(e->polling); i++) {
 		unsigned long map = __atomic_load_n(&e->polling[i], __ATOMIC_RELAXED);
 
 		for (; map; map &= map - 1) {
-			struct vcpu *v;
-			uint32_t want;
+			unsigned int id = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(map);
+			struct vcpu *v = vcpu_at(d, id);
+			uint32_t want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
 
-			id = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(map);
-			v = vcpu_at(d, id);
-			want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
 			if (want != port && want != POLL_SEVERAL)
 				continue;
 			evtchn_poll_end(v);
 			vcpu_kick(v);
 		}
 	}
+}
+
+void evtchn_wake_pollers(struct domain *d, uint32_t port)
+{
+	unsigned long any = 0;
+
+	/* Pairs with evtchn_poll_begin(): either it sees the pending bit or we see its own. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn->polling); i++)
+		any |= __atomic_load_n(&d->evtchn->polling[i], __ATOMIC_RELAXED);
+	if (unlikely(any))
+		wake_pollers(d, port);
 }
 
 void evtchn_poll_begin(struct vcpu *v, uint32_t port)

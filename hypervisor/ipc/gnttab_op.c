@@ -191,13 +191,14 @@ static const struct gnttab_row {
 
 static long run_one(struct batch *b, const struct gnttab_row *row, uint64_t gva)
 {
+	struct guest_place place;
 	union gnttab_arg arg;
 	long rc;
 
-	if (guest_read(&arg, gva, row->size))
+	if (guest_read_arg(&arg, gva, row->size, &place))
 		return -EFAULT;
 	rc = row->fn(b, &arg);
-	if (guest_write(gva, &arg, row->size)) {
+	if (guest_write_arg(&place, gva, &arg, row->size)) {
 		/* The guest will never learn the handle. */
 		if (row->fn == op_map && arg.map.status == GNTST_okay)
 			gnttab_unmap_index(b->d, arg.map.handle);

@@ -16,6 +16,7 @@
 #define __aligned(n)      __attribute__((aligned(n)))
 #define __printf(fmt, va) __attribute__((format(printf, fmt, va)))
 #define __noinline        __attribute__((noinline))
+#define __inlined         inline __attribute__((always_inline))
 #define __weak            __attribute__((weak))
 #define __used            __attribute__((used))
 #define likely(x)         __builtin_expect(!!(x), 1)

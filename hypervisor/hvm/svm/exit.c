@@ -64,11 +64,6 @@ static void on_npf(struct vcpu *v)
 	hvm_exit_npf(v, b->exit_info_2, info & 2, info & 16, info >> 33 & 1);
 }
 
-static void on_vmmcall(struct vcpu *v)
-{
-	hvm_exit_hypercall(v, false);
-}
-
 static void on_invd(struct vcpu *v)
 {
 	hvm_exit_cache(v, INSN_INVD);
@@ -149,7 +144,7 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_TASK_SWITCH] = {"task switch", on_task_switch, HVM_EXIT_FATAL},
 	[SVM_EXIT_SHUTDOWN] = {"shutdown", on_shutdown, HVM_EXIT_FATAL},
 	[SVM_EXIT_VMRUN] = FORBIDDEN("VMRUN"),
-	[SVM_EXIT_VMMCALL] = {"VMMCALL", on_vmmcall, HVM_EXIT_HYPERCALL},
+	[SVM_EXIT_VMMCALL] = {"VMMCALL", hvm_exit_vmmcall, HVM_EXIT_HYPERCALL},
 	[SVM_EXIT_VMLOAD] = FORBIDDEN("VMLOAD"),
 	[SVM_EXIT_VMSAVE] = FORBIDDEN("VMSAVE"),
 	[SVM_EXIT_STGI] = FORBIDDEN("STGI"),

@@ -359,6 +359,18 @@ int guest_write(uint64_t gva, const void *src, size_t len)
 	return 0;
 }
 
+int guest_read_arg(void *dst, uint64_t gva, size_t len, struct guest_place *place)
+{
+	place->at = NULL;
+	return guest_read(dst, gva, len);
+}
+
+int guest_write_arg(const struct guest_place *place, uint64_t gva, const void *src, size_t len)
+{
+	(void)place;
+	return guest_write(gva, src, len);
+}
+
 int guest_clear(uint64_t gva, size_t len)
 {
 	if (!len)

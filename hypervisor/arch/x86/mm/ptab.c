@@ -270,6 +270,18 @@ int ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf)
 	return 0;
 }
 
+mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned int *order)
+{
+	unsigned int level;
+	uint64_t e = frame < MAX_FRAME ? find_entry(pt, frame, &level) : 0;
+
+	if (!e)
+		return INVALID_MFN;
+	*type = (uint8_t)(e >> pt->fmt->type_shift);
+	*order = level * BITS;
+	return mfn_add(ptab_entry_mfn(e), frame & ((1ULL << level * BITS) - 1));
+}
+
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
 {
 	uint64_t frame = *pos;

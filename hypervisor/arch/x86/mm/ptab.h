@@ -29,6 +29,7 @@ struct ptab_format {
 	uint64_t (*leaf)(mfn_t mfn, unsigned int level, uint64_t attr);
 	uint64_t (*attr)(uint64_t entry, unsigned int level);
 	uint64_t leaf_mask, leaf_value; /* an entry is a leaf if these bits of it are such */
+	unsigned int type_shift;        /* where a leaf has its PT_TYPE */
 	unsigned int max_leaf_order;
 };
 
@@ -96,6 +97,12 @@ int must_check ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order);
  * ptab_leaf_mfn()), or -ENOENT.
  */
 int must_check ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf);
+
+/**
+ * The same for who wants no attributes. Return: the frame that @frame has, *@type and *@order of the leaf
+ * it lies in; INVALID_MFN, and neither written, if there is none.
+ */
+mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned int *order);
 
 /** The frame that @frame has within @leaf. */
 static inline mfn_t ptab_leaf_mfn(const struct ptab_leaf *leaf, uint64_t frame)

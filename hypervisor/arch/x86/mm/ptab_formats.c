@@ -77,6 +77,7 @@ const struct ptab_format ptab_host = {
 	.attr = x86_attr,
 	.leaf_mask = E_LEAF,
 	.leaf_value = E_LEAF,
+	.type_shift = E_TYPE_SHIFT,
 	.max_leaf_order = ORDER_1G,
 };
 
@@ -87,5 +88,6 @@ const struct ptab_format ptab_npt = {
 	.attr = x86_attr,
 	.leaf_mask = E_LEAF,
 	.leaf_value = E_LEAF,
+	.type_shift = E_TYPE_SHIFT,
 	.max_leaf_order = ORDER_1G,
 };

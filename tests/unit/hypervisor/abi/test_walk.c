@@ -150,6 +150,27 @@ START_TEST(lost_memory_is_not_found)
 }
 END_TEST
 
+/* What is only mapped may go without the domain's RAM changing: it is found, but not remembered. */
+START_TEST(only_own_memory_is_remembered)
+{
+	mfn_t mfn;
+
+	ck_assert(!guest_found_ram(v, GVA));
+	ck_assert_ptr_eq(find(GVA, GUEST_READ), page(PAGE_A));
+	ck_assert(!guest_found_ram(v, GVA)); /* not for writing */
+	ck_assert_ptr_eq(find(GVA, GUEST_WRITE), page(PAGE_A));
+	ck_assert(guest_found_ram(v, GVA));
+	ck_assert_int_eq(domain_alloc_frames(d, 0, &mfn), 0);
+	ck_assert_int_eq(p2m_map(d, gfn_of(40), mfn, ORDER_4K, P2M_GRANT_RW), 0);
+	*entry(L1, 0) = 40ULL << 12 | USER;
+	ck_assert_ptr_eq(find(GVA, GUEST_WRITE), mfn_to_virt(mfn));
+	ck_assert(!guest_found_ram(v, GVA));
+	ck_assert_int_eq(p2m_unmap(d, gfn_of(40), mfn, P2M_GRANT_RW), 0);
+	ck_assert_ptr_eq(find(GVA, GUEST_WRITE), NULL);
+	frame_put(mfn);
+}
+END_TEST
+
 Suite *walk_suite(void)
 {
 	Suite *s = suite_create("guest page tables");
@@ -161,6 +182,7 @@ Suite *walk_suite(void)
 	tcase_add_test(tc, other_roots_and_rights_are_others);
 	tcase_add_test(tc, execution_is_asked_for_itself);
 	tcase_add_test(tc, lost_memory_is_not_found);
+	tcase_add_test(tc, only_own_memory_is_remembered);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -155,7 +155,7 @@ START_TEST(hypercalls_have_rings_and_restarts)
 {
 	CODE("\x0f\x01\xd9");
 	c->cpl = 3;
-	hvm_exit_hypercall(v, false);
+	hvm_exit_vmmcall(v);
 	ck_assert_int_eq((int64_t)v->regs.rax, -EPERM);
 	ck_assert_uint_eq(v->regs.rip, 0x1003);
 	c->cpl = 0;
@@ -163,12 +163,12 @@ START_TEST(hypercalls_have_rings_and_restarts)
 	v->regs.rax = 17;
 	v->regs.rdi = 5;
 	fake_hypercall_result = -ERESTART;
-	hvm_exit_hypercall(v, false);
+	hvm_exit_vmmcall(v);
 	ck_assert_uint_eq(v->regs.rip, 0x1003);
 	ck_assert_uint_eq(v->regs.rax, 17);
 	ck_assert_uint_eq(v->regs.rdi, 6);
 	fake_hypercall_result = 99;
-	hvm_exit_hypercall(v, false);
+	hvm_exit_vmmcall(v);
 	ck_assert_uint_eq(v->regs.rax, 99);
 	CODE("\x0f\x01\xc1");
 	hvm_exit_undefined(v); /* the other vendor's opcode */
@@ -181,10 +181,10 @@ START_TEST(hypercalls_have_rings_and_restarts)
 	c->seg[HVM_CS].attr = 0xc9b;
 	CODE("\x0f\x01\xd9\x0f\x01\xd9");
 	v->regs.rax = __HYPERVISOR_memory_op;
-	hvm_exit_hypercall(v, false);
+	hvm_exit_vmmcall(v);
 	ck_assert_uint_eq(v->regs.rax, (uint32_t)-ENOSYS);
 	v->regs.rax = __HYPERVISOR_xen_version;
-	hvm_exit_hypercall(v, false);
+	hvm_exit_vmmcall(v);
 	ck_assert_uint_eq(v->regs.rax, 99);
 }
 END_TEST

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 
+from http.client import HTTPException
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../deploy/lib"))
 
@@ -15,13 +17,12 @@ import build  # noqa: E402
 from appliance import BootError  # noqa: E402
 from machine import BUILD, TOP, XEN, Machine  # noqa: E402
 
-# Emulated, an instruction count that runs out right after an injected interrupt delivers that twice
-# (seen in QEMU 7.2), which Linux may not survive.
+# QEMU 7.2 may deliver an interrupt twice that a hypervisor injects: Linux does not always survive it.
 TRIES = 4
 PORT = int(os.environ.get("DOMUS_TEST_PORTS", "18440")) + 8
 
 TRIPS = "Cost inside a PVH guest, instructions"
-WHOLE = "Whole operations"
+WHOLE = "Whole operations, on the wall's clock, and memory"
 
 
 class Row:
@@ -39,6 +40,14 @@ class Row:
 
 
 SECONDS, MB = "{:.3f} s", "{:.2f} MB"
+CREATE = "create a paused 256 MiB PVH domain, second use"
+KEPT = 6 + 0.003 * 3 * 1073.741824  # 6 MB and 0.3 % of RAM
+
+# Why a goal is missed, as far as it is.
+COPY = "512 are the copy itself, 370 the exit and entry, the rest finds and checks two frames"
+MAP = "two hypercalls, each with its exit and entry, a change of the nested table and of a handle"
+LOAD = "most is the kernel's 34 MB being copied and its nodes written, by an emulated CPU"
+BOOT = "19 of 20 samples are in the guest's own kernel"
 
 ROWS = [
     Row(TRIPS, "xen_version", "hypercall `xen_version`", 400, 6619),
@@ -48,15 +57,15 @@ ROWS = [
     Row(TRIPS, "lapic_read", "local APIC register read (MMIO)", 900, 16084),
     Row(TRIPS, "sched_yield", "`sched_yield`", 900, 8942),
     Row(TRIPS, "event_send", "event channel send, seen pending", 800, 11941),
-    Row(TRIPS, "grant_copy", "grant copy, 4 KiB", 1600, 19458),
-    Row(TRIPS, "grant_map_unmap", "grant map + unmap", 2500, 34435),
-    Row(WHOLE, "userspace", "power-on to management userspace (wall)", None, 11.5, SECONDS),
-    Row(WHOLE, "rest", "power-on to a REST answer (wall)", 9, None, SECONDS),
-    Row(WHOLE, "create_bzimage", "create a paused 256 MiB PVH domain, bzImage, second use", 0.06, 4.13, SECONDS),
-    Row(WHOLE, "create_raw", "the same, raw vmlinux", 0.06, 0.30, SECONDS),
-    Row(WHOLE, "to_userspace", "create to guest userspace, PVH, raw vmlinux", 2.0, 2.44, SECONDS),
+    Row(TRIPS, "grant_copy", "grant copy, 4 KiB", 1600, 19458, why=COPY),
+    Row(TRIPS, "grant_map_unmap", "grant map + unmap", 2500, 34435, why=MAP),
+    Row(WHOLE, "userspace", "power-on to management userspace", None, 11.5, SECONDS),
+    Row(WHOLE, "rest", "power-on to a REST answer", 9, None, SECONDS),
+    Row(WHOLE, "create_bzimage", f"{CREATE}, bzImage", 0.06, 4.13, SECONDS, LOAD),
+    Row(WHOLE, "create_raw", f"{CREATE}, raw vmlinux", 0.06, 0.30, SECONDS, LOAD),
+    Row(WHOLE, "to_userspace", "create to guest userspace, PVH, raw vmlinux", 2, 2.44, SECONDS, BOOT),
     Row(WHOLE, "destroy", "destroy and free a 256 MiB domain", 0.05, None, SECONDS),
-    Row(WHOLE, "kept", "memory kept by the hypervisor, 3 GiB host", 6 + 0.003 * 3 * 1073.741824, 33.8, MB),
+    Row(WHOLE, "kept", "memory kept by the hypervisor, 3 GiB host", KEPT, 33.8, MB),
     Row(WHOLE, "overhead", "overhead of a 256 MiB PVH domain beyond its RAM", 0.7, 2.2, MB),
     Row(WHOLE, "mgmtd", "resident memory of mgmtd, no guests", 12, None, MB),
     Row(WHOLE, "console-proxy", "resident memory of console-proxy", 6, None, MB),
@@ -68,18 +77,25 @@ def say(text):
     print(text, flush=True)
 
 
+def persist(what, name, wanted):
+    """Call @what until it has succeeded @wanted times, or failed TRIES times; return the successes."""
+    done, failed = [], 0
+    while len(done) < wanted and failed < TRIES:
+        try:
+            done.append(what())
+        except (OSError, TimeoutError, EOFError, HTTPException, BootError) as error:
+            failed += 1
+            say(f"{name}: again, for {type(error).__name__}: {str(error)[:100]}")
+    if wanted and not done:
+        raise RuntimeError(f"{name}: nothing could be taken")
+    return done
+
+
 def take_counted(hypervisor, name, port):
     """What is counted in instructions, so on any machine and under any load the same."""
-    for attempt in range(TRIES):
-        say(f"{name}: one instruction a nanosecond")
-        try:
-            with Machine(f"bench-{name}", hypervisor, port, counted=True) as m:
-                found = m.bench_guest()
-            break
-        except (OSError, TimeoutError, EOFError, BootError) as error:
-            if attempt + 1 == TRIES:
-                raise
-            say(f"{name}: again, for {type(error).__name__}: {str(error)[:100]}")
+    say(f"{name}: one instruction a nanosecond")
+    with Machine(f"bench-{name}", hypervisor, port, counted=True) as m:
+        found = m.bench_guest()
     if abs(found.pop("thousand") - 1000) > 3:
         raise RuntimeError(f"the TSC does not count instructions: {found}")
     return found
@@ -101,8 +117,8 @@ def take_boot(hypervisor, name, port):
 
 def take(hypervisor, name, o):
     """All figures of one hypervisor; of those on the clock the best of several boots."""
-    found = take_counted(hypervisor, name, o.port)
-    boots = [take_boot(hypervisor, name, o.port) for _ in range(o.boots)]
+    (found,) = persist(lambda: take_counted(hypervisor, name, o.port), name, 1)
+    boots = persist(lambda: take_boot(hypervisor, name, o.port), name, o.boots)
     for key in boots[0] if boots else ():
         found[key] = min(boot[key] for boot in boots)
     return found

@@ -16,10 +16,11 @@ import yaml
 
 METHODS = ("get", "put", "post", "patch", "delete")
 TYPES = {"string": "SCHEMA_STRING", "integer": "SCHEMA_INTEGER", "boolean": "SCHEMA_BOOLEAN",
-         "object": "SCHEMA_OBJECT", "null": "SCHEMA_NULL"}
+         "object": "SCHEMA_OBJECT", "null": "SCHEMA_NULL", "array": "SCHEMA_ARRAY"}
 WHERE = {"path": "HTTP_IN_PATH", "query": "HTTP_IN_QUERY", "header": "HTTP_IN_HEADER"}
 KNOWN = {"type", "format", "description", "enum", "minLength", "maxLength", "pattern", "minimum",
-         "maximum", "multipleOf", "properties", "required", "additionalProperties", "default", "$ref"}
+         "maximum", "multipleOf", "properties", "required", "additionalProperties", "default", "$ref",
+         "items", "minItems", "maxItems"}
 JSON_TYPES = {"application/json", "application/merge-patch+json"}
 
 
@@ -57,6 +58,7 @@ class Generator:
         rows += self.string_rows(node) if "string" in types else []
         rows += self.integer_rows(node) if "integer" in types else []
         rows += self.object_rows(node) if "object" in types else []
+        rows += self.array_rows(node) if "array" in types else []
         name = f"schema_{len(self.schemas)}"
         self.schemas[key] = name
         self.lines += [f"static const struct schema {name} = {{", *("\t" + r for r in rows), "};", ""]
@@ -95,6 +97,10 @@ class Generator:
             flag = "true" if name in required else "false"
             rows.append(f"\t{{ {quote(name)}, &{self.schema(sub)}, {flag} }},")
         return rows + ["\t{ NULL, NULL, false },", "},"]
+
+    def array_rows(self, node):
+        return [f".items = &{self.schema(node['items'])},", f".min_items = {node.get('minItems', 0)},",
+                f".max_items = {node['maxItems']},"]
 
     def params(self, ident, nodes):
         rows = []

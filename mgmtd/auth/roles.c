@@ -25,7 +25,7 @@ static const struct {
 	{"console.use", ROLE_OPERATOR}, {"vm.power", ROLE_OPERATOR},
 	{"task.cancel", ROLE_OPERATOR}, {"vm.write", ROLE_ADMIN},
 	{"image.write", ROLE_ADMIN},    {"host.power", ROLE_ADMIN},
-	{"audit.read", ROLE_ADMIN},
+	{"audit.read", ROLE_ADMIN},     {"vm.debug", ROLE_ADMIN},
 };
 
 static int rank(const char *role)

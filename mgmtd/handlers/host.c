@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "../svc/host.h"
 
+#include "../util/log.h"
 #include "handlers.h"
 
 void handle_host_get(struct http_request *req)
@@ -25,4 +26,18 @@ void handle_host_action(struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		reply_task(req, task);
+}
+
+void handle_hypervisor_log(struct http_request *req)
+{
+	struct ts_error err = {0};
+	char *text;
+	size_t len;
+
+	if (ts_hypervisor_log(svc_of(req)->ts, &text, &len, &err)) {
+		log_line("%s", err.detail);
+		http_fail(req, 503, "unavailable", "The hypervisor does not answer.");
+		return;
+	}
+	http_reply_bytes(req, 200, "text/plain; charset=utf-8", text, len);
 }

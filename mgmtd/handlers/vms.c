@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "../svc/vm.h"
+#include "../svc/vm_tune.h"
 #include "handlers.h"
 
 #define ETAG_LEN 32
@@ -122,4 +123,26 @@ void handle_vm_action(struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		reply_task(req, task);
+}
+
+static void reply_counted(struct http_request *req,
+			  int (*fn)(struct svc *, const char *, json_t **, struct problem *))
+{
+	auto_problem struct problem p = {0};
+	json_t *json;
+
+	if (fn(svc_of(req), req->args[0], &json, &p))
+		http_reply_problem(req, &p);
+	else
+		http_reply(req, 200, json);
+}
+
+void handle_vm_stats(struct http_request *req)
+{
+	reply_counted(req, vm_stats);
+}
+
+void handle_vm_debug(struct http_request *req)
+{
+	reply_counted(req, vm_debug);
 }

@@ -18,8 +18,8 @@ struct pattern {
 	regex_t regex;
 };
 
-static const char *const type_names[] = {"a string", "an integer", "a boolean", "an object",
-					 "null"};
+static const char *const type_names[] = {"a string",  "an integer", "a boolean",
+					 "an object", "null",       "an array"};
 
 /* Compiled once each and kept; [l] guards growth only, an entry never changes. */
 static pthread_mutex_t patterns_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -148,6 +148,24 @@ static void check_object(const struct schema *s, const json_t *object, const cha
 	}
 }
 
+static void check_array(const struct schema *s, const json_t *array, const char *path,
+			struct problem *p)
+{
+	size_t n = json_array_size(array), i;
+	char sub[192];
+	json_t *value;
+
+	if (n < s->min_items || n > s->max_items) {
+		complain(p, path, "wrong_length", "must have %u to %u items", s->min_items,
+			 s->max_items);
+		return;
+	}
+	json_array_foreach(array, i, value) {
+		snprintf(sub, sizeof(sub), "%s.%zu", path, i);
+		schema_check(s->items, value, sub, p);
+	}
+}
+
 static unsigned int type_of(const json_t *value)
 {
 	switch (json_typeof(value)) {
@@ -157,6 +175,7 @@ static unsigned int type_of(const json_t *value)
 	case JSON_FALSE: return SCHEMA_BOOLEAN;
 	case JSON_OBJECT: return SCHEMA_OBJECT;
 	case JSON_NULL: return SCHEMA_NULL;
+	case JSON_ARRAY: return SCHEMA_ARRAY;
 	default: return 0;
 	}
 }
@@ -187,6 +206,8 @@ void schema_check(const struct schema *s, const json_t *value, const char *path,
 		check_integer(s, json_integer_value(value), path, p);
 	else if (type == SCHEMA_OBJECT && s->fields)
 		check_object(s, value, path, p);
+	else if (type == SCHEMA_ARRAY)
+		check_array(s, value, path, p);
 }
 
 void schema_check_text(const struct schema *s, const char *text, const char *path,

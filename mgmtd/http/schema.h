@@ -16,6 +16,7 @@ enum schema_type {
 	SCHEMA_BOOLEAN = 4,
 	SCHEMA_OBJECT = 8,
 	SCHEMA_NULL = 16,
+	SCHEMA_ARRAY = 32,
 };
 
 struct schema_field;
@@ -31,6 +32,9 @@ struct schema {
 	const char *pattern;               /* POSIX extended and ECMA alike, or NULL */
 	const char *const *values;         /* enum, ends with NULL; or NULL */
 	const struct schema_field *fields; /* of an object, ends with a NULL name */
+	const struct schema *items;        /* of an array */
+	uint32_t min_items;
+	uint32_t max_items;
 };
 
 struct schema_field {

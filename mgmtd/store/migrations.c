@@ -47,6 +47,14 @@ const struct migration migrations[] = {
 	 "ALTER TABLE vm ADD COLUMN autostart_order INTEGER NOT NULL DEFAULT 0;"
 	 "ALTER TABLE vm ADD COLUMN autostart_delay INTEGER NOT NULL DEFAULT 0;"
 	 "CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;"},
+	{"what can be changed while it runs",
+	 "ALTER TABLE vm ADD COLUMN vcpus_max INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN memory_min INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN memory_max INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN weight INTEGER NOT NULL DEFAULT 256;"
+	 "ALTER TABLE vm ADD COLUMN cap INTEGER NOT NULL DEFAULT 0;"
+	 "ALTER TABLE vm ADD COLUMN affinity TEXT;"
+	 "UPDATE vm SET vcpus_max = vcpus, memory_min = memory, memory_max = memory;"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

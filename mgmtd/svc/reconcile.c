@@ -9,6 +9,7 @@
 #include "task.h"
 #include "task_kinds.h"
 #include "vm.h"
+#include "vm_tune.h"
 
 struct open_task {
 	char id[UUID_TEXT_LEN];
@@ -138,8 +139,11 @@ static int settle_vm(struct svc *svc, const char *id)
 
 	if (vm_load(svc, id, &vm) || vm.task_id[0])
 		return 0;
-	if (!vm_find_domain(svc, id, &info, &err)) /* one that has ended is the monitor's */
+	if (!vm_find_domain(svc, id, &info, &err)) { /* one that has ended is the monitor's */
+		if (vm_tuning_effect(svc, &vm, info.domid, &err))
+			log_line("vm %s: its settings can't be put in effect: %s", id, err.detail);
 		return vm_set_running(svc, id, info.domid, info.paused && !info.shutdown);
+	}
 	if (err.code != TS_ENODOM)
 		return -EIO;
 	log_line("vm %s: it ran, and its domain is gone", id);

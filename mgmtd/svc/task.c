@@ -261,7 +261,7 @@ static struct task_run *run_load(struct svc *svc, const char *id)
 {
 	auto_query struct db_query *q =
 		db_query(svc->db,
-			 "SELECT t.kind, t.target, t.params, v.memory FROM task t"
+			 "SELECT t.kind, t.target, t.params, v.memory_max FROM task t"
 			 " LEFT JOIN vm v ON v.id = t.target WHERE t.id = ?",
 			 "s", id);
 	struct task_run *run = calloc(1, sizeof(*run));

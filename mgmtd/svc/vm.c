@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "event.h"
+#include "vm_tune.h"
 
 static void copy(char *out, size_t size, const char *text)
 {
@@ -17,7 +18,8 @@ int vm_load(struct svc *svc, const char *id, struct vm *out)
 	auto_query struct db_query *q =
 		db_query(svc->db,
 			 "SELECT id, name, vcpus, memory, kernel, initrd, cmdline, state, domid,"
-			 " boot_id, task_id, revision, restart_policy FROM vm WHERE id = ?",
+			 " boot_id, task_id, revision, restart_policy, vcpus_max, memory_min,"
+			 " memory_max, weight, cap, affinity FROM vm WHERE id = ?",
 			 "s", id);
 	int rc = q ? db_next(q) : -EIO;
 
@@ -36,6 +38,12 @@ int vm_load(struct svc *svc, const char *id, struct vm *out)
 	copy(out->task_id, sizeof(out->task_id), db_text(q, 10));
 	out->revision = db_int(q, 11);
 	copy(out->restart_policy, sizeof(out->restart_policy), db_text(q, 12));
+	out->vcpus_max = (uint32_t)db_int(q, 13);
+	out->memory_min = (uint64_t)db_int(q, 14);
+	out->memory_max = (uint64_t)db_int(q, 15);
+	out->weight = (uint32_t)db_int(q, 16);
+	out->cap = (uint32_t)db_int(q, 17);
+	out->affinity = vm_affinity_parse(db_text(q, 18));
 	return 0;
 }
 

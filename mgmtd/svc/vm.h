@@ -21,7 +21,13 @@ struct vm {
 	char id[UUID_TEXT_LEN];
 	char name[64];
 	uint32_t vcpus;
+	uint32_t vcpus_max;
 	uint64_t memory; /* bytes */
+	uint64_t memory_min;
+	uint64_t memory_max;
+	uint32_t weight;
+	uint32_t cap;      /* percent of one CPU, 0: none */
+	uint64_t affinity; /* bits of CPUs, 0: all */
 	char kernel[UUID_TEXT_LEN];
 	char initrd[UUID_TEXT_LEN]; /* "" for none */
 	char cmdline[2048];
@@ -47,6 +53,9 @@ extern const size_t vm_actions_count;
 
 #define VM_SELECT                                                                                    \
 	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\","                       \
+	" vcpus_max AS \"vcpus_max:i\", memory_min AS \"memory_min:i\","                             \
+	" memory_max AS \"memory_max:i\", weight AS \"weight:i\", cap AS \"cap:i\","                 \
+	" affinity AS \"affinity:j\","                                                               \
 	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
 	" restart_policy, json_object('enabled', json(iif(autostart, 'true', 'false')), 'order',"    \
 	" autostart_order, 'delay', autostart_delay) AS \"autostart:j\", crash AS \"crash:j\","      \

@@ -5,11 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../util/log.h"
 #include "broker.h"
 #include "event.h"
 #include "image.h"
 #include "task.h"
+#include "task_kinds.h"
 #include "vm.h"
+#include "vm_tune.h"
 
 static const char *member(const json_t *object, const char *name)
 {
@@ -53,14 +56,13 @@ static int check_room(struct svc *svc, const struct vm *vm, bool now, struct pro
 
 	if (toolstack_host(svc->ts, &host, &err))
 		return problem_set(p, 503, "unavailable", "The hypervisor does not answer.");
-	if (host.max_vcpus && vm->vcpus > host.max_vcpus)
-		return problem_invalid(p, "vcpus", "too_large",
-				       "This host gives a virtual machine at most %u virtual CPUs.",
-				       host.max_vcpus);
-	if (vm->memory > host.memory_total)
-		return no_room(p, vm->memory, host.memory_free, "free");
+	if (vm_tuning_check(vm, &host, p))
+		return -ECANCELED;
+	if (vm->memory_max > host.memory_total)
+		return no_room(p, vm->memory_max, host.memory_free, "free");
 	available = host.memory_free > reserved ? host.memory_free - reserved : 0;
-	return now && vm->memory > available ? no_room(p, vm->memory, available, "free") : 0;
+	return now && vm->memory_max > available ? no_room(p, vm->memory_max, available, "free") :
+						   0;
 }
 
 static int check_boot(struct svc *svc, const struct vm *vm, struct problem *p)
@@ -117,7 +119,9 @@ static int insert(struct svc *svc, const struct vm *vm, const json_t *spec, stru
 		or_null(vm->initrd), vm->cmdline, now, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
-	json = rc || set_policy(svc, vm->id, spec) ? NULL : vm_json(svc, vm->id);
+	json = rc || vm_tuning_store(svc, vm) || set_policy(svc, vm->id, spec) ?
+		       NULL :
+		       vm_json(svc, vm->id);
 	if (!json || event_add(svc, "vm.created", vm->id, json))
 		return problem_internal(p, "vm insert");
 	return 0;
@@ -153,8 +157,8 @@ static void from_spec(struct vm *vm, const json_t *spec)
 	const char *initrd = member(boot, "initrd"), *cmdline = member(boot, "cmdline");
 
 	snprintf(vm->name, sizeof(vm->name), "%s", member(spec, "name"));
-	vm->vcpus = (uint32_t)json_integer_value(json_object_get(spec, "vcpus"));
-	vm->memory = (uint64_t)json_integer_value(json_object_get(spec, "memory"));
+	vm->weight = VM_WEIGHT_DEFAULT;
+	vm_tuning_apply(vm, spec, true);
 	snprintf(vm->kernel, sizeof(vm->kernel), "%s", member(boot, "kernel"));
 	snprintf(vm->initrd, sizeof(vm->initrd), "%s", initrd ? initrd : "");
 	snprintf(vm->cmdline, sizeof(vm->cmdline), "%s", cmdline ? cmdline : "");
@@ -200,10 +204,6 @@ static void apply(struct vm *vm, const json_t *patch)
 
 	if ((v = json_object_get(patch, "name")))
 		snprintf(vm->name, sizeof(vm->name), "%s", json_string_value(v));
-	if ((v = json_object_get(patch, "vcpus")))
-		vm->vcpus = (uint32_t)json_integer_value(v);
-	if ((v = json_object_get(patch, "memory")))
-		vm->memory = (uint64_t)json_integer_value(v);
 	if ((v = json_object_get(boot, "kernel")))
 		snprintf(vm->kernel, sizeof(vm->kernel), "%s", json_string_value(v));
 	if ((v = json_object_get(boot, "initrd")))
@@ -228,19 +228,55 @@ static bool is_idle(const struct vm *vm)
 	return (VM_IN(vm->state) & (VM_IN(VM_STOPPED) | VM_IN(VM_CRASHED))) != 0;
 }
 
+/* What a domain is made with, and what is made for it, stays until the next start. */
+static int check_live(struct svc *svc, const struct vm *old, const struct vm *new,
+		      struct problem *p)
+{
+	struct ts_host_info host;
+
+	if (old->vcpus_max != new->vcpus_max || old->memory_max != new->memory_max)
+		return conflict(old, "vcpus_max and memory_max can be changed when it is stopped.",
+				p);
+	if (!(VM_IN(old->state) & (VM_IN(VM_RUNNING) | VM_IN(VM_PAUSED))))
+		return conflict(old, "CPUs and memory can be changed when it runs or is stopped.",
+				p);
+	if (new->vcpus > old->vcpus_max || new->memory > old->memory_max)
+		return conflict(old,
+				"more than vcpus_max virtual CPUs or memory_max bytes of memory"
+				" can be given to it when it is stopped.",
+				p);
+	if (toolstack_host(svc->ts, &host, NULL))
+		return problem_set(p, 503, "unavailable", "The hypervisor does not answer.");
+	return vm_tuning_check(new, &host, p);
+}
+
 static int check_update(struct svc *svc, const struct vm *old, const struct vm *new,
 			const json_t *patch, struct problem *p)
 {
-	bool hardware = json_object_get(patch, "vcpus") || json_object_get(patch, "memory") ||
-			json_object_get(patch, "boot");
+	bool boot = json_object_get(patch, "boot") != NULL;
 
-	if (!hardware)
+	if (!boot && !vm_tuning_in(patch))
 		return 0;
+	if (boot && !is_idle(old))
+		return conflict(old, "what it boots can be changed when it is stopped.", p);
 	if (!is_idle(old))
-		return conflict(old, "CPUs, memory and boot can be changed when it is stopped.", p);
+		return check_live(svc, old, new, p);
 	if (check_boot(svc, new, p))
 		return -ECANCELED;
 	return check_room(svc, new, false, p);
+}
+
+/* Into effect before it is recorded for good; what had been before is put back when it can't be. */
+static int tune_domain(struct svc *svc, const struct vm *old, const struct vm *new,
+		       struct problem *p)
+{
+	struct ts_error err = {0}, again = {0};
+
+	if (!vm_tuning_effect(svc, new, (uint32_t)old->domid, &err) || err.code == TS_ENODOM)
+		return 0;
+	if (vm_tuning_effect(svc, old, (uint32_t)old->domid, &again))
+		log_line("vm %s: its settings can't be restored: %s", old->id, again.detail);
+	return ts_problem(&err, p);
 }
 
 int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct problem *p)
@@ -249,6 +285,7 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 	int rc;
 
 	apply(&new, patch);
+	vm_tuning_apply(&new, patch, is_idle(vm));
 	if (check_update(svc, vm, &new, patch, p))
 		return -ECANCELED;
 	if (db_begin(svc->db))
@@ -262,14 +299,16 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 		return rc;
 	}
 	rc = db_run(svc->db,
-		    "UPDATE vm SET name = ?, vcpus = ?, memory = ?, kernel = ?, initrd = ?,"
+		    "UPDATE vm SET name = ?, kernel = ?, initrd = ?,"
 		    " cmdline = ? WHERE id = ?",
-		    "siissss", new.name, (int64_t) new.vcpus, (int64_t) new.memory, new.kernel,
-		    or_null(new.initrd), new.cmdline, vm->id);
+		    "sssss", new.name, new.kernel, or_null(new.initrd), new.cmdline, vm->id);
 	if (rc == -EEXIST)
 		rc = name_taken(p);
-	else if (rc || set_policy(svc, vm->id, patch) || vm_touch(svc, vm->id, "vm.updated"))
+	else if (rc || vm_tuning_store(svc, &new) || set_policy(svc, vm->id, patch) ||
+		 vm_touch(svc, vm->id, "vm.updated"))
 		rc = problem_internal(p, "vm_update");
+	else if (vm_tuning_in(patch) && !is_idle(vm))
+		rc = tune_domain(svc, vm, &new, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;

@@ -2,13 +2,13 @@
 #include "vm_end.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "../util/log.h"
 #include "host.h"
 #include "task.h"
+#include "vm_tune.h"
 
 #define CRASH_VCPUS   8   /* whose registers are kept */
 #define RAN_WELL_S    600 /* after so long a crash is the first one again */
@@ -85,16 +85,6 @@ static int restart(struct svc *svc, const struct vm *vm, const char *actor)
 	return 0;
 }
 
-static json_t *registers_json(const struct ts_register *registers)
-{
-	json_t *all = json_object();
-
-	for (size_t i = 0; i < TS_REGISTERS; i++)
-		json_object_set_new(all, registers[i].name,
-				    json_sprintf("0x%016" PRIx64, registers[i].value));
-	return all;
-}
-
 /* The last words of a guest, kept until the next crash. Its domain is still there. */
 static int keep_crash(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info,
 		      const char *code)
@@ -110,7 +100,7 @@ static int keep_crash(struct svc *svc, const struct vm *vm, const struct ts_doma
 		if (!ts_domain_registers(svc->ts, info->domid, i, registers, NULL))
 			json_array_append_new(vcpus,
 					      json_pack("{si so}", "vcpu", (int)i, "registers",
-							registers_json(registers)));
+							vm_registers_json(registers)));
 	}
 	clock_now(now);
 	crash = json_pack("{ss ss sO}", "time", now, "code", code, "vcpus", vcpus);

@@ -8,6 +8,7 @@
 #include "image.h"
 #include "task_kinds.h"
 #include "vm.h"
+#include "vm_tune.h"
 
 #define BUILDERS_MAX       2u
 #define SHUTDOWN_TIMEOUT_S 60
@@ -106,8 +107,8 @@ static int build(struct svc *svc, struct task_run *run, const struct vm *vm, uin
 	char cache[512];
 	struct ts_domain_spec spec = {
 		.name = vm->name,
-		.vcpus = vm->vcpus,
-		.memory = vm->memory,
+		.vcpus = vm->vcpus_max,
+		.memory = vm->memory_max,
 		.kernel = kernel.path,
 		.initrd = vm->initrd[0] ? initrd.path : NULL,
 		.cmdline = vm->cmdline,
@@ -137,7 +138,8 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 	struct ts_error err = {0}, ignored;
 	bool unwanted = task_cancelled(svc, run);
 
-	if (unwanted || ts_domain_unpause(svc->ts, domid, &err)) {
+	if (unwanted || vm_tuning_effect(svc, vm, domid, &err) ||
+	    ts_domain_unpause(svc->ts, domid, &err)) {
 		if (ts_domain_destroy(svc->ts, domid, &ignored))
 			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
 		return unwanted ? cancelled(p) : ts_problem(&err, p);

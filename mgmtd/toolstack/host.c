@@ -70,7 +70,8 @@ static int read_physinfo(struct toolstack *ts, struct ts_host_info *h)
 	h->cpus_online = p->nr_cpus;
 	h->max_vcpus = TS_VCPUS_MAX;
 	h->memory_total = p->total_pages * GUEST_PAGE_SIZE;
-	h->memory_free = p->free_pages * GUEST_PAGE_SIZE;
+	if (p->free_pages > p->outstanding_pages)
+		h->memory_free = (p->free_pages - p->outstanding_pages) * GUEST_PAGE_SIZE;
 	return 0;
 }
 

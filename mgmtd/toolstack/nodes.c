@@ -86,9 +86,18 @@ static void put_console(struct writer *w, const char *dir, const struct nodes_sp
 	put_number(w, s->console_port, dir, "console/port");
 }
 
+/* Of the guest's vCPUs, the first @vcpus are to be in use. */
+static void put_wanted(struct writer *w, const char *dir, uint64_t memory, uint32_t vcpus,
+		       uint32_t vcpus_max)
+{
+	put_number(w, memory >> 10, dir, "memory/target");
+	for (uint32_t n = 0; n < vcpus_max; n++)
+		put(w, n < vcpus ? "online" : "offline", "%s/cpu/%" PRIu32 "/availability", dir, n);
+}
+
 static void put_domain(struct writer *w, const struct nodes_spec *s)
 {
-	char dir[64], vm[64], uuid[TS_UUID_STR_LEN], node[32];
+	char dir[64], vm[64], uuid[TS_UUID_STR_LEN];
 
 	ts_uuid_format(s->uuid, uuid);
 	snprintf(dir, sizeof(dir), "/local/domain/%" PRIu32, s->domid);
@@ -102,11 +111,7 @@ static void put_domain(struct writer *w, const struct nodes_spec *s)
 	put(w, s->name, "%s/name", dir);
 	put_number(w, s->domid, dir, "domid");
 	put_number(w, s->memory >> 10, dir, "memory/static-max");
-	put_number(w, s->memory >> 10, dir, "memory/target");
-	for (uint32_t n = 0; n < s->vcpus; n++) {
-		snprintf(node, sizeof(node), "cpu/%" PRIu32 "/availability", n);
-		put(w, "online", "%s/%s", dir, node);
-	}
+	put_wanted(w, dir, s->memory, s->vcpus, s->vcpus);
 	put_number(w, s->store_gfn, dir, "store/ring-ref");
 	put_number(w, s->store_port, dir, "store/port");
 	put_console(w, dir, s);
@@ -199,6 +204,17 @@ void nodes_sweep(struct toolstack *ts, bool (*keep)(void *opaque, const uint8_t 
 	for (unsigned int i = 0; names && i < count; i++)
 		if (ts_uuid_parse(names[i], uuid) && !keep(opaque, uuid))
 			nodes_remove(ts, TS_DOMID_NONE, uuid);
+}
+
+int nodes_tune(struct toolstack *ts, uint32_t domid, uint64_t memory, uint32_t vcpus,
+	       uint32_t vcpus_max, struct ts_error *err)
+{
+	struct writer w = {.xs = ts->store, .tx = XBT_NULL};
+	char dir[64];
+
+	snprintf(dir, sizeof(dir), "/local/domain/%" PRIu32, domid);
+	put_wanted(&w, dir, memory, vcpus, vcpus_max);
+	return w.rc ? store_failed(err, w.rc) : 0;
 }
 
 int nodes_request(struct toolstack *ts, uint32_t domid, const char *request, struct ts_error *err)

@@ -40,6 +40,9 @@ void nodes_remove(struct toolstack *ts, uint32_t domid, const uint8_t *uuid);
 /** Remove the marks and nodes under /vm of every uuid for which @keep says no. */
 void nodes_sweep(struct toolstack *ts, bool (*keep)(void *opaque, const uint8_t *uuid),
 		 void *opaque);
+/** Tell the guest how much memory (bytes) and how many of its @vcpus_max vCPUs it is to use. */
+TS_MUST_CHECK int nodes_tune(struct toolstack *ts, uint32_t domid, uint64_t memory, uint32_t vcpus,
+			     uint32_t vcpus_max, struct ts_error *err);
 /** Write control/shutdown. */
 TS_MUST_CHECK int nodes_request(struct toolstack *ts, uint32_t domid, const char *request,
 				struct ts_error *err);

@@ -143,6 +143,36 @@ enum ts_request { TS_REQUEST_POWEROFF, TS_REQUEST_REBOOT };
 int ts_domain_shutdown_request(struct toolstack *ts, uint32_t domid, enum ts_request request,
 			       struct ts_error *err);
 
+/** What can be changed of a domain while it is there. */
+struct ts_tuning {
+	uint32_t vcpus;    /* to be in use, of those it was made with */
+	uint64_t memory;   /* bytes of RAM to be in use, at most what it was made with */
+	uint32_t weight;   /* share of the CPUs beside others', 1-65535 */
+	uint32_t cap;      /* percent of one CPU, 0: none */
+	uint64_t affinity; /* bits of the CPUs it may run on, 0: all */
+};
+
+/**
+ * Put @tuning in effect. Memory it is to grow by is reserved first: TS_ENOMEM_HOST when the host has
+ * too little, and then nothing has changed. After another failure part of it may be in effect: call
+ * again with what was before. vCPUs and memory are the guest's to follow.
+ */
+int ts_domain_tune(struct toolstack *ts, uint32_t domid, const struct ts_tuning *tuning,
+		   struct ts_error *err);
+
+struct ts_vcpu_info {
+	bool online, blocked, running;
+	uint32_t cpu;      /* it ran on last */
+	uint64_t cpu_time; /* ns */
+};
+
+int ts_vcpu_info(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_vcpu_info *out,
+		 struct ts_error *err);
+/** The hypervisor's own clock, for CPU times: ns since the management domain's first vCPU was made. */
+int ts_uptime(struct toolstack *ts, uint64_t *ns, struct ts_error *err);
+/** What the hypervisor said last. @text: @len bytes, to be freed with free(). */
+int ts_hypervisor_log(struct toolstack *ts, char **text, size_t *len, struct ts_error *err);
+
 #define TS_REGISTERS 24
 
 struct ts_register {

@@ -29,7 +29,8 @@ struct fake_domain {
 	bool used, half_built, paused, shutdown, ignores;
 	uint32_t domid, vcpus;
 	uint8_t uuid[TS_UUID_LEN];
-	uint64_t memory;
+	uint64_t memory, memory_max;
+	struct ts_tuning tuning;
 	int64_t ends_ms; /* when it ends of itself, 0: never */
 	enum ts_shutdown ends_by, first_end;
 	int64_t first_end_after;
@@ -214,7 +215,9 @@ static struct fake_domain *add(struct toolstack *ts, const struct ts_domain_spec
 			.half_built = true,
 			.paused = true,
 			.vcpus = spec->vcpus,
+			.tuning.vcpus = spec->vcpus,
 			.memory = spec->memory,
+			.memory_max = spec->memory,
 			.domid = ++ts->host->next_domid,
 		};
 		memcpy(d->uuid, spec->uuid, sizeof(d->uuid));
@@ -348,9 +351,9 @@ static void describe(const struct fake_domain *d, struct ts_domain_info *info)
 		.shutdown_reason = d->ends_by,
 		.half_built = d->half_built,
 		.memory = d->memory,
-		.memory_max = d->memory,
+		.memory_max = d->memory_max,
 		.vcpus = d->vcpus,
-		.vcpus_online = d->vcpus,
+		.vcpus_online = d->tuning.vcpus,
 	};
 	memcpy(info->uuid, d->uuid, sizeof(info->uuid));
 }
@@ -415,6 +418,64 @@ int ts_domain_registers(struct toolstack *ts, uint32_t domid, uint32_t vcpu,
 		return fail(err, TS_EHYPERVISOR, "there is no such vCPU");
 	for (uint64_t i = 0; i < TS_REGISTERS; i++)
 		out[i] = (struct ts_register){i ? "rax" : "rip", 0x1000 * (vcpu + 1)};
+	return 0;
+}
+
+/* Its guests obey at once. */
+int ts_domain_tune(struct toolstack *ts, uint32_t domid, const struct ts_tuning *tuning,
+		   struct ts_error *err)
+{
+	struct fake_domain *d;
+	uint64_t has;
+	bool fits;
+
+	lock(ts);
+	d = by_domid(ts, domid);
+	has = memory_free(ts);
+	fits = d && (tuning->memory <= d->memory || tuning->memory - d->memory <= has);
+	if (fits) {
+		d->tuning = *tuning;
+		d->memory = tuning->memory;
+	}
+	unlock(ts);
+	if (!d)
+		return fail(err, TS_ENODOM, "there is no such domain");
+	if (fits)
+		return 0;
+	fail(err, TS_ENOMEM_HOST, "the host has too little free memory");
+	err->needed = tuning->memory - d->memory;
+	err->free = has;
+	return -ENOMEM;
+}
+
+int ts_vcpu_info(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_vcpu_info *out,
+		 struct ts_error *err)
+{
+	const struct fake_domain *d;
+
+	lock(ts);
+	d = by_domid(ts, domid);
+	unlock(ts);
+	if (!d || vcpu >= d->vcpus)
+		return fail(err, TS_EHYPERVISOR, "there is no such vCPU");
+	*out = (struct ts_vcpu_info){.online = vcpu < d->tuning.vcpus, .cpu_time = 1000};
+	return 0;
+}
+
+int ts_uptime(struct toolstack *ts, uint64_t *ns, struct ts_error *err)
+{
+	(void)ts;
+	(void)err;
+	*ns = (uint64_t)now_ms() * 1000000;
+	return 0;
+}
+
+int ts_hypervisor_log(struct toolstack *ts, char **text, size_t *len, struct ts_error *err)
+{
+	(void)ts;
+	(void)err;
+	*text = strdup("(fake) up\n");
+	*len = *text ? strlen(*text) : 0;
 	return 0;
 }
 

@@ -8,7 +8,8 @@ const image = (id: string, kind: Image['kind'], builtin: boolean): Image =>
 const images = [image('own', 'kernel', false), image('deb', 'kernel', true), image('demo', 'initrd', true)];
 const form = (patch: Partial<VmForm> = {}): VmForm => ({ ...newForm(images, []), ...patch });
 const vm: Vm = {
-	id: 'x', name: 'one', mode: 'pvh', vcpus: 2, memory: 512 * MIB,
+	id: 'x', name: 'one', mode: 'pvh', vcpus: 2, vcpus_max: 2, memory: 512 * MIB,
+	memory_min: 512 * MIB, memory_max: 512 * MIB, weight: 256, cap: 0, affinity: null,
 	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, restart_policy: 'never',
 	autostart: { enabled: false, order: 0, delay: 0 }, crash: null, state: 'stopped', reason: null,
 	allowed_actions: ['start'], domid: null, task_id: null, created_at: '', updated_at: '', started_at: null,
@@ -33,6 +34,11 @@ describe('checkForm', () => {
 		[{ memory: '' }, 'memory'],
 		[{ memory: '8' }, 'memory'],
 		[{ memory: '1e3' }, 'memory'],
+		[{ vcpusMax: '9' }, 'vcpus_max'],
+		[{ memoryMin: '257' }, 'memory_min'],
+		[{ memoryMax: '255' }, 'memory_max'],
+		[{ weight: '0' }, 'weight'],
+		[{ cap: '' }, 'cap'],
 		[{ kernel: '' }, 'boot.kernel'],
 		[{ cmdline: 'quiet \u00e9' }, 'boot.cmdline'],
 		[{ order: '-1' }, 'autostart.order'],
@@ -43,7 +49,7 @@ describe('checkForm', () => {
 
 it('turns the form into the request, in bytes and without blanks', () => {
 	expect(createRequest(form({ name: ' a ', memory: '128', initrd: '', cmdline: ' quiet ' }))).toEqual({
-		name: 'a', mode: 'pvh', vcpus: 1, memory: 134217728,
+		name: 'a', mode: 'pvh', vcpus: 1, memory: 134217728, weight: 256, cap: 0, affinity: null,
 		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' },
 		restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, start: true,
 	});
@@ -56,6 +62,8 @@ describe('patchRequest', () => {
 			.toEqual({ memory: 256 * MIB, boot: { initrd: null } });
 		expect(patchRequest(vm, { ...formOf(vm), restartPolicy: 'always', autostart: true, delay: '5' }))
 			.toEqual({ restart_policy: 'always', autostart: { enabled: true, delay: 5 } });
+		expect(patchRequest(vm, { ...formOf(vm), cap: '50', affinity: [1] })).toEqual({ cap: 50, affinity: [1] });
+		expect(patchRequest({ ...vm, affinity: [0] }, { ...formOf(vm), affinity: [] })).toEqual({ affinity: null });
 	});
 });
 

@@ -77,10 +77,17 @@ export default function define() {
 
 			await page.getByRole('button', { name: 'Edit' }).click();
 			await page.getByLabel('vCPUs').fill('2');
+			await page.getByLabel('Weight').fill('512');
+			await page.getByLabel('Cap in percent of a CPU').fill('50');
+			await page.getByLabel('Most MiB').fill('256');
+			await page.getByLabel('CPU 1', { exact: true }).check();
 			await page.getByRole('button', { name: 'Save' }).click();
 			await page.getByRole('dialog').waitFor({ state: 'detached' });
 			await page.locator('.facts > div', { hasText: 'vCPUs' }).getByText('2', { exact: true }).waitFor();
-			equal((await items('vms')).find((vm) => vm.name === name).vcpus, 2, 'vCPUs');
+			await page.locator('.facts').getByText('50 % of a CPU').waitFor();
+			const made = (await items('vms')).find((vm) => vm.name === name);
+			equal(JSON.stringify([made.vcpus, made.vcpus_max, made.weight, made.cap, made.affinity, made.memory_max]),
+				JSON.stringify([2, 2, 512, 50, [1], 256 * 2 ** 20]), 'what was saved');
 
 			await visit(page, '/vms', 'Virtual machines');
 			await page.getByLabel('Search by name').fill('no such name');

@@ -158,8 +158,9 @@ class Document:
             for name in schema.get("required", []):
                 assert name in value, f"{at}: no {name}"
             for name, sub in value.items():
-                assert name in schema["properties"], f"{at}: {name} is not in the document"
-                self.validate(schema["properties"][name], sub, f"{at}.{name}")
+                known = schema.get("properties", {}).get(name) or schema.get("additionalProperties")
+                assert known, f"{at}: {name} is not in the document"
+                self.validate(known, sub, f"{at}.{name}")
 
     def check(self, op, status, kind, data):
         """Is this an answer the document allows?"""
@@ -242,6 +243,13 @@ class Tour:
         assert self.do("vm_get", 200, id=vm["id"])[1]["state"] == "running"
         self.do("vm_update", 409, {"vcpus": 2}, id=vm["id"])
         self.do("vm_update", 200, {"name": "two"}, id=vm["id"])
+        self.do("vm_update", 422, {"affinity": [63]}, id=vm["id"])
+        self.do("vm_update", 422, {"affinity": []}, id=vm["id"])
+        tuned = self.do("vm_update", 200, {"weight": 512, "cap": 50, "affinity": [1]}, id=vm["id"])[1]
+        assert (tuned["weight"], tuned["cap"], tuned["affinity"]) == (512, 50, [1]), tuned
+        assert self.do("vm_stats", 200, id=vm["id"])[1]["memory"]["target"] == 64 << 20
+        self.do("vm_debug", 200, id=vm["id"])
+        self.do("hypervisor_log", 200)
         self.do("vm_delete", 409, id=vm["id"])
         self.do("console_ticket", 201, {}, id=vm["id"])
         self.do("console_log", 200, id=vm["id"])

@@ -3,7 +3,7 @@
 import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
 import type {
 	Host, Image, ImageKind, Page, Session, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate,
-	VmPatch,
+	VmDebug, VmPatch, VmStats,
 } from './types';
 
 const BASE = '/api/v1';
@@ -111,6 +111,7 @@ export const api = {
 	logout: () => send('DELETE', '/sessions/current', { anonymous: true }),
 
 	host: () => json<Host>('GET', '/host'),
+	hypervisorLog: async () => (await send('GET', '/host/hypervisor/log')).text(),
 	hostAction: (action: HostAction) => json<Task>('POST', `/host/actions/${action}`),
 
 	vms: () => all<Vm>('/vms'),
@@ -118,6 +119,8 @@ export const api = {
 	createVm: (vm: VmCreate) => json<Vm>('POST', '/vms', { body: vm, idempotent: true }),
 	updateVm: (id: string, patch: VmPatch) =>
 		json<Vm>('PATCH', `/vms/${id}`, { body: patch, type: MERGE_PATCH }),
+	vmStats: (id: string) => json<VmStats>('GET', `/vms/${id}/stats`),
+	vmDebug: (id: string) => json<VmDebug>('GET', `/vms/${id}/debug`),
 	deleteVm: (id: string) => send('DELETE', `/vms/${id}`),
 	vmAction: (id: string, action: VmAction) => json<Task>('POST', `/vms/${id}/actions/${action}`),
 	consoleTicket: (id: string, readOnly: boolean) =>

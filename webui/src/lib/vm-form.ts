@@ -9,8 +9,18 @@ export const DEFAULT_CMDLINE = 'console=hvc0';
 export interface VmForm {
 	name: string;
 	vcpus: string;
+	vcpusMax: string;
 	/** MiB */
 	memory: string;
+	/** MiB; limits may be empty: as much as it has */
+	memoryMin: string;
+	/** MiB */
+	memoryMax: string;
+	weight: string;
+	/** percent of one CPU, 0 for none */
+	cap: string;
+	/** the host's CPUs it may run on; none chosen: all */
+	affinity: number[];
 	kernel: string;
 	/** '' for none */
 	initrd: string;
@@ -41,7 +51,7 @@ export const RESTART_POLICIES: Record<Vm['restart_policy'], string> = {
 
 /** The form's fields, by the API's names. */
 export const FIELDS = [
-	'name', 'vcpus', 'memory', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'restart_policy',
+	'name', 'vcpus', 'vcpus_max', 'memory', 'memory_min', 'memory_max', 'weight', 'cap', 'affinity', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'restart_policy',
 	'autostart.order', 'autostart.delay',
 ];
 
@@ -61,7 +71,13 @@ export function newForm(images: readonly Image[], names: Iterable<string>): VmFo
 	return {
 		name: freeName(names),
 		vcpus: '1',
+		vcpusMax: '',
 		memory: '256',
+		memoryMin: '',
+		memoryMax: '',
+		weight: '256',
+		cap: '0',
+		affinity: [],
 		kernel: first('kernel'),
 		initrd: first('initrd'),
 		cmdline: DEFAULT_CMDLINE,
@@ -77,7 +93,13 @@ export function formOf(vm: Vm): VmForm {
 	return {
 		name: vm.name,
 		vcpus: String(vm.vcpus),
+		vcpusMax: vm.vcpus_max === vm.vcpus ? '' : String(vm.vcpus_max),
 		memory: String(vm.memory / MIB),
+		memoryMin: vm.memory_min === vm.memory ? '' : String(vm.memory_min / MIB),
+		memoryMax: vm.memory_max === vm.memory ? '' : String(vm.memory_max / MIB),
+		weight: String(vm.weight),
+		cap: String(vm.cap),
+		affinity: vm.affinity ?? [],
 		kernel: vm.boot.kernel,
 		initrd: vm.boot.initrd ?? '',
 		cmdline: vm.boot.cmdline,
@@ -116,7 +138,16 @@ function checkName(name: string, taken: Iterable<string>): string {
 export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: number): FormErrors {
 	const vcpus = wholeNumber(form.vcpus);
 	const memory = wholeNumber(form.memory);
+	const between = (text: string, low: number, high: number, what: string) => {
+		const n = wholeNumber(text);
+		return text && (n === null || n < low || n > high) ? `${what} from ${low} to ${high}.` : '';
+	};
 	const found: FormErrors = {
+		vcpus_max: between(form.vcpusMax, vcpus ?? 1, maxVcpus, 'A whole number'),
+		memory_min: between(form.memoryMin, MIN_MEMORY_MIB, memory ?? MAX_MEMORY_MIB, 'A whole number of MiB'),
+		memory_max: between(form.memoryMax, memory ?? MIN_MEMORY_MIB, MAX_MEMORY_MIB, 'A whole number of MiB'),
+		weight: between(form.weight || 'x', 1, 65535, 'A whole number'),
+		cap: between(form.cap || 'x', 0, 6400, 'Percent,'),
 		name: checkName(form.name.trim(), taken),
 		vcpus: vcpus === null || vcpus < 1 || vcpus > maxVcpus
 			? `A whole number from 1 to ${maxVcpus}.` : '',
@@ -137,6 +168,12 @@ export function createRequest(form: VmForm): VmCreate {
 		mode: 'pvh',
 		vcpus: Number(form.vcpus),
 		memory: Number(form.memory) * MIB,
+		...(form.vcpusMax ? { vcpus_max: Number(form.vcpusMax) } : {}),
+		...(form.memoryMin ? { memory_min: Number(form.memoryMin) * MIB } : {}),
+		...(form.memoryMax ? { memory_max: Number(form.memoryMax) * MIB } : {}),
+		weight: Number(form.weight),
+		cap: Number(form.cap),
+		affinity: form.affinity.length ? form.affinity : null,
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
 		restart_policy: form.restartPolicy,
 		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
@@ -154,6 +191,20 @@ export function patchRequest(vm: Vm, form: VmForm): VmPatch {
 		patch.vcpus = next.vcpus;
 	if (next.memory !== vm.memory)
 		patch.memory = next.memory;
+	/* An empty limit is as much as there is; one that was so follows by itself. */
+	const was = formOf(vm);
+	if (form.vcpusMax !== was.vcpusMax)
+		patch.vcpus_max = next.vcpus_max ?? next.vcpus;
+	if (form.memoryMin !== was.memoryMin)
+		patch.memory_min = next.memory_min ?? next.memory;
+	if (form.memoryMax !== was.memoryMax)
+		patch.memory_max = next.memory_max ?? next.memory;
+	if (next.weight !== vm.weight)
+		patch.weight = Number(form.weight);
+	if (next.cap !== vm.cap)
+		patch.cap = Number(form.cap);
+	if (form.affinity.join() !== (vm.affinity ?? []).join())
+		patch.affinity = next.affinity ?? null;
 	if (form.restartPolicy !== vm.restart_policy)
 		patch.restart_policy = form.restartPolicy;
 	const autostart: NonNullable<VmPatch['autostart']> = {};

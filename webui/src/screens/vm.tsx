@@ -20,6 +20,7 @@ import { Dialog } from '../ui/dialog';
 import { focusFirstError } from '../ui/field';
 import { toast } from '../ui/toast';
 import { VmActions } from '../ui/vm-actions';
+import { Usage } from '../ui/usage';
 import { VmFields } from '../ui/vm-fields';
 import { isActive, taskError, TaskRow, taskTitle } from './tasks';
 
@@ -77,7 +78,7 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 		</>}>
 			<div ref={body} class="form">
 				{failure && <Note tone="bad">{failure}</Note>}
-				{isUp && <p class="hint">CPUs, memory and boot can be changed when the machine is stopped.</p>}
+				{isUp && <p class="hint">What it boots, and the most vCPUs and memory, can be changed when the machine is stopped.</p>}
 				<VmFields form={form} errors={errors} host={hostNow} isUp={isUp}
 					images={[...all.images.values()]} change={(patch) => setForm({ ...form, ...patch })} />
 			</div>
@@ -125,8 +126,12 @@ function Settings({ vm, all, onEdit }: { vm: Vm; all: World; onEdit: () => void 
 				{may('vm.write') && <Button tone="quiet" icon="edit" onClick={onEdit}>Edit</Button>}
 			</div>
 			<Facts>
-				<Fact name="vCPUs">{vm.vcpus}</Fact>
-				<Fact name="Memory">{formatBytes(vm.memory)}</Fact>
+				<Fact name="vCPUs">{vm.vcpus}{vm.vcpus_max > vm.vcpus && ` of at most ${vm.vcpus_max}`}</Fact>
+				<Fact name="Memory">{formatBytes(vm.memory)}{vm.memory_min < vm.memory_max
+					&& ` (${formatBytes(vm.memory_min)} to ${formatBytes(vm.memory_max)})`}</Fact>
+				<Fact name="Weight">{vm.weight}</Fact>
+				<Fact name="Cap">{vm.cap ? `${vm.cap} % of a CPU` : 'None'}</Fact>
+				<Fact name="Runs on">{vm.affinity ? `CPU ${vm.affinity.join(', ')}` : 'All CPUs'}</Fact>
 				<Fact name="Mode">{vm.mode.toUpperCase()}</Fact>
 				<Fact name="Kernel"><ImageName all={all} id={vm.boot.kernel} /></Fact>
 				<Fact name="Initial RAM disk"><ImageName all={all} id={vm.boot.initrd} /></Fact>
@@ -216,6 +221,7 @@ export function VmScreen({ id, tab }: { id: string; tab: 'overview' | 'console' 
 					<div class="columns">
 						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /></div>
 						<div class="column">
+							{vm.domid !== null && <Usage key={vm.domid} vm={vm} />}
 							<History tasks={tasks} vms={all.vms} />
 							{vm.crash && <CrashReport crash={vm.crash} />}
 						</div>

@@ -51,16 +51,59 @@ function PolicyFields({ form, errors, change }: Pick<Props, 'form' | 'errors' | 
 	);
 }
 
+/** Its share of the host's CPUs, and which of them. */
+function SharingFields({ form, errors, host, change }: Pick<Props, 'form' | 'errors' | 'host' | 'change'>) {
+	const cpus = [...Array(host?.cpus.online ?? 0).keys()];
+	const toggle = (cpu: number, on: boolean) =>
+		change({ affinity: cpus.filter((n) => n === cpu ? on : form.affinity.includes(n)) });
+	return (
+		<>
+			<div class="pair">
+				<TextField label="Weight" name="weight" type="number" inputMode="numeric" min={1} max={65535}
+					value={form.weight} error={errors['weight']} hint="Its share of busy CPUs; 256 is usual"
+					onInput={(weight) => change({ weight })} />
+				<TextField label="Cap in percent of a CPU" name="cap" type="number" inputMode="numeric" min={0}
+					value={form.cap} error={errors['cap']} hint="0 for none" onInput={(cap) => change({ cap })} />
+			</div>
+			{cpus.length > 1 && (
+				<fieldset class="cpus">
+					<legend>Runs on</legend>
+					{cpus.map((cpu) => (
+						<CheckField key={cpu} label={`CPU ${cpu}`} checked={form.affinity.includes(cpu)}
+							onChange={(on) => toggle(cpu, on)} />
+					))}
+					<p class="hint">None chosen: all of them.</p>
+					{errors['affinity'] && <p class="field-error">{errors['affinity']}</p>}
+				</fieldset>
+			)}
+		</>
+	);
+}
+
+/** How far CPUs and memory can be changed while it runs; what is left empty is as much as it has. */
+function LimitFields({ form, errors, isUp, change }: Pick<Props, 'form' | 'errors' | 'isUp' | 'change'>) {
+	return (
+		<div class="pair">
+			{!isUp && <TextField label="Most CPUs" name="vcpus_max" type="number" inputMode="numeric" min={1}
+				value={form.vcpusMax} error={errors['vcpus_max']} hint="While it runs; empty: as many as it has"
+				onInput={(vcpusMax) => change({ vcpusMax })} />}
+			<TextField label="Least MiB" name="memory_min" type="number" inputMode="numeric" min={16}
+				value={form.memoryMin} error={errors['memory_min']} hint="While it runs; empty: what it has"
+				onInput={(memoryMin) => change({ memoryMin })} />
+			{!isUp && <TextField label="Most MiB" name="memory_max" type="number" inputMode="numeric" min={16}
+				value={form.memoryMax} error={errors['memory_max']} hint="While it runs; a start takes as much"
+				onInput={(memoryMax) => change({ memoryMax })} />}
+		</div>
+	);
+}
+
 export function VmFields({ form, errors, images, host, isUp, change }: Props) {
 	const name = <TextField label="Name" name="name" value={form.name} error={errors['name']}
 		autocomplete="off" spellcheck={false} onInput={(text) => change({ name: text })} />;
 	const policy = <PolicyFields form={form} errors={errors} change={change} />;
 	const fits = (mib: number) => !host || mib * 1024 * 1024 < host.memory.free;
-	if (isUp)
-		return <>{name}{policy}</>;
-	return (
+	const sizes = (
 		<>
-			{name}
 			<div class="pair">
 				<TextField label="vCPUs" name="vcpus" type="number" inputMode="numeric" min={1}
 					max={host?.capabilities.max_vcpus ?? 128} value={form.vcpus} error={errors['vcpus']}
@@ -81,6 +124,16 @@ export function VmFields({ form, errors, images, host, isUp, change }: Props) {
 					</div>
 				</div>
 			</div>
+			<LimitFields form={form} errors={errors} isUp={isUp ?? false} change={change} />
+			<SharingFields form={form} errors={errors} host={host} change={change} />
+		</>
+	);
+	if (isUp)
+		return <>{name}{sizes}{policy}</>;
+	return (
+		<>
+			{name}
+			{sizes}
 			<SelectField label="Kernel" value={form.kernel} error={errors['boot.kernel']}
 				onChange={(kernel) => change({ kernel })}>
 				{!form.kernel && <option value="">Choose…</option>}

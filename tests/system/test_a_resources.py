@@ -1,0 +1,112 @@
+"""CPU and memory of running guests: shares, caps, CPUs, and memory given back and taken again."""
+
+import re
+import time
+import unittest
+
+from bed import MIB, bed
+from client import ApiError
+
+GUEST_READY = b"demo guest ready"
+BOOT = 180
+BUSY = b"while :; do :; done &\n"
+
+
+class Resources(unittest.TestCase):
+    """On the shared appliance."""
+
+    def setUp(self):
+        self.bed = bed()
+        self.client = self.bed.client
+        self.addCleanup(self.bed.remove_all)
+
+    def start(self, name, **more):
+        """A demo guest that is up, and its console."""
+        vm = self.client.create_vm(**self.bed.spec(name, start=True, **more))["id"]
+        console = self.client.console(vm)
+        self.addCleanup(console.close)
+        console.read_until(GUEST_READY, BOOT)
+        return vm, console
+
+    def patch(self, vm, **values):
+        return self.client.request("PATCH", f"/vms/{vm}", values).json
+
+    def stats(self, vm):
+        return self.client.get(f"/vms/{vm}/stats")
+
+    def shares(self, vms, seconds):
+        """Percent of one CPU that each used, both as the hypervisor counts them."""
+        first = [self.stats(vm) for vm in vms]
+        time.sleep(seconds)
+        last = [self.stats(vm) for vm in vms]
+        return [100 * (b["cpu_time"] - a["cpu_time"]) / (b["time"] - a["time"])
+                for a, b in zip(first, last)]
+
+    def refused(self, status, vm, **values):
+        with self.assertRaises(ApiError) as caught:
+            self.patch(vm, **values)
+        self.assertEqual(caught.exception.answer.status, status)
+        return caught.exception.answer.json
+
+    def wait_guest(self, console, command, wanted, limit=120):
+        """Repeat a command in the guest until @wanted(first number of its answer)."""
+        deadline = time.monotonic() + limit
+        while True:
+            console.send(b"echo @$(" + command + b")@\n")
+            seen, match = b"", None
+            while not match:
+                seen += console.read_until(b"@", 60)
+                match = re.search(rb"@(\d+)@", seen)
+            number = int(match.group(1))
+            if wanted(number):
+                return number
+            self.assertLess(time.monotonic(), deadline, f"{command} says {number}")
+            time.sleep(1)
+
+    def test_cap_and_weight(self):
+        """a capped guest stays within its cap; equal and unequal guests share a CPU by weight"""
+        one, console = self.start("one", cap=40, affinity=[0])
+        console.send(BUSY)
+        time.sleep(5)
+        capped = self.shares([one], 30)[0]
+        self.assertAlmostEqual(capped, 40, delta=3)
+        two, console = self.start("two", affinity=[0])
+        console.send(BUSY)
+        self.patch(one, cap=0)
+        time.sleep(5)
+        a, b = self.shares([one, two], 30)
+        self.assertLess(abs(a - b) / max(a, b), 0.05, (a, b))
+        self.patch(two, weight=768)
+        time.sleep(5)
+        a, b = self.shares([one, two], 30)
+        self.assertAlmostEqual(b / a, 3, delta=0.6)
+        self.assertEqual({v["cpu"] for vm in (one, two) for v in self.stats(vm)["vcpus"]}, {0})
+        self.assertEqual(self.refused(422, one, affinity=[63])["errors"][0]["field"], "affinity")
+
+    def test_cpus(self):
+        """a CPU is taken away from a running guest, and no more are given than it was made with"""
+        vm, console = self.start("elastic", vcpus=2)
+        self.wait_guest(console, b"nproc", lambda n: n == 2)
+        self.patch(vm, vcpus=1)
+        self.wait_guest(console, b"nproc", lambda n: n == 1)
+        self.refused(409, vm, vcpus=3)
+        self.refused(409, vm, memory=256 * MIB)
+
+    def wait_actual(self, vm, wanted):
+        deadline = time.monotonic() + 120
+        while (actual := self.stats(vm)["memory"]["actual"]) != wanted:
+            self.assertLess(time.monotonic(), deadline, f"{actual} bytes, not {wanted}")
+            time.sleep(0.5)
+
+    def test_promised(self):
+        """memory that others were given can't be promised: a grown target is refused with numbers"""
+        vm, _ = self.start("grows", memory=192 * MIB, memory_min=64 * MIB)
+        full = self.stats(vm)["memory"]["actual"]
+        self.patch(vm, memory=96 * MIB)
+        self.wait_actual(vm, full - 96 * MIB)
+        rest = self.bed.free() // MIB - 32
+        self.client.create_vm(**self.bed.spec("hog", start=True, memory=rest * MIB))
+        answer = self.refused(507, vm, memory=192 * MIB)
+        self.assertEqual(answer["needed"], 96 * MIB)
+        self.assertLess(answer["free"], 96 * MIB)
+        self.assertEqual(self.client.get(f"/vms/{vm}")["memory"], 96 * MIB)

@@ -103,9 +103,9 @@ void evtchn_poll_end(struct vcpu *v)
 	__atomic_store_n(&v->poll_port, 0, __ATOMIC_RELAXED);
 }
 
-void evtchn_raise(struct domain *d, const struct evtchn *ch, uint32_t port)
+void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
 {
-	d->evtchn->abi->set_pending(d, vcpu_at(d, READ_ONCE(ch->vcpu)), port);
+	READ_ONCE(d->evtchn->abi)->set_pending(d, vcpu_at(d, READ_ONCE(ch->vcpu)), ch, port);
 }
 
 int evtchn_send(struct domain *d, uint32_t port)
@@ -157,7 +157,9 @@ bool evtchn_upcall_due(const struct vcpu *v)
 
 bool evtchn_port_pending(struct domain *d, uint32_t port)
 {
-	return port && port < EVTCHN_MAX_PORTS && d->evtchn->abi->is_pending(d, port);
+	const struct evtchn_abi *abi = READ_ONCE(d->evtchn->abi);
+
+	return port && port < abi->nr_ports && abi->is_pending(d, port);
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)
@@ -174,11 +176,11 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 static int find_free(struct domain *d, uint32_t *port)
 {
 	struct evtchn_domain *e = d->evtchn;
-	uint32_t p;
+	uint32_t p, last = min(e->max_port, e->abi->nr_ports - 1);
 
 	if (e->closed)
 		return -ESRCH;
-	for (p = e->first_free; p <= e->max_port; p++) {
+	for (p = e->first_free; p <= last; p++) {
 		struct evtchn **bucket = &e->bucket[p / EVTCHN_BUCKET_PORTS];
 
 		if (!*bucket)
@@ -189,7 +191,7 @@ static int find_free(struct domain *d, uint32_t *port)
 			break;
 	}
 	e->first_free = p;
-	if (p > e->max_port)
+	if (p > last)
 		return -ENOSPC;
 	*port = p;
 	return 0;
@@ -204,7 +206,7 @@ static struct evtchn *take_port(struct domain *d, uint32_t port, enum evtchn_sta
 
 	ch->state = (uint8_t)state;
 	ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-	ch->vcpu = (uint16_t)vcpu;
+	ch->vcpu = (uint8_t)vcpu;
 	e->first_free = port + 1;
 	e->active++;
 	return ch;
@@ -216,7 +218,7 @@ static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
 
 	*ch = (struct evtchn){.state = EVTCHN_FREE};
 	/* So that the port's next user does not begin with an old event. */
-	e->abi->clear_pending(d, port);
+	e->abi->clear_pending(d, ch, port);
 	e->first_free = min(e->first_free, port);
 	e->active--;
 }
@@ -336,7 +338,7 @@ int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
 		rc = -EINVAL;
 	else
-		WRITE_ONCE(ch->vcpu, (uint16_t)vcpu);
+		WRITE_ONCE(ch->vcpu, (uint8_t)vcpu);
 	spin_unlock(&d->evtchn->lock);
 	return rc;
 }
@@ -349,7 +351,26 @@ int evtchn_unmask(struct domain *d, uint32_t port)
 	spin_lock(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
 	if (ch && ch->state != EVTCHN_FREE) {
-		d->evtchn->abi->unmask(d, vcpu_at(d, ch->vcpu), port);
+		d->evtchn->abi->unmask(d, vcpu_at(d, ch->vcpu), ch, port);
+		rc = 0;
+	}
+	spin_unlock(&d->evtchn->lock);
+	return rc;
+}
+
+int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority)
+{
+	struct evtchn *ch;
+	int rc = -EINVAL;
+
+	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -EINVAL;
+	spin_lock(&d->evtchn->lock);
+	ch = evtchn_lookup(d, port);
+	if (d->evtchn->abi != &evtchn_abi_fifo) {
+		rc = -ENOSYS;
+	} else if (ch && ch->state != EVTCHN_FREE) {
+		WRITE_ONCE(ch->priority, (uint8_t)priority);
 		rc = 0;
 	}
 	spin_unlock(&d->evtchn->lock);
@@ -367,7 +388,7 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 	};
 	struct evtchn *ch;
 
-	if (!port || port >= EVTCHN_MAX_PORTS)
+	if (!port || port >= READ_ONCE(d->evtchn->abi)->nr_ports)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
@@ -469,12 +490,25 @@ int evtchn_close_some(struct domain *d, uint32_t *next, bool notify)
 	return 0;
 }
 
-void evtchn_reset(struct domain *d)
+int evtchn_reset(struct domain *d, bool to_2l)
 {
+	struct evtchn_domain *e = d->evtchn;
 	uint32_t next = 0;
+	int rc = evtchn_close_some(d, &next, false);
 
-	while (evtchn_close_some(d, &next, false))
-		;
+	if (rc || !to_2l)
+		return rc;
+	spin_lock(&e->lock);
+	if (e->abi == &evtchn_abi_2l) {
+		rc = 0;
+	} else if (e->active) {
+		rc = -ERESTART; /* bound again meanwhile */
+	} else {
+		evtchn_fifo_release(d);
+		__atomic_store_n(&e->abi, &evtchn_abi_2l, __ATOMIC_SEQ_CST);
+	}
+	spin_unlock(&e->lock);
+	return rc;
 }
 
 unsigned int evtchn_count(struct domain *d)
@@ -484,7 +518,9 @@ unsigned int evtchn_count(struct domain *d)
 
 void evtchn_set_max_port(struct domain *d, uint32_t max_port)
 {
+	spin_lock(&d->evtchn->lock);
 	d->evtchn->max_port = min(max_port, EVTCHN_MAX_PORTS - 1);
+	spin_unlock(&d->evtchn->lock);
 }
 
 /* ---- the part of a domain ---- */
@@ -507,13 +543,20 @@ static int part_domain_kill(struct domain *d)
 {
 	struct evtchn_domain *e = d->evtchn;
 	struct vcpu *v;
+	int rc;
 
 	spin_lock(&e->lock);
 	e->closed = true;
 	spin_unlock(&e->lock);
 	for_each_vcpu(d, v)
 		vtimer_stop(v);
-	return evtchn_close_some(d, &e->kill_next, true);
+	rc = evtchn_close_some(d, &e->kill_next, true);
+	if (!rc) {
+		spin_lock(&e->lock);
+		evtchn_fifo_release(d);
+		spin_unlock(&e->lock);
+	}
+	return rc;
 }
 
 static void part_domain_fini(struct domain *d)
@@ -522,6 +565,7 @@ static void part_domain_fini(struct domain *d)
 
 	for (unsigned int i = 0; i < EVTCHN_BUCKETS; i++)
 		xfree(e->bucket[i]);
+	xfree(e->fifo);
 	xfree(e);
 	d->evtchn = NULL;
 }

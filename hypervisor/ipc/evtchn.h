@@ -16,8 +16,6 @@ void evtchn_global_virq(unsigned int virq);
 /** An unbound port of @d that @remote may bind; @id 0 picks one. */
 int must_check evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
 int must_check evtchn_close(struct domain *d, uint32_t port);
-/** Close every port of @d (EVTCHNOP_reset, resume). */
-void evtchn_reset(struct domain *d);
 /** True when an unmasked event is pending for @v (its upcall is due). */
 bool evtchn_upcall_due(const struct vcpu *v);
 /** Pending bit of @port in @d (SCHEDOP_poll). */
@@ -28,7 +26,7 @@ void evtchn_vcpu_info_moved(struct vcpu *v);
 void evtchn_poll_begin(struct vcpu *v, uint32_t port);
 /** @v waits no more. Any CPU. */
 void evtchn_poll_end(struct vcpu *v);
-/** The highest port @d may use (domctl createdomain), before it uses any. */
+/** The highest port @d may use (domctl createdomain). */
 void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 /** Ports in use, for accounting. */
 unsigned int evtchn_count(struct domain *d);

@@ -10,7 +10,7 @@ static void select_port(struct vcpu *v, uint32_t port)
 		evtchn_mark_upcall(v);
 }
 
-static void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
+static void set_pending(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
 {
 	struct shared_info *s = d->shared_info;
 
@@ -19,17 +19,22 @@ static void set_pending(struct domain *d, struct vcpu *v, uint32_t port)
 	if (!bitmap_test(s->evtchn_mask, port))
 		select_port(v, port);
 	evtchn_wake_pollers(d, port);
+	/* The guest turned to another ABI meanwhile, and may have missed the bit. */
+	if (READ_ONCE(d->evtchn->abi) != &evtchn_abi_2l)
+		evtchn_raise(d, ch, port);
 }
 
-static void clear_pending(struct domain *d, uint32_t port)
+static void clear_pending(struct domain *d, struct evtchn *ch, uint32_t port)
 {
+	(void)ch;
 	bitmap_clear(d->shared_info->evtchn_pending, port);
 }
 
-static void unmask(struct domain *d, struct vcpu *v, uint32_t port)
+static void unmask(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
 {
 	struct shared_info *s = d->shared_info;
 
+	(void)ch;
 	if (bitmap_test_and_clear(s->evtchn_mask, port) && bitmap_test(s->evtchn_pending, port))
 		select_port(v, port);
 }
@@ -40,6 +45,7 @@ static bool is_pending(const struct domain *d, uint32_t port)
 }
 
 const struct evtchn_abi evtchn_abi_2l = {
+	.nr_ports = EVTCHN_2L_NR_CHANNELS,
 	.set_pending = set_pending,
 	.clear_pending = clear_pending,
 	.unmask = unmask,

@@ -16,6 +16,9 @@ union evtchn_arg {
 	struct evtchn_bind_vcpu bind_vcpu;
 	struct evtchn_unmask unmask;
 	struct evtchn_reset reset;
+	struct evtchn_init_control init_control;
+	struct evtchn_expand_array expand_array;
+	struct evtchn_set_priority set_priority;
 };
 
 static int op_alloc_unbound(struct domain *d, union evtchn_arg *a)
@@ -86,20 +89,36 @@ static int op_unmask(struct domain *d, union evtchn_arg *a)
 static int op_reset(struct domain *d, union evtchn_arg *a)
 {
 	struct domain *target;
-	uint32_t next = 0;
 	int rc;
 
 	rc = domain_resolve(d, a->reset.dom, &target);
 	if (rc)
 		return rc;
-	rc = evtchn_close_some(target, &next, false);
+	rc = evtchn_reset(target, target == d);
 	domain_put(target);
 	return rc;
 }
 
+static int op_init_control(struct domain *d, union evtchn_arg *a)
+{
+	a->init_control.link_bits = EVTCHN_FIFO_LINK_BITS;
+	return evtchn_fifo_init_control(d, a->init_control.vcpu,
+					gfn_of(a->init_control.control_gfn),
+					a->init_control.offset);
+}
+
+static int op_expand_array(struct domain *d, union evtchn_arg *a)
+{
+	return evtchn_fifo_expand_array(d, gfn_of(a->expand_array.array_gfn));
+}
+
+static int op_set_priority(struct domain *d, union evtchn_arg *a)
+{
+	return evtchn_set_priority(d, a->set_priority.port, a->set_priority.priority);
+}
+
 #define ROW(op, back) [EVTCHNOP_##op] = {op_##op, sizeof(struct evtchn_##op), back}
 
-/* The FIFO operations (init_control, expand_array, set_priority) are absent: guests fall back. */
 static const struct evtchn_row {
 	int (*fn)(struct domain *d, union evtchn_arg *arg);
 	uint8_t size;
@@ -110,6 +129,8 @@ static const struct evtchn_row {
 	ROW(status, true),           ROW(alloc_unbound, true),
 	ROW(bind_ipi, true),         ROW(bind_vcpu, false),
 	ROW(unmask, false),          ROW(reset, false),
+	ROW(init_control, true),     ROW(expand_array, false),
+	ROW(set_priority, false),
 };
 
 long evtchn_hypercall(struct hypercall *hc)

@@ -7,8 +7,8 @@
 #include "lib/bitmap.h"
 #include "lib/spinlock.h"
 
-/* Port 0 is never used. Both ABIs are held to the 2-level one's number of ports. */
-#define EVTCHN_MAX_PORTS    ((uint32_t)EVTCHN_2L_NR_CHANNELS)
+/* Port 0 is never used. The FIFO ABI has the most; each domain is held to its own ABI's number. */
+#define EVTCHN_MAX_PORTS    ((uint32_t)EVTCHN_FIFO_NR_CHANNELS)
 #define EVTCHN_BUCKET_PORTS 128u
 #define EVTCHN_BUCKETS      (EVTCHN_MAX_PORTS / EVTCHN_BUCKET_PORTS)
 
@@ -24,7 +24,8 @@ enum evtchn_state {
 struct evtchn {
 	uint8_t state;
 	uint8_t priority; /* FIFO ABI */
-	uint16_t vcpu;    /* who is notified */
+	uint8_t vcpu;     /* who is notified */
+	bool pending;     /* [fifo] raised before its word was there */
 	union {
 		domid_t remote;
 		uint32_t port;
@@ -38,13 +39,14 @@ struct evtchn {
  * because the caller holds [evtchn] of the domain or of the peer. @v may be NULL: nobody to notify yet.
  */
 struct evtchn_abi {
-	void (*set_pending)(struct domain *d, struct vcpu *v, uint32_t port);
-	void (*clear_pending)(struct domain *d, uint32_t port);
-	void (*unmask)(struct domain *d, struct vcpu *v, uint32_t port);
+	uint32_t nr_ports;
+	void (*set_pending)(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port);
+	void (*clear_pending)(struct domain *d, struct evtchn *ch, uint32_t port);
+	void (*unmask)(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port);
 	bool (*is_pending)(const struct domain *d, uint32_t port);
 };
 
-extern const struct evtchn_abi evtchn_abi_2l;
+extern const struct evtchn_abi evtchn_abi_2l, evtchn_abi_fifo;
 
 /*
  * Lock [evtchn]: of two domains, the one at the lower address first. Taken under d->lock or none;
@@ -52,12 +54,13 @@ extern const struct evtchn_abi evtchn_abi_2l;
  */
 struct evtchn_domain {
 	struct spinlock lock;
-	bool closed;                           /* [evtchn] being torn down: no new ports */
-	uint32_t first_free;                   /* [evtchn] no lower port is free */
-	uint32_t max_port;                     /* [evtchn] highest port the toolstack allows */
-	uint32_t active;                       /* [evtchn] ports in use */
-	uint32_t kill_next;                    /* where the teardown goes on */
-	const struct evtchn_abi *abi;          /* [evtchn] */
+	bool closed;                  /* [evtchn] being torn down: no new ports */
+	uint32_t first_free;          /* [evtchn] no lower port is free */
+	uint32_t max_port;            /* [evtchn] highest port the toolstack allows */
+	uint32_t active;              /* [evtchn] ports in use */
+	uint32_t kill_next;           /* where the teardown goes on */
+	const struct evtchn_abi *abi; /* [evtchn]; back to 2-level only with no port in use */
+	struct evtchn_fifo *fifo;     /* [evtchn] made once, kept to the end */
 	struct evtchn *bucket[EVTCHN_BUCKETS]; /* [evtchn] filled from the start, kept to the end */
 	BITMAP(polling, DOMAIN_MAX_VCPUS);     /* [a] vCPUs inside SCHEDOP_poll */
 };
@@ -65,7 +68,7 @@ struct evtchn_domain {
 /** The channel of @port if that number can be in use, else NULL. Context: [evtchn] of @d. */
 struct evtchn *evtchn_lookup(struct domain *d, uint32_t port);
 /** Make @port pending in @d. Context: as struct evtchn_abi. */
-void evtchn_raise(struct domain *d, const struct evtchn *ch, uint32_t port);
+void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port);
 /** @v has something new to see: set its pending flag and tell it. */
 void evtchn_mark_upcall(struct vcpu *v);
 /** Wake vCPUs that poll for @port. */
@@ -78,6 +81,19 @@ int must_check evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
 int must_check evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
 int must_check evtchn_unmask(struct domain *d, uint32_t port);
 int must_check evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status);
+/**
+ * Give @vcpu of @d its control block (EVTCHNOP_init_control); the first turns @d to the FIFO ABI.
+ * Return: 0, -ENOENT, -EINVAL (again, bad page or offset), -ENOMEM, -ESRCH (dying).
+ */
+int must_check evtchn_fifo_init_control(struct domain *d, uint32_t vcpu, gfn_t gfn,
+					uint32_t offset);
+/** Append a page of event words. Return: 0, -EINVAL, -ENOMEM, -ENOSPC, -EOPNOTSUPP (not FIFO), -ESRCH. */
+int must_check evtchn_fifo_expand_array(struct domain *d, gfn_t gfn);
+/** Let go of the guest's pages. Context: [evtchn], no port in use. */
+void evtchn_fifo_release(struct domain *d);
+int must_check evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority);
+/** Close every port, some a call, and return to the 2-level ABI if @to_2l. Return: 0, -ERESTART. */
+int evtchn_reset(struct domain *d, bool to_2l);
 /** Close ports from @*next on, some a call. Return: 0 when all are closed, -ERESTART. */
 int evtchn_close_some(struct domain *d, uint32_t *next, bool notify);
 

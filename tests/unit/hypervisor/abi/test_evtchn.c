@@ -2,6 +2,7 @@
 /* Event channels through the hypercall, as guests see them. */
 #include "tests.h"
 
+#include "arch/x86/mm/map.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
 #include "lib/bitmap.h"
@@ -133,7 +134,7 @@ START_TEST(hostile_ports_are_refused)
 		ck_assert_int_eq(bind_interdomain(0, bad[i]), -EINVAL);
 	}
 	ck_assert_int_eq(bind_interdomain(77, 1), -ESRCH);
-	ck_assert_int_eq(op(EVTCHNOP_init_control), -ENOSYS);
+	ck_assert_int_eq(op(EVTCHNOP_set_priority + 1), -ENOSYS);
 	ck_assert_int_eq(op(1000), -ENOSYS);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_send, 8, 0),
 			 -EFAULT);
@@ -317,6 +318,184 @@ START_TEST(timers_raise_the_timer_virq)
 }
 END_TEST
 
+/* ---- the FIFO ABI ---- */
+
+static void *page_at(struct domain *d, uint64_t gfn)
+{
+	enum p2m_type type;
+
+	return mfn_to_virt(p2m_lookup(d, gfn_of(gfn), &type, NULL));
+}
+
+static long init_control(uint32_t vcpu, uint64_t gfn, uint32_t offset)
+{
+	*ARG(struct evtchn_init_control) = (struct evtchn_init_control){gfn, offset, vcpu, 0, {0}};
+	return op(EVTCHNOP_init_control);
+}
+
+static long expand_array(uint64_t gfn)
+{
+	*ARG(struct evtchn_expand_array) = (struct evtchn_expand_array){gfn};
+	return op(EVTCHNOP_expand_array);
+}
+
+static long set_priority(uint32_t port, uint32_t priority)
+{
+	*ARG(struct evtchn_set_priority) = (struct evtchn_set_priority){port, priority};
+	return op(EVTCHNOP_set_priority);
+}
+
+static uint32_t bind_ipi_on(uint32_t vcpu)
+{
+	*ARG(struct evtchn_bind_ipi) = (struct evtchn_bind_ipi){.vcpu = vcpu};
+	ck_assert_int_eq(op(EVTCHNOP_bind_ipi), 0);
+	return ARG(struct evtchn_bind_ipi)->port;
+}
+
+/* Take the head of a queue as a guest does. Return: the port, 0 when the queue is empty. */
+static uint32_t consume(struct evtchn_fifo_control_block *c, event_word_t *words, unsigned int q)
+{
+	uint32_t port = c->head[q];
+
+	if (!(c->ready & (1u << q)))
+		return 0;
+	c->head[q] = words[port] & EVTCHN_FIFO_LINK_MASK;
+	words[port] &= ~(uint32_t)(EVTCHN_FIFO_LINK_MASK | 1u << EVTCHN_FIFO_LINKED |
+				   1u << EVTCHN_FIFO_PENDING);
+	if (!c->head[q])
+		c->ready &= ~(1u << q);
+	return port;
+}
+
+START_TEST(fifo_takes_over_what_is_pending)
+{
+	struct domain *d = fake_domain(1, 4);
+	struct evtchn_fifo_control_block *c = page_at(d, 0);
+	event_word_t *words = page_at(d, 1);
+	uint32_t a;
+
+	fake_run_as(d->vcpus[0]);
+	a = bind_ipi_on(0);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, a), 0);
+	ck_assert(pending(d, a));
+	ck_assert_int_eq(expand_array(1), -EOPNOTSUPP);
+	ck_assert_int_eq(set_priority(a, 3), -ENOSYS);
+	ck_assert_int_eq(init_control(0, 0, 0), 0);
+	ck_assert_uint_eq(ARG(struct evtchn_init_control)->link_bits, EVTCHN_FIFO_LINK_BITS);
+	ck_assert_int_eq(init_control(0, 0, 0), -EINVAL);
+	ck_assert_uint_eq(c->ready, 0);
+	ck_assert_int_eq(expand_array(1), 0);
+	ck_assert_uint_eq(consume(c, words, EVTCHN_FIFO_PRIORITY_DEFAULT), a);
+	ck_assert_uint_eq(c->ready, 0);
+}
+END_TEST
+
+START_TEST(fifo_keeps_order_by_priority_and_masks)
+{
+	struct domain *d = fake_domain(1, 4);
+	struct evtchn_fifo_control_block *c = page_at(d, 0);
+	event_word_t *words = page_at(d, 1);
+	uint32_t p[4];
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(init_control(0, 0, 8), 0);
+	ck_assert_int_eq(expand_array(1), 0);
+	c = (void *)((char *)c + 8);
+	for (unsigned int i = 0; i < 4; i++)
+		p[i] = bind_ipi_on(0);
+	ck_assert_int_eq(set_priority(p[3], 0), 0);
+	ck_assert_int_eq(set_priority(p[3], 16), -EINVAL);
+	ck_assert_int_eq(set_priority(77, 0), -EINVAL);
+	words[p[1]] = 1u << EVTCHN_FIFO_MASKED;
+	d->vcpus[0]->vcpu_info->evtchn_upcall_pending = 0;
+	for (unsigned int i = 0; i < 4; i++)
+		for (unsigned int twice = 0; twice < 2; twice++)
+			ck_assert_int_eq(on_port(EVTCHNOP_send, p[i]), 0);
+	ck_assert_uint_eq(d->vcpus[0]->vcpu_info->evtchn_upcall_pending, 1);
+	ck_assert_uint_eq(words[p[1]], 1u << EVTCHN_FIFO_MASKED | 1u << EVTCHN_FIFO_PENDING);
+	ck_assert_int_eq(on_port(EVTCHNOP_unmask, p[1]), 0);
+	ck_assert_uint_eq(consume(c, words, 0), p[3]);
+	ck_assert_uint_eq(consume(c, words, 0), 0);
+	ck_assert_uint_eq(consume(c, words, EVTCHN_FIFO_PRIORITY_DEFAULT), p[0]);
+	ck_assert_uint_eq(consume(c, words, EVTCHN_FIFO_PRIORITY_DEFAULT), p[2]);
+	ck_assert_uint_eq(consume(c, words, EVTCHN_FIFO_PRIORITY_DEFAULT), p[1]);
+	ck_assert_uint_eq(c->ready, 0);
+	/* An emptied queue begins anew at its head. */
+	ck_assert_int_eq(on_port(EVTCHNOP_send, p[2]), 0);
+	ck_assert_uint_eq(consume(c, words, EVTCHN_FIFO_PRIORITY_DEFAULT), p[2]);
+}
+END_TEST
+
+START_TEST(fifo_ports_move_between_vcpus)
+{
+	struct domain *d = fake_domain(2, 4);
+	struct evtchn_fifo_control_block *c0 = page_at(d, 0), *c1 = page_at(d, 2);
+	event_word_t *words = page_at(d, 1);
+	const unsigned int q = EVTCHN_FIFO_PRIORITY_DEFAULT;
+	uint32_t theirs, ours, other;
+
+	connect_guest(d, &theirs, &ours);
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(init_control(0, 0, 0), 0);
+	ck_assert_int_eq(init_control(1, 2, 0), 0);
+	ck_assert_int_eq(expand_array(1), 0);
+	other = bind_ipi_on(0);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, other), 0);
+	ck_assert_uint_eq(consume(c0, words, q), other);
+	fake_run_as(hwdom->vcpus[0]);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+	fake_run_as(d->vcpus[0]);
+	ck_assert_uint_eq(consume(c0, words, q), theirs);
+	*ARG(struct evtchn_bind_vcpu) = (struct evtchn_bind_vcpu){theirs, 1};
+	ck_assert_int_eq(op(EVTCHNOP_bind_vcpu), 0);
+	fake_run_as(hwdom->vcpus[0]);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, ours), 0);
+	/* It was the tail of the first queue, which must not be followed into the second. */
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(on_port(EVTCHNOP_send, other), 0);
+	ck_assert_uint_eq(consume(c0, words, q), other);
+	ck_assert_uint_eq(consume(c1, words, q), theirs);
+	ck_assert_uint_eq(c0->ready | c1->ready, 0);
+}
+END_TEST
+
+START_TEST(fifo_bears_whatever_is_in_its_words)
+{
+	struct domain *d = fake_domain(1, 4);
+	event_word_t *words = page_at(d, 1);
+	uint32_t *control = page_at(d, 0), port = 0, n = 0;
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(init_control(9, 0, 0), -ENOENT);
+	ck_assert_int_eq(init_control(0, 0, 4), -EINVAL);
+	ck_assert_int_eq(init_control(0, 0, PAGE_SIZE - 64), -EINVAL);
+	ck_assert_int_eq(init_control(0, 0xfffff, 0), -EINVAL);
+	ck_assert_int_eq(init_control(0, 0, 0), 0);
+	ck_assert_int_eq(expand_array(0xfffff), -EINVAL);
+	ck_assert_int_eq(expand_array(1), 0);
+	for (unsigned int i = 0; i < 64; i++)
+		bind_ipi_on(0);
+	for (uint32_t seed = 1, i = 0; i < 20000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		words[(seed >> 8) % 1024] = seed ^ seed << 7;
+		control[(seed >> 20) % 18] = seed;
+		ck_assert_int_eq(on_port(EVTCHNOP_send, 1 + (seed >> 13) % 64), 0);
+		ck_assert_int_eq(on_port(EVTCHNOP_unmask, 1 + (seed >> 3) % 64), 0);
+	}
+	/* More ports than the other ABI has, until the limit; then back to it. */
+	evtchn_set_max_port(d, 5000);
+	while (!evtchn_alloc_unbound(d, 0, &port))
+		n++;
+	ck_assert_uint_eq(n, 5000 - 64);
+	*ARG(struct evtchn_reset) = (struct evtchn_reset){DOMID_SELF};
+	ck_assert_int_eq(op(EVTCHNOP_reset), 0);
+	for (n = 0; !evtchn_alloc_unbound(d, 0, &port);)
+		n++;
+	ck_assert_uint_eq(n, 4095);
+	ck_assert_int_eq(init_control(0, 0, 0), 0);
+}
+END_TEST
+
 Suite *evtchn_suite(void)
 {
 	Suite *s = suite_create("event channels");
@@ -334,6 +513,10 @@ Suite *evtchn_suite(void)
 	tcase_add_test(tc, global_virq_reaches_domain_0);
 	tcase_add_test(tc, poll_waits_for_its_port_or_its_time);
 	tcase_add_test(tc, timers_raise_the_timer_virq);
+	tcase_add_test(tc, fifo_takes_over_what_is_pending);
+	tcase_add_test(tc, fifo_keeps_order_by_priority_and_masks);
+	tcase_add_test(tc, fifo_ports_move_between_vcpus);
+	tcase_add_test(tc, fifo_bears_whatever_is_in_its_words);
 	suite_add_tcase(s, tc);
 	return s;
 }

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The FIFO event channel ABI (public event_channel.h): a word per port in pages of the guest, and per vCPU
+ * and priority a queue of ports linked through those words. The guest may write any of it at any time:
+ * what is read from there decides only where its own events go, and never indexes anything.
+ */
+#include "arch/x86/mm/map.h"
+#include "ipc/evtchn_priv.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
+
+#define WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
+#define ARRAY_PAGES    (EVTCHN_MAX_PORTS / WORDS_PER_PAGE)
+#define LINK_TRIES     4
+
+#define WORD_BIT(n) ((event_word_t)1 << (n))
+#define PENDING     WORD_BIT(EVTCHN_FIFO_PENDING)
+#define MASKED      WORD_BIT(EVTCHN_FIFO_MASKED)
+#define LINKED      WORD_BIT(EVTCHN_FIFO_LINKED)
+#define BUSY        WORD_BIT(EVTCHN_FIFO_BUSY)
+
+static_assert(EVTCHN_FIFO_NR_CHANNELS == EVTCHN_MAX_PORTS, "what links can name");
+
+/* The queue a port was put in last, by its vCPU and priority. */
+struct queue_id {
+	uint8_t vcpu;
+	uint8_t priority;
+};
+
+/* A page of the event array, held by a reference. */
+struct word_page {
+	event_word_t *words;
+	struct queue_id last[WORDS_PER_PAGE];
+};
+
+struct fifo_vcpu {
+	struct evtchn_fifo_control_block *control; /* in a page held by a reference, or NULL */
+	uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* the port added last; 0 = begin anew */
+};
+
+/* Made by the first control block, kept to the domain's end. All [fifo], which comes below [evtchn]. */
+struct evtchn_fifo {
+	struct spinlock lock;
+	uint32_t nr_pages;
+	struct word_page *page[ARRAY_PAGES];
+	struct fifo_vcpu vcpu[];
+};
+
+static event_word_t *word_of(const struct evtchn_fifo *f, uint32_t port)
+{
+	uint32_t page = port / WORDS_PER_PAGE;
+
+	return page < f->nr_pages ? &f->page[page]->words[port % WORDS_PER_PAGE] : NULL;
+}
+
+/*
+ * Make the word of a queue's tail name @port. A guest that keeps changing the word is given a few tries,
+ * then held to the promise not to touch busy words; one that breaks it loses the event.
+ * Return: false when the tail has left its queue, which is thus empty.
+ */
+static bool link_tail(event_word_t *w, uint32_t port)
+{
+	event_word_t old = __atomic_load_n(w, __ATOMIC_RELAXED);
+
+	for (unsigned int try = 0; try < 2 * LINK_TRIES; try++) {
+		event_word_t new = (old & ~(BUSY | EVTCHN_FIFO_LINK_MASK)) | port;
+
+		if (!(old & LINKED)) {
+			__atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
+			return false;
+		}
+		if (__atomic_compare_exchange_n(w, &old, new, false, __ATOMIC_SEQ_CST,
+						__ATOMIC_RELAXED))
+			return true;
+		if (try == LINK_TRIES)
+			old = __atomic_or_fetch(w, BUSY, __ATOMIC_SEQ_CST);
+	}
+	__atomic_fetch_and(w, ~BUSY, __ATOMIC_SEQ_CST);
+	return true;
+}
+
+/* Queue a pending @port for @v. Return: whether @v is to be told. Context: [fifo]. */
+static bool enqueue(struct evtchn_fifo *f, const struct vcpu *v, const struct evtchn *ch,
+		    uint32_t port, event_word_t *w)
+{
+	struct queue_id *last = &f->page[port / WORDS_PER_PAGE]->last[port % WORDS_PER_PAGE];
+	uint8_t priority = READ_ONCE(ch->priority);
+	struct fifo_vcpu *fv = &f->vcpu[v->id];
+	event_word_t old = __atomic_load_n(w, __ATOMIC_SEQ_CST);
+	uint32_t *tail;
+
+	if ((old & (MASKED | LINKED)) || !fv->control)
+		return false;
+	if (__atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST) & LINKED)
+		return false;
+	/* As the tail of another queue it would be followed there by what comes next. */
+	tail = &f->vcpu[last->vcpu].tail[last->priority];
+	if (*tail == port)
+		*tail = 0;
+	*last = (struct queue_id){(uint8_t)v->id, priority};
+	tail = &fv->tail[priority];
+	if (*tail && link_tail(word_of(f, *tail), port)) {
+		*tail = port;
+		return false;
+	}
+	*tail = port;
+	__atomic_store_n(&fv->control->head[priority], port, __ATOMIC_RELEASE);
+	return !(__atomic_fetch_or(&fv->control->ready, WORD_BIT(priority), __ATOMIC_SEQ_CST) &
+		 WORD_BIT(priority));
+}
+
+/* Make @port pending, or only queue it again when it is. Context: as struct evtchn_abi. */
+static void post(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port, bool set)
+{
+	struct evtchn_fifo *f = d->evtchn->fifo;
+	bool tell = false, fresh = false;
+	event_word_t *w, old;
+
+	spin_lock(&f->lock);
+	w = word_of(f, port);
+	if (!w) {
+		ch->pending |= set; /* until the guest brings the page */
+	} else {
+		old = set ? __atomic_fetch_or(w, PENDING, __ATOMIC_SEQ_CST) :
+			    __atomic_fetch_and(w, ~MASKED, __ATOMIC_SEQ_CST);
+		fresh = set && !(old & PENDING);
+		if (v && (set || (old & PENDING)))
+			tell = enqueue(f, v, ch, port, w);
+	}
+	spin_unlock(&f->lock);
+	if (tell)
+		evtchn_mark_upcall(v);
+	if (fresh)
+		evtchn_wake_pollers(d, port);
+}
+
+static void set_pending(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
+{
+	post(d, v, ch, port, true);
+}
+
+static void unmask(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
+{
+	post(d, v, ch, port, false);
+}
+
+static void clear_pending(struct domain *d, struct evtchn *ch, uint32_t port)
+{
+	struct evtchn_fifo *f = d->evtchn->fifo;
+	event_word_t *w;
+
+	spin_lock(&f->lock);
+	ch->pending = false;
+	w = word_of(f, port);
+	if (w)
+		__atomic_fetch_and(w, ~PENDING, __ATOMIC_SEQ_CST);
+	spin_unlock(&f->lock);
+}
+
+static bool is_pending(const struct domain *d, uint32_t port)
+{
+	struct evtchn_fifo *f = d->evtchn->fifo;
+	const event_word_t *w;
+	bool set;
+
+	spin_lock(&f->lock);
+	w = word_of(f, port);
+	set = w && (__atomic_load_n(w, __ATOMIC_SEQ_CST) & PENDING);
+	spin_unlock(&f->lock);
+	return set;
+}
+
+const struct evtchn_abi evtchn_abi_fifo = {
+	.nr_ports = EVTCHN_FIFO_NR_CHANNELS,
+	.set_pending = set_pending,
+	.clear_pending = clear_pending,
+	.unmask = unmask,
+	.is_pending = is_pending,
+};
+
+/* ---- set-up ---- */
+
+/* Turn @d from the 2-level ABI to this one, and take over what is pending. Context: [evtchn]. */
+static int begin(struct domain *d)
+{
+	struct evtchn_domain *e = d->evtchn;
+
+	if (!e->fifo) {
+		e->fifo = xzalloc(sizeof(*e->fifo) + d->max_vcpus * sizeof(e->fifo->vcpu[0]));
+		if (!e->fifo)
+			return -ENOMEM;
+		spin_init(&e->fifo->lock);
+	}
+	/* Pairs with the 2-level set_pending(): either it sees the new ABI, or we see its bit. */
+	__atomic_store_n(&e->abi, &evtchn_abi_fifo, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	spin_lock(&e->fifo->lock);
+	for (uint32_t port = 1; port < evtchn_abi_2l.nr_ports; port++) {
+		struct evtchn *ch = evtchn_lookup(d, port);
+
+		if (!ch)
+			port |= EVTCHN_BUCKET_PORTS - 1;
+		else if (ch->state != EVTCHN_FREE && evtchn_abi_2l.is_pending(d, port))
+			ch->pending = true;
+	}
+	spin_unlock(&e->fifo->lock);
+	return 0;
+}
+
+int evtchn_fifo_init_control(struct domain *d, uint32_t vcpu, gfn_t gfn, uint32_t offset)
+{
+	struct evtchn_fifo_control_block *control;
+	struct evtchn_domain *e = d->evtchn;
+	mfn_t mfn;
+	int rc;
+
+	if (vcpu >= d->max_vcpus || !d->vcpus[vcpu])
+		return -ENOENT;
+	if (offset > PAGE_SIZE - sizeof(*control) || offset % sizeof(uint64_t))
+		return -EINVAL;
+	rc = p2m_get_frame(d, gfn, true, &mfn);
+	if (rc)
+		return rc;
+	control = (void *)((char *)mfn_to_virt(mfn) + offset);
+	spin_lock(&e->lock);
+	if (e->closed)
+		rc = -ESRCH;
+	else if (e->abi != &evtchn_abi_fifo)
+		rc = begin(d);
+	else if (e->fifo->vcpu[vcpu].control)
+		rc = -EINVAL;
+	if (!rc) {
+		spin_lock(&e->fifo->lock);
+		memset(control, 0, sizeof(*control));
+		e->fifo->vcpu[vcpu].control = control;
+		spin_unlock(&e->fifo->lock);
+	}
+	spin_unlock(&e->lock);
+	if (rc)
+		frame_put(mfn);
+	return rc;
+}
+
+/* Raise what came before the guest brought the words of page @page. Context: [evtchn]. */
+static void raise_early(struct domain *d, uint32_t page)
+{
+	for (uint32_t i = 0; i < WORDS_PER_PAGE; i++) {
+		uint32_t port = page * WORDS_PER_PAGE + i;
+		struct evtchn *ch = evtchn_lookup(d, port);
+
+		if (ch && ch->state != EVTCHN_FREE &&
+		    __atomic_exchange_n(&ch->pending, false, __ATOMIC_RELAXED))
+			evtchn_raise(d, ch, port);
+	}
+}
+
+int evtchn_fifo_expand_array(struct domain *d, gfn_t gfn)
+{
+	struct evtchn_domain *e = d->evtchn;
+	struct word_page *page;
+	uint32_t nr = 0;
+	mfn_t mfn;
+	int rc;
+
+	rc = p2m_get_frame(d, gfn, true, &mfn);
+	if (rc)
+		return rc;
+	page = xzalloc(sizeof(*page));
+	if (!page) {
+		frame_put(mfn);
+		return -ENOMEM;
+	}
+	page->words = mfn_to_virt(mfn);
+	spin_lock(&e->lock);
+	if (e->closed)
+		rc = -ESRCH;
+	else if (e->abi != &evtchn_abi_fifo)
+		rc = -EOPNOTSUPP;
+	else if (e->fifo->nr_pages == ARRAY_PAGES)
+		rc = -ENOSPC;
+	if (!rc) {
+		spin_lock(&e->fifo->lock);
+		nr = e->fifo->nr_pages++;
+		e->fifo->page[nr] = page;
+		spin_unlock(&e->fifo->lock);
+		raise_early(d, nr);
+	}
+	spin_unlock(&e->lock);
+	if (rc) {
+		xfree(page);
+		frame_put(mfn);
+	}
+	return rc;
+}
+
+void evtchn_fifo_release(struct domain *d)
+{
+	struct evtchn_fifo *f = d->evtchn->fifo;
+
+	if (!f)
+		return;
+	spin_lock(&f->lock);
+	for (unsigned int i = 0; i < d->max_vcpus; i++) {
+		if (f->vcpu[i].control)
+			frame_put(virt_to_mfn(f->vcpu[i].control));
+		memset(&f->vcpu[i], 0, sizeof(f->vcpu[i]));
+	}
+	while (f->nr_pages) {
+		struct word_page *page = f->page[--f->nr_pages];
+
+		frame_put(virt_to_mfn(page->words));
+		xfree(page);
+	}
+	spin_unlock(&f->lock);
+}

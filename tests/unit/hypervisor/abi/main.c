@@ -13,6 +13,7 @@ int main(void)
 	srunner_add_suite(sr, memory_suite());
 	srunner_add_suite(sr, domctl_suite());
 	srunner_add_suite(sr, walk_suite());
+	srunner_add_suite(sr, fault_suite());
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
 	srunner_free(sr);

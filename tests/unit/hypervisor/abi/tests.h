@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 
 Suite *evtchn_suite(void);
+Suite *fault_suite(void);
 Suite *gnttab_suite(void);
 Suite *hypercall_suite(void);
 Suite *memory_suite(void);

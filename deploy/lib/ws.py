@@ -25,6 +25,8 @@ class WebSocket:
         raw = socket.create_connection(address, timeout)
         self.sock = context.wrap_socket(raw, server_hostname=address[0])
         self.pending = b""
+        self.deadline = None
+        self.kind, self.message = 0, b""
         try:
             self.protocol = self._handshake(address, path, protocols, origin)
         except BaseException:
@@ -60,13 +62,17 @@ class WebSocket:
         return named.get("sec-websocket-protocol")
 
     def _read(self, count):
+        """The first @count bytes of what came, left in place: a frame cut off in time is read again."""
         while len(self.pending) < count:
+            left = self.deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("nothing whole came over the websocket in time")
+            self.sock.settimeout(left)
             piece = self.sock.recv(65536)
             if not piece:
                 raise EOFError("websocket closed without a close frame")
             self.pending += piece
-        data, self.pending = self.pending[:count], self.pending[count:]
-        return data
+        return self.pending[:count]
 
     def send(self, data, opcode=BINARY):
         """Send one frame, masked as clients must."""
@@ -79,21 +85,27 @@ class WebSocket:
             head = struct.pack("!BBQ", 0x80 | opcode, 0x80 | 127, size)
         mask = os.urandom(4)
         body = bytes(b ^ mask[i & 3] for i, b in enumerate(data))
+        self.sock.settimeout(30)
         self.sock.sendall(head + mask + body)
 
     def _frame(self):
         first, second = self._read(2)
-        size = second & 0x7F
+        size, head = second & 0x7F, 2
         if size == 126:
-            (size,) = struct.unpack("!H", self._read(2))
+            (size,), head = struct.unpack("!2xH", self._read(4)), 4
         elif size == 127:
-            (size,) = struct.unpack("!Q", self._read(8))
-        return first, self._read(size)
+            (size,), head = struct.unpack("!2xQ", self._read(10)), 10
+        data = self._read(head + size)[head:]
+        self.pending = self.pending[head + size :]
+        return first, data
 
     def receive(self, timeout=30):
-        """Return (opcode, bytes) of the next message; EOFError when the server closes."""
-        self.sock.settimeout(timeout)
-        kind, message = 0, b""
+        """Return (opcode, bytes) of the next message; EOFError when the server closes.
+
+        TimeoutError once @timeout seconds have passed in all, whatever pings came meanwhile;
+        what came of a message by then is kept for the next call.
+        """
+        self.deadline = time.monotonic() + timeout
         while True:
             first, data = self._frame()
             opcode = first & 0x0F
@@ -106,9 +118,11 @@ class WebSocket:
                 continue
             if opcode == PONG:
                 continue
-            kind, message = kind or opcode, message + data
+            self.kind, self.message = self.kind or opcode, self.message + data
             if first & 0x80:
-                return kind, message
+                whole = self.kind, self.message
+                self.kind, self.message = 0, b""
+                return whole
 
     def read_until(self, marker, timeout):
         """Collect binary messages until @marker (bytes) appears; return all that was read."""

@@ -137,6 +137,30 @@ int ts_domain_pause(struct toolstack *ts, uint32_t domid, struct ts_error *err);
  */
 int ts_domain_destroy(struct toolstack *ts, uint32_t domid, struct ts_error *err);
 
+#define TS_DISKS_MAX 16
+
+struct ts_disk {
+	uint32_t slot;    /* 0 is xvda */
+	const char *path; /* of a raw file */
+	bool read_only;   /* enforced here, whatever the guest does */
+	bool cdrom;       /* read_only, too */
+};
+
+/**
+ * Give a domain a disk, while it is still paused after its creation or as it runs. Waits until the
+ * backend has opened the file, at most 10 s; the guest sees the disk when it looks.
+ * TS_EEXIST when the slot is taken, TS_EIO when the file can't be used. Nothing is left on failure.
+ */
+int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *disk,
+		   struct ts_error *err);
+/**
+ * Ask the guest to give a disk back, and take it. A guest that has not done so after 10 s keeps it
+ * (TS_ETIMEDOUT), unless @force. 0 also when there is none. Disks end with their domain by
+ * themselves.
+ */
+int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool force,
+		   struct ts_error *err);
+
 enum ts_request { TS_REQUEST_POWEROFF, TS_REQUEST_REBOOT };
 
 /** Ask the guest by control/shutdown; it may take its time or ignore it. */

@@ -320,6 +320,27 @@ static void end_by_reboot(struct fake_domain *d)
 	d->ends_by = TS_SHUTDOWN_REBOOT;
 }
 
+static void do_nothing(struct fake_domain *d)
+{
+	(void)d;
+}
+
+int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *disk,
+		   struct ts_error *err)
+{
+	if (access(disk->path, disk->read_only ? R_OK : R_OK | W_OK))
+		return fail(err, TS_EIO, "the disk's file can't be opened");
+	return with_domain(ts, domid, do_nothing, err);
+}
+
+int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool force,
+		   struct ts_error *err)
+{
+	(void)slot;
+	(void)force;
+	return with_domain(ts, domid, do_nothing, err);
+}
+
 int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
 {
 	return with_domain(ts, domid, unpause, err);

@@ -26,6 +26,7 @@ static const struct {
 	{"task.cancel", ROLE_OPERATOR}, {"vm.write", ROLE_ADMIN},
 	{"image.write", ROLE_ADMIN},    {"host.power", ROLE_ADMIN},
 	{"audit.read", ROLE_ADMIN},     {"vm.debug", ROLE_ADMIN},
+	{"volume.read", ROLE_VIEWER},   {"volume.write", ROLE_ADMIN},
 };
 
 static int rank(const char *role)

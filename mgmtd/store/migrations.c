@@ -55,6 +55,15 @@ const struct migration migrations[] = {
 	 "ALTER TABLE vm ADD COLUMN cap INTEGER NOT NULL DEFAULT 0;"
 	 "ALTER TABLE vm ADD COLUMN affinity TEXT;"
 	 "UPDATE vm SET vcpus_max = vcpus, memory_min = memory, memory_max = memory;"},
+	{"volumes and disks",
+	 "CREATE TABLE volume (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE,"
+	 " size INTEGER NOT NULL, format TEXT NOT NULL, created_at TEXT NOT NULL,"
+	 " revision INTEGER NOT NULL DEFAULT 1) STRICT;"
+	 "CREATE TABLE vm_disk (id TEXT PRIMARY KEY, vm TEXT NOT NULL REFERENCES vm(id)"
+	 " ON DELETE CASCADE, slot INTEGER NOT NULL, volume TEXT REFERENCES volume(id),"
+	 " image TEXT REFERENCES image(id), read_only INTEGER NOT NULL, UNIQUE (vm, slot)) STRICT;"
+	 "CREATE INDEX vm_disk_volume ON vm_disk(volume);"
+	 "CREATE INDEX vm_disk_image ON vm_disk(image);"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

@@ -53,11 +53,13 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 		return problem_set(p, 409, "builtin", "This image is part of the appliance.");
 	if (db_begin(svc->db))
 		return problem_internal(p, "image_delete");
-	users = db_value(svc->db, -1, "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1",
+	users = db_value(svc->db, -1,
+			 "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1"
+			 " OR id IN (SELECT vm FROM vm_disk WHERE image = ?1)",
 			 "s", image->id);
 	last = image_json(svc, image->id);
 	if (users > 0)
-		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s boot%s from this image.",
+		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s need%s this image.",
 				 (long long)users, users > 1 ? "s" : "", users > 1 ? "" : "s");
 	else if (!last)
 		rc = problem_set(p, 404, "not_found", "There is no image with this id.");

@@ -5,7 +5,8 @@
 
 #include "svc.h"
 
-#define IMAGE_MAX_BYTES (1ull << 30)
+#define IMAGE_MAX_BYTES      (1ull << 30) /* kernels, initial RAM disks */
+#define IMAGE_MAX_DISK_BYTES (1ull << 40) /* of kind disk or iso */
 
 #define IMAGE_SELECT \
 	"SELECT id, name, kind, size AS \"size:i\", sha256, builtin AS \"builtin:b\", created_at FROM image"

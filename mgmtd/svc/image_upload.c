@@ -46,10 +46,20 @@ static uint64_t disk_free(struct svc *svc)
 	return bytes > SPARE_BYTES ? bytes - SPARE_BYTES : 0;
 }
 
-static int too_large(struct problem *p)
+static bool is_disk(const char *kind)
 {
-	return problem_set(p, 413, "too_large", "An image may have at most %llu bytes.",
-			   IMAGE_MAX_BYTES);
+	return !strcmp(kind, "disk") || !strcmp(kind, "iso");
+}
+
+static uint64_t max_bytes(const char *kind)
+{
+	return is_disk(kind) ? IMAGE_MAX_DISK_BYTES : IMAGE_MAX_BYTES;
+}
+
+static int too_large(const char *kind, struct problem *p)
+{
+	return problem_set(p, 413, "too_large", "An image may have at most %" PRIu64 " bytes.",
+			   max_bytes(kind));
 }
 
 static int name_taken(struct problem *p)
@@ -65,8 +75,8 @@ int image_upload_open(struct svc *svc, const char *name, const char *kind, const
 	char id[UUID_TEXT_LEN];
 	struct image_upload *up;
 
-	if (length > IMAGE_MAX_BYTES)
-		return too_large(p);
+	if (length > max_bytes(kind))
+		return too_large(kind, p);
 	if (length > disk_free(svc))
 		return disk_full(p, length, disk_free(svc));
 	if (db_value(svc->db, 0, "SELECT 1 FROM image WHERE name = ?", "s", name))
@@ -92,8 +102,8 @@ int image_upload_open(struct svc *svc, const char *name, const char *kind, const
 
 int image_upload_write(struct image_upload *up, const char *data, size_t len, struct problem *p)
 {
-	if (up->size + len > IMAGE_MAX_BYTES)
-		return too_large(p);
+	if (up->size + len > max_bytes(up->kind))
+		return too_large(up->kind, p);
 	EVP_DigestUpdate(up->digest, data, len);
 	up->size += len;
 	while (len) {
@@ -111,6 +121,39 @@ int image_upload_write(struct image_upload *up, const char *data, size_t len, st
 	return 0;
 }
 
+#define SECTOR    512
+#define ISO_MAGIC "CD001"
+#define ISO_AT    0x8001 /* ECMA-119, 8.1.2: in the first volume descriptor */
+
+/* Other formats than raw are told by their first bytes; taken as raw they would be of no use. */
+static const struct {
+	const char *magic, *name;
+} foreign_formats[] = {
+	{"QFI\xfb", "qcow2"}, {"KDMV", "VMDK"},         {"vhdxfile", "VHDX"},
+	{"conectix", "VHD"},  {"# Disk Descr", "VMDK"},
+};
+
+static int check_disk(struct image_upload *up, struct problem *p)
+{
+	auto_fd int fd = open(up->path, O_RDONLY | O_CLOEXEC);
+	char head[16] = "", iso[sizeof(ISO_MAGIC)] = "";
+
+	if (fd < 0 || pread(fd, head, sizeof(head), 0) < 0 ||
+	    pread(fd, iso, sizeof(iso) - 1, ISO_AT) < 0)
+		return problem_internal(p, "an upload can't be read");
+	for (size_t i = 0; i < ARRAY_SIZE(foreign_formats); i++)
+		if (!memcmp(head, foreign_formats[i].magic, strlen(foreign_formats[i].magic)))
+			return problem_set(p, 422, "unsupported_format",
+					   "This is a %s image; disk images must be raw.",
+					   foreign_formats[i].name);
+	if (up->size % SECTOR)
+		return problem_set(p, 422, "invalid_disk",
+				   "This is no disk image: its size is no multiple of 512 bytes.");
+	if (!strcmp(up->kind, "iso") && strcmp(iso, ISO_MAGIC))
+		return problem_set(p, 422, "invalid_iso", "This is no ISO 9660 image.");
+	return 0;
+}
+
 static int check(struct image_upload *up, const char *sha256, struct problem *p)
 {
 	struct ts_error err = {0};
@@ -123,6 +166,8 @@ static int check(struct image_upload *up, const char *sha256, struct problem *p)
 				       "The bytes that came have the"
 				       " digest %s.",
 				       sha256);
+	if (is_disk(up->kind))
+		return check_disk(up, p);
 	if (strcmp(up->kind, "kernel"))
 		return 0;
 	snprintf(cache, sizeof(cache), "%s/cache", up->svc->config.data);

@@ -15,6 +15,7 @@
 #include "reconcile.h"
 #include "task.h"
 #include "ticket.h"
+#include "volume.h"
 
 static void read_boot_id(struct svc *svc)
 {
@@ -52,6 +53,8 @@ int svc_open(const struct svc_config *config, struct svc *svc)
 	if (rc)
 		goto out_close;
 	rc = images_prepare(svc);
+	if (!rc)
+		rc = volumes_prepare(svc);
 	if (rc)
 		goto out_close;
 	rc = toolstack_open(&svc->ts, &err);

@@ -59,6 +59,10 @@ extern const size_t vm_actions_count;
 	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
 	" restart_policy, json_object('enabled', json(iif(autostart, 'true', 'false')), 'order',"    \
 	" autostart_order, 'delay', autostart_delay) AS \"autostart:j\", crash AS \"crash:j\","      \
+	" (SELECT json_group_array(json_object('id', d.id, 'target', 'xvd' || char(97 + d.slot),"    \
+	" 'volume', d.volume, 'image', d.image, 'read_only', json(iif(d.read_only, 'true',"          \
+	" 'false')))) FROM (SELECT * FROM vm_disk WHERE vm = vm.id ORDER BY slot) d)"                \
+	" AS \"disks:j\","                                                                           \
 	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
 	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at"    \
 	" FROM vm"

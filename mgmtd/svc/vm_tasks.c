@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../util/log.h"
+#include "disk.h"
 #include "image.h"
 #include "task_kinds.h"
 #include "vm.h"
@@ -136,13 +137,17 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 			  uint32_t domid, struct problem *p)
 {
 	struct ts_error err = {0}, ignored;
-	bool unwanted = task_cancelled(svc, run);
+	int rc = disk_attach_all(svc, vm->id, domid, p);
 
-	if (unwanted || vm_tuning_effect(svc, vm, domid, &err) ||
-	    ts_domain_unpause(svc->ts, domid, &err)) {
+	if (!rc && task_cancelled(svc, run))
+		rc = cancelled(p);
+	if (!rc &&
+	    (vm_tuning_effect(svc, vm, domid, &err) || ts_domain_unpause(svc->ts, domid, &err)))
+		rc = ts_problem(&err, p);
+	if (rc) {
 		if (ts_domain_destroy(svc->ts, domid, &ignored))
 			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
-		return unwanted ? cancelled(p) : ts_problem(&err, p);
+		return rc;
 	}
 	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") :
 							   0;

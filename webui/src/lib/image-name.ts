@@ -14,5 +14,9 @@ export function imageName(file: string): string {
 }
 
 export function guessKind(file: string): ImageKind {
+	if (/\.iso$/i.test(file))
+		return 'iso';
+	if (/\.(img|raw)$/i.test(file) && !/init|ramfs|ramdisk|rootfs/i.test(file))
+		return 'disk';
 	return /init|ramfs|ramdisk|rootfs|\.cpio/i.test(file) ? 'initrd' : 'kernel';
 }

@@ -14,7 +14,9 @@ import { Confirm, Dialog } from '../ui/dialog';
 import { Field, focusFirstError, SelectField, TextField } from '../ui/field';
 import { toast } from '../ui/toast';
 
-const KINDS: Record<ImageKind, string> = { kernel: 'Kernel', initrd: 'Initial RAM disk' };
+const KINDS: Record<ImageKind, string> = {
+	kernel: 'Kernel', initrd: 'Initial RAM disk', disk: 'Disk (raw)', iso: 'CD (ISO)',
+};
 
 interface Sent {
 	bytes: number;
@@ -79,7 +81,7 @@ function UploadDialog({ onClose }: { onClose: () => void }) {
 		</>}>
 			<div ref={body} class="form">
 				{failure && <Note tone="bad" title="Not uploaded">{failure}</Note>}
-				<Field label="File" error={errors['file']} hint="A Linux kernel (bzImage, or ELF with a PVH note) or an initial RAM disk">
+				<Field label="File" error={errors['file']} hint="A Linux kernel (bzImage, or ELF with a PVH note), an initial RAM disk, a raw disk image or a CD">
 					{(wiring) => <input type="file" {...wiring} onChange={(e) => choose(e.currentTarget.files?.[0])} />}
 				</Field>
 				<TextField label="Name" name="image-name" value={name} error={errors['name']} onInput={setName}
@@ -100,7 +102,8 @@ function UploadDialog({ onClose }: { onClose: () => void }) {
 
 function usersOf(image: Image, all: World): string[] {
 	return [...all.vms.values()]
-		.filter((vm) => vm.boot.kernel === image.id || vm.boot.initrd === image.id)
+		.filter((vm) => vm.boot.kernel === image.id || vm.boot.initrd === image.id ||
+			vm.disks.some((disk) => disk.image === image.id))
 		.map((vm) => vm.name);
 }
 
@@ -146,7 +149,7 @@ export function ImagesScreen() {
 	const upload = may('image.write') &&
 		<Button tone="primary" icon="upload" onClick={() => setUploading(true)}>Upload an image</Button>;
 	return (
-		<Screen title="Images" wide lead="Kernels and initial RAM disks" actions={images.length > 0 && upload}>
+		<Screen title="Images" wide lead="Kernels, initial RAM disks, disk images and CDs" actions={images.length > 0 && upload}>
 			{error && <Note tone="bad">{error}</Note>}
 			{!all && !error && <Loading />}
 			{all && !images.length && (

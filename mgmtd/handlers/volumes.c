@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes, the room for them, and the disks that machines make of them. */
+#include <errno.h>
+#include <stdio.h>
+
+#include "../svc/disk.h"
+#include "../svc/volume.h"
+#include "handlers.h"
+
+void handle_storage_get(struct http_request *req)
+{
+	uint64_t total, available;
+
+	if (storage_room(svc_of(req), &total, &available)) {
+		http_fail(req, 503, "unavailable", "The data disk does not answer.");
+		return;
+	}
+	http_reply(req, 200,
+		   json_pack("{sI sI}", "total", (json_int_t)total, "free", (json_int_t)available));
+}
+
+void handle_volume_list(struct http_request *req)
+{
+	struct page_query pq = {
+		.select = VOLUME_SELECT,
+		.sort = "name",
+		.filters = {{"name", http_query(req, "name")}},
+	};
+
+	reply_list(req, &pq, NULL);
+}
+
+static void reply_volume(struct http_request *req, int status, const char *id)
+{
+	auto_problem struct problem p = {0};
+	struct svc *svc = svc_of(req);
+	struct volume volume;
+	json_t *json = NULL;
+	int rc = db_begin(svc->db) ? problem_internal(&p, "reply_volume") : 0;
+
+	if (!rc) {
+		rc = volume_require(svc, id, &volume, &p);
+		json = rc ? NULL : volume_json(svc, id);
+		db_rollback(svc->db);
+	}
+	if (!rc && !json)
+		rc = problem_internal(&p, "reply_volume");
+	if (rc) {
+		http_reply_problem(req, &p);
+		return;
+	}
+	http_reply(req, status, json);
+	http_set_header(req, "ETag", "\"r%lld\"", (long long)volume.revision);
+}
+
+void handle_volume_get(struct http_request *req)
+{
+	reply_volume(req, 200, req->args[0]);
+}
+
+static void create(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+
+	if (volume_create(svc_of(req), req->json, id, &p)) {
+		http_reply_problem(req, &p);
+		return;
+	}
+	reply_volume(req, 201, id);
+	http_set_header(req, "Location", "/api/v1/volumes/%s", id);
+}
+
+void handle_volume_create(struct http_request *req)
+{
+	http_defer(req, create);
+}
+
+static bool load(struct http_request *req, struct volume *volume)
+{
+	auto_problem struct problem p = {0};
+	char etag[32];
+
+	if (volume_require(svc_of(req), req->args[0], volume, &p)) {
+		http_reply_problem(req, &p);
+		return false;
+	}
+	snprintf(etag, sizeof(etag), "\"r%lld\"", (long long)volume->revision);
+	return http_if_match(req, etag);
+}
+
+static void update(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	struct volume volume;
+
+	if (!load(req, &volume))
+		return;
+	if (volume_update(svc_of(req), &volume, req->json, &p))
+		http_reply_problem(req, &p);
+	else
+		reply_volume(req, 200, volume.id);
+}
+
+void handle_volume_update(struct http_request *req)
+{
+	http_defer(req, update);
+}
+
+static void delete (struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	struct volume volume;
+
+	if (!load(req, &volume))
+		return;
+	if (volume_delete(svc_of(req), &volume, &p))
+		http_reply_problem(req, &p);
+	else
+		http_reply(req, 204, NULL);
+}
+
+void handle_volume_delete(struct http_request *req)
+{
+	http_defer(req, delete);
+}
+
+static void attach(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+	json_t *json;
+
+	if (disk_attach(svc_of(req), req->args[0], req->json, id, &p)) {
+		http_reply_problem(req, &p);
+		return;
+	}
+	json = disk_json(svc_of(req), req->args[0], id);
+	if (!json) {
+		http_fail(req, 404, "not_found", "The disk has been taken away already.");
+		return;
+	}
+	http_reply(req, 201, json);
+	http_set_header(req, "Location", "/api/v1/vms/%s/disks/%s", req->args[0], id);
+}
+
+void handle_disk_attach(struct http_request *req)
+{
+	http_defer(req, attach);
+}
+
+static void detach(struct http_request *req)
+{
+	const char *force = http_query(req, "force");
+	auto_problem struct problem p = {0};
+
+	if (disk_detach(svc_of(req), req->args[0], req->args[1], force && *force == 't', &p))
+		http_reply_problem(req, &p);
+	else
+		http_reply(req, 204, NULL);
+}
+
+void handle_disk_detach(struct http_request *req)
+{
+	http_defer(req, detach);
+}

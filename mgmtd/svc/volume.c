@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "volume.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+#include "event.h"
+#include "image.h"
+
+#define SPARE_BYTES (64ull << 20) /* of the data disk, for everything else */
+#define COPY_CHUNK  (16u << 20)
+
+void volume_path(struct svc *svc, const char *id, char *out, size_t size)
+{
+	snprintf(out, size, "%s/volumes/%s", svc->config.data, id);
+}
+
+int volume_require(struct svc *svc, const char *id, struct volume *out, struct problem *p)
+{
+	auto_query struct db_query *q = db_query(
+		svc->db, "SELECT id, name, size, revision FROM volume WHERE id = ?", "s", id);
+	int rc = q ? db_next(q) : -EIO;
+
+	if (rc == 0)
+		return problem_set(p, 404, "not_found", "There is no volume with this id.");
+	if (rc != 1)
+		return problem_internal(p, "volume_require");
+	snprintf(out->id, sizeof(out->id), "%s", db_text(q, 0));
+	snprintf(out->name, sizeof(out->name), "%s", db_text(q, 1));
+	out->size = (uint64_t)db_int(q, 2);
+	out->revision = db_int(q, 3);
+	return 0;
+}
+
+json_t *volume_json(struct svc *svc, const char *id)
+{
+	auto_query struct db_query *q = db_query(svc->db, VOLUME_SELECT " WHERE id = ?", "s", id);
+
+	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
+}
+
+int storage_room(struct svc *svc, uint64_t *total, uint64_t *available)
+{
+	struct statvfs fs;
+	uint64_t left;
+
+	if (statvfs(svc->config.data, &fs))
+		return -errno;
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	*total = (uint64_t)fs.f_blocks * fs.f_frsize;
+	*available = left > SPARE_BYTES ? left - SPARE_BYTES : 0;
+	return 0;
+}
+
+static int check_room(struct svc *svc, uint64_t needed, struct problem *p)
+{
+	uint64_t total = 0, available = 0;
+
+	if (storage_room(svc, &total, &available))
+		return problem_internal(p, "statvfs");
+	if (needed <= available)
+		return 0;
+	problem_set(p, 507, "insufficient_storage",
+		    "The volume needs %" PRIu64 " bytes, but the data disk has %" PRIu64
+		    " bytes to spare.",
+		    needed, available);
+	problem_extra(p, "needed", json_integer((json_int_t)needed));
+	problem_extra(p, "free", json_integer((json_int_t)available));
+	return -ECANCELED;
+}
+
+static int name_taken(struct problem *p)
+{
+	problem_set(p, 409, "name_taken", "There is a volume of this name already.");
+	problem_field(p, "name", "taken", "is the name of another volume");
+	return -ECANCELED;
+}
+
+/* Make a file that long and take its room; in memory that would waste what is not used. */
+static int stretch(int fd, uint64_t size)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs))
+		return -errno;
+	if (fs.f_type != TMPFS_MAGIC && !fallocate(fd, 0, 0, (off_t)size))
+		return 0;
+	if (fs.f_type != TMPFS_MAGIC && errno != EOPNOTSUPP)
+		return -errno;
+	return ftruncate(fd, (off_t)size) ? -errno : 0;
+}
+
+static int copy_image(int fd, const char *path)
+{
+	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC);
+	auto_free char *chunk = malloc(COPY_CHUNK);
+
+	if (from < 0 || !chunk)
+		return -errno;
+	for (;;) {
+		ssize_t n = read(from, chunk, COPY_CHUNK), done = 0;
+
+		if (n <= 0)
+			return n ? -errno : 0;
+		while (done < n) {
+			ssize_t w = write(fd, chunk + done, (size_t)(n - done));
+
+			if (w < 0 && errno != EINTR)
+				return -errno;
+			done += w > 0 ? w : 0;
+		}
+	}
+}
+
+static int fill(const char *path, uint64_t size, const char *image)
+{
+	auto_fd int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
+	int rc = fd < 0 ? -errno : stretch(fd, size);
+
+	if (!rc && image)
+		rc = copy_image(fd, image);
+	if (!rc && fsync(fd))
+		rc = -errno;
+	return rc;
+}
+
+/* The image a volume is to be a copy of. */
+static int find_image(struct svc *svc, const char *id, uint64_t size, struct image *image,
+		      struct problem *p)
+{
+	struct stat st;
+	int rc = image_load(svc, id, image);
+
+	if (rc == -ENOENT)
+		return problem_invalid(p, "image", "unknown_image",
+				       "There is no image with this id.");
+	if (rc || stat(image->path, &st))
+		return problem_internal(p, "image of a volume");
+	if (strcmp(image->kind, "disk") && strcmp(image->kind, "iso"))
+		return problem_invalid(p, "image", "wrong_kind",
+				       "This image is of kind %s, not disk.", image->kind);
+	if ((uint64_t)st.st_size > size)
+		return problem_invalid(p, "size", "too_small",
+				       "The image needs a volume of at least %lld bytes.",
+				       (long long)st.st_size);
+	return 0;
+}
+
+static int record(struct svc *svc, const char *id, const char *name, uint64_t size,
+		  struct problem *p)
+{
+	auto_json json_t *json = NULL;
+	char now[CLOCK_TEXT_LEN];
+	int rc;
+
+	clock_now(now);
+	if (db_begin(svc->db))
+		return problem_internal(p, "volume record");
+	rc = db_run(svc->db,
+		    "INSERT INTO volume (id, name, size, format, created_at)"
+		    " VALUES (?, ?, ?, 'raw', ?)",
+		    "ssis", id, name, (int64_t)size, now);
+	if (rc == -EEXIST)
+		rc = name_taken(p);
+	else if (rc || !(json = volume_json(svc, id)) ||
+		 event_add(svc, "volume.created", NULL, json))
+		rc = problem_internal(p, "volume record");
+	if (rc) {
+		db_rollback(svc->db);
+		return rc;
+	}
+	return svc_commit(svc) ? problem_internal(p, "volume record") : 0;
+}
+
+int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], struct problem *p)
+{
+	uint64_t size = (uint64_t)json_integer_value(json_object_get(spec, "size"));
+	const char *name = json_string_value(json_object_get(spec, "name"));
+	const char *from = json_string_value(json_object_get(spec, "image"));
+	struct image image = {0};
+	char path[512];
+	int rc;
+
+	if (from && find_image(svc, from, size, &image, p))
+		return -ECANCELED;
+	if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ?", "s", name))
+		return name_taken(p);
+	if (check_room(svc, size, p))
+		return -ECANCELED;
+	crypt_uuid(id);
+	volume_path(svc, id, path, sizeof(path));
+	rc = fill(path, size, from ? image.path : NULL);
+	if (rc == -ENOSPC) /* someone else was faster */
+		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
+	else if (rc)
+		rc = problem_internal(p, "a volume's file can't be made");
+	else
+		rc = record(svc, id, name, size, p);
+	if (rc)
+		unlink(path);
+	return rc;
+}
+
+/* Machines whose domain has, or may be about to have, the volume open. */
+static int64_t users_up(struct svc *svc, const char *id)
+{
+	return db_value(svc->db, -1,
+			"SELECT count(*) FROM vm_disk JOIN vm ON vm.id = vm_disk.vm"
+			" WHERE vm_disk.volume = ? AND vm.state NOT IN ('stopped', 'crashed')",
+			"s", id);
+}
+
+static int grow(struct svc *svc, const struct volume *volume, uint64_t size, struct problem *p)
+{
+	char path[512];
+	int rc;
+
+	if (size < volume->size)
+		return problem_invalid(p, "size", "too_small", "A volume can't be made smaller.");
+	if (size == volume->size)
+		return 0;
+	if (users_up(svc, volume->id))
+		return problem_set(p, 409, "in_use",
+				   "A volume can be resized when no machine that has it is up.");
+	if (check_room(svc, size - volume->size, p))
+		return -ECANCELED;
+	volume_path(svc, volume->id, path, sizeof(path));
+	{
+		auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
+
+		rc = fd < 0 ? -errno : stretch(fd, size);
+		if (!rc && fsync(fd))
+			rc = -errno;
+	}
+	return rc ? problem_internal(p, "a volume can't be resized") : 0;
+}
+
+int volume_update(struct svc *svc, const struct volume *volume, const json_t *patch,
+		  struct problem *p)
+{
+	const json_t *given = json_object_get(patch, "size");
+	const char *name = json_string_value(json_object_get(patch, "name"));
+	uint64_t size = given ? (uint64_t)json_integer_value(given) : volume->size;
+	auto_json json_t *json = NULL;
+	int rc;
+
+	/* Held throughout: no machine can start meanwhile. */
+	if (db_begin(svc->db))
+		return problem_internal(p, "volume_update");
+	rc = grow(svc, volume, size, p);
+	if (!rc)
+		rc = db_run(svc->db,
+			    "UPDATE volume SET name = coalesce(?, name), size = ?,"
+			    " revision = revision + 1 WHERE id = ?",
+			    "sis", name, (int64_t)size, volume->id);
+	if (rc == -EEXIST)
+		rc = name_taken(p);
+	json = rc ? NULL : volume_json(svc, volume->id);
+	if (!rc && (!json || event_add(svc, "volume.updated", NULL, json)))
+		rc = -EIO;
+	if (rc) {
+		db_rollback(svc->db);
+		return p->status ? -ECANCELED : problem_internal(p, "volume_update");
+	}
+	return svc_commit(svc) ? problem_internal(p, "volume_update") : 0;
+}
+
+int volume_delete(struct svc *svc, const struct volume *volume, struct problem *p)
+{
+	auto_json json_t *last = NULL;
+	char path[512];
+	int64_t users;
+	int rc = 0;
+
+	if (db_begin(svc->db))
+		return problem_internal(p, "volume_delete");
+	users = db_value(svc->db, -1, "SELECT count(*) FROM vm_disk WHERE volume = ?", "s",
+			 volume->id);
+	last = volume_json(svc, volume->id);
+	if (users > 0)
+		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s this volume.",
+				 (long long)users, users > 1 ? "s have" : " has");
+	else if (users < 0 || !last ||
+		 db_run(svc->db, "DELETE FROM volume WHERE id = ?", "s", volume->id) ||
+		 event_add(svc, "volume.deleted", NULL, last))
+		rc = problem_internal(p, "volume_delete");
+	if (rc) {
+		db_rollback(svc->db);
+		return rc;
+	}
+	if (svc_commit(svc))
+		return problem_internal(p, "volume_delete");
+	volume_path(svc, volume->id, path, sizeof(path));
+	unlink(path);
+	return 0;
+}
+
+int volumes_prepare(struct svc *svc)
+{
+	char path[1024];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/volumes", svc->config.data);
+	if (mkdir(path, 0700) && errno != EEXIST)
+		return -errno;
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
+		    db_value(svc->db, 0, "SELECT 1 FROM volume WHERE id = ?", "s", entry->d_name))
+			continue;
+		volume_path(svc, entry->d_name, path, sizeof(path));
+		unlink(path);
+	}
+	if (dir)
+		closedir(dir);
+	return 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes: raw files on the data disk that virtual machines have as their disks. */
+#ifndef MGMTD_SVC_VOLUME_H
+#define MGMTD_SVC_VOLUME_H
+
+#include "svc.h"
+
+#define VOLUME_SELECT                                                                \
+	"SELECT id, name, size AS \"size:i\", format,"                               \
+	" (SELECT json_group_array(d.vm) FROM vm_disk d WHERE d.volume = volume.id)" \
+	" AS \"vms:j\", created_at FROM volume"
+
+struct volume {
+	char id[UUID_TEXT_LEN];
+	char name[64];
+	uint64_t size; /* bytes */
+	int64_t revision;
+};
+
+/** Where the volume @id lies. */
+void volume_path(struct svc *svc, const char *id, char *out, size_t size);
+/** Load it, or fill in the problem. */
+must_check int volume_require(struct svc *svc, const char *id, struct volume *out,
+			      struct problem *p);
+/** The resource as the API shows it, or NULL. */
+json_t *volume_json(struct svc *svc, const char *id);
+
+/**
+ * Make one as @spec (a checked VolumeCreate) says: empty, or a copy of an image. Its room on the
+ * data disk is taken at once, so that it never runs out later. Slow when there is an image.
+ */
+must_check int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN],
+			     struct problem *p);
+/** Apply the merge patch @patch (a checked VolumePatch) to @volume as it was loaded. */
+must_check int volume_update(struct svc *svc, const struct volume *volume, const json_t *patch,
+			     struct problem *p);
+must_check int volume_delete(struct svc *svc, const struct volume *volume, struct problem *p);
+
+/** Total and free bytes of the data disk; free is what a new volume may take. */
+must_check int storage_room(struct svc *svc, uint64_t *total, uint64_t *available);
+
+/** At start-up: remove files that no record names. */
+must_check int volumes_prepare(struct svc *svc);
+
+#endif

@@ -98,6 +98,7 @@ start_platform() {
 	[ ! -e /sys/bus/acpi/devices/QEMU0002:00 ] || load qemu_fw_cfg
 	local_password
 	: >/run/domus/platform.ready
+	load xen-blkback
 	load button evdev sr_mod $(pci_aliases '0x0[3-9c]*')
 	step platform
 }

@@ -1,0 +1,238 @@
+"""Volumes, and the disks that guests make of them."""
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+import unittest
+
+from bed import BUILD, MIB, bed, boot, close_bed, remove, scratch
+from check import guest_spec
+from client import ApiError
+
+READY = b"disk guest ready"
+UP = b"root disk up"
+BOOT = 180
+NODE = "/local/domain/0/backend/vbd"
+
+
+def disk_spec(client, name, **more):
+    """A small guest with the drivers of PV disks."""
+    images = client.images()
+    boot_from = {
+        "kernel": images["debian-kernel"]["id"],
+        "initrd": images["disk-initrd"]["id"],
+        "cmdline": "console=hvc0",
+    }
+    return {**guest_spec(client, name), "memory": 128 * MIB, "start": False, "boot": boot_from, **more}
+
+
+class Guest:
+    """The shell of a guest on the built-in disk-initrd."""
+
+    def __init__(self, client, vm, ready=READY):
+        self.console = client.console(vm)
+        self.console.read_until(ready, BOOT)
+        self.count = 0
+
+    def run(self, command, timeout=120):
+        """Run a command line; return what it printed, without its echo."""
+        self.count += 1
+        # The marker is put together by the shell, so that the echo of the line is none.
+        self.console.send(f"{command}; echo end'of'{self.count}=$?\n".encode())
+        text = self.console.read_until(f"endof{self.count}=".encode(), timeout)
+        return bytes(text).decode(errors="replace")
+
+    def close(self):
+        self.console.close()
+
+
+class Storage(unittest.TestCase):
+    """On the shared appliance, whose data is in memory."""
+
+    def setUp(self):
+        self.bed = bed()
+        self.client = self.bed.client
+        self.addCleanup(self.sweep)
+
+    def sweep(self):
+        self.bed.remove_all()
+        for volume in self.client.get("/volumes")["items"]:
+            self.client.delete(f"/volumes/{volume['id']}")
+
+    def refused(self, status, code, call, *args):
+        """Do what must be refused."""
+        with self.assertRaises(ApiError) as caught:
+            call(*args)
+        self.assertEqual(
+            (caught.exception.status, caught.exception.problem.get("code")), (status, code)
+        )
+
+    def volume(self, name, size=32 * MIB, **more):
+        return self.client.post("/volumes", {"name": name, "size": size, **more}).json["id"]
+
+    def attach(self, vm, **disk):
+        return self.client.post(f"/vms/{vm}/disks", disk).json
+
+    def loops(self):
+        """Loop devices that have a volume or an image open."""
+        return int(self.bed.console.run("cat /sys/block/loop*/loop/backing_file | grep -c /data/ || true"))
+
+    def start(self, name):
+        """A running guest and its shell."""
+        vm = self.client.create_vm(**disk_spec(self.client, name, start=True))["id"]
+        guest = Guest(self.client, vm)
+        self.addCleanup(guest.close)
+        return vm, guest
+
+    def test_volumes(self):
+        """volumes are made, renamed, enlarged and deleted; what can't be is refused"""
+        room = self.client.get("/storage")
+        self.assertGreater(room["total"], room["free"])
+        volume = self.volume("one")
+        path = f"/volumes/{volume}"
+        self.refused(409, "name_taken", self.volume, "one")
+        self.refused(507, "insufficient_storage", self.volume, "huge", 1 << 45)
+        self.client.request("PATCH", path, {"name": "uno", "size": 48 * MIB})
+        now = self.client.get(path)
+        self.assertEqual((now["name"], now["size"], now["vms"]), ("uno", 48 * MIB, []))
+        self.refused(
+            422, "invalid", self.client.request, "PATCH", path, {"size": 32 * MIB}
+        )
+        first = self.client.create_vm(**disk_spec(self.client, "first"))["id"]
+        second = self.client.create_vm(**disk_spec(self.client, "second"))["id"]
+        disk = self.attach(first, volume=volume)
+        self.assertEqual(disk["target"], "xvda")
+        self.assertEqual(self.client.get(f"/vms/{first}")["disks"], [disk])
+        self.refused(409, "in_use", lambda: self.attach(second, volume=volume))
+        self.refused(409, "in_use", lambda: self.attach(second, volume=volume, read_only=True))
+        self.refused(409, "in_use", self.client.delete, path)
+        self.client.delete(f"/vms/{first}/disks/{disk['id']}")
+        self.assertEqual(self.client.get(f"/vms/{first}")["disks"], [])
+        self.client.delete(path)
+
+    def test_hostile_images(self):
+        """what is no disk image is refused, and leaves nothing"""
+        qcow2 = b"QFI\xfb\0\0\0\3" + bytes(1 << 16)
+        for name, kind, data, code in (
+            ("text", "disk", b"no disk at all\n", "invalid_disk"),
+            ("qcow2", "disk", qcow2, "unsupported_format"),
+            ("vmdk", "disk", b"KDMV" + bytes(65532), "unsupported_format"),
+            ("iso", "iso", bytes(1 << 16), "invalid_iso"),
+            ("short", "iso", bytes(512), "invalid_iso"),
+        ):
+            self.refused(422, code, self.client.upload, name, kind, data)
+        left = self.bed.console.run("ls -A /data/images | wc -l")
+        self.assertEqual(int(left), len([i for i in self.client.images().values() if not i["builtin"]]))
+
+    def test_disks(self):
+        """live: written and read back, read-only is enforced, discard frees, nothing is left"""
+        before = self.loops()
+        vm, guest = self.start("disks")
+        domid = self.client.get(f"/vms/{vm}")["domid"]
+        data = self.attach(vm, volume=self.volume("data"))
+        guest.run("until [ -b /dev/xvda ]; do sleep 0.1; done")
+        guest.run("dd if=/dev/urandom of=/random bs=1M count=8")
+        guest.run("dd if=/random of=/dev/xvda bs=1M conv=fsync")
+        written = f"head -c 8388608 /data/volumes/{data['volume']} | sha256sum"
+        digest = self.bed.console.run(written).split()[0]
+        self.assertIn(digest, guest.run("sha256sum /random"))
+        guest.run("echo 3 >/proc/sys/vm/drop_caches")
+        self.assertIn(digest, guest.run("head -c 8388608 /dev/xvda | sha256sum"))
+
+        content = os.urandom(MIB)
+        image = self.client.upload("noise", "disk", content)
+        self.addCleanup(self.client.delete, f"/images/{image['id']}")
+        copy = self.volume("copy", image=image["id"])
+        self.attach(vm, volume=copy, read_only=True, target="xvdc")
+        guest.run("until [ -b /dev/xvdc ]; do sleep 0.1; done")
+        seen = guest.run("head -c 1048576 /dev/xvdc | sha256sum")
+        self.assertIn(hashlib.sha256(content).hexdigest(), seen)
+        said = guest.run("cat /sys/block/xvdc/ro; dd if=/dev/zero of=/dev/xvdc count=1 && echo wr''ote")
+        self.assertNotIn("wrote", said)
+        self.assertGreaterEqual(self.loops(), before + 2)
+
+        kept = f"du -k /data/volumes/{data['volume']} | cut -f1"
+        full = int(self.bed.console.run(kept))
+        guest.run("blkdiscard /dev/xvda")
+        self.assertGreaterEqual(full, 8192)
+        self.assertLess(int(self.bed.console.run(kept)), 4096)
+
+        self.client.delete(f"/vms/{vm}/disks/{data['id']}")
+        self.assertIn("gone", guest.run("[ -b /dev/xvda ] || echo go''ne"))
+        self.client.action(vm, "destroy")
+        self.assertEqual(self.loops(), before)
+        nodes = self.bed.console.run(f"xenstore ls {NODE}/{domid} 2>/dev/null || true")
+        self.assertNotIn("frontend", nodes)
+
+
+    def test_root(self):
+        """an uploaded root file system is booted from its PV disk, whose name is a label"""
+        image = self.client.upload("root", "disk", root_image())
+        self.addCleanup(self.client.delete, f"/images/{image['id']}")
+        spec = disk_spec(self.client, "root")
+        spec["boot"]["cmdline"] = "console=hvc0 root=LABEL=tiny-root rw"
+        vm = self.client.create_vm(**spec)["id"]
+        self.attach(vm, volume=self.volume("root", image=image["id"]))
+        self.client.action(vm, "start")
+        guest = Guest(self.client, vm, UP)
+        self.addCleanup(guest.close)
+        self.assertIn("/dev/xvda / ext4 rw", guest.run("mount -t proc proc /proc; cat /proc/mounts"))
+
+
+def root_image():
+    """The bytes of an ext4 file system that holds a busybox and an init."""
+    folder = scratch("root")
+    for name in ("bin", "sbin", "dev", "proc"):
+        os.makedirs(os.path.join(folder, name))
+    busybox = os.path.join(BUILD, "debs/busybox-static/bin/busybox")
+    shutil.copy(busybox, os.path.join(folder, "bin/busybox"))
+    init = os.path.join(folder, "sbin/init")
+    with open(init, "w", encoding="utf-8") as f:
+        f.write("#!/bin/busybox sh\n/bin/busybox --install -s /bin\nexport PATH=/bin\n")
+        f.write("echo root disk up\nexec setsid cttyhack sh\n")
+    os.chmod(init, 0o755)
+    path = folder + ".img"
+    tool = shutil.which("mke2fs", path="/usr/sbin:/sbin")
+    subprocess.run([tool, "-q", "-t", "ext4", "-L", "tiny-root", "-d", folder, path, "16M"], check=True)
+    with open(path, "rb") as f:
+        return f.read()
+
+
+class PowerLoss(unittest.TestCase):
+    """On an appliance with a data disk."""
+
+    def test_power_loss(self):
+        """what a guest had synced is there after QEMU was killed"""
+        self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
+        data = scratch("data.img")
+        machine, client = self.up("power-1", data)
+        image = client.upload("root", "disk", root_image())["id"]
+        spec = disk_spec(client, "lossy")
+        spec["boot"]["cmdline"] = "console=hvc0 root=/dev/xvda rw"
+        vm = client.create_vm(**spec)["id"]
+        volume = client.post("/volumes", {"name": "disk", "size": 64 * MIB, "image": image}).json
+        client.post(f"/vms/{vm}/disks", {"volume": volume["id"]})
+        client.action(vm, "start")
+        guest = Guest(client, vm, UP)
+        self.assertIn("=0", guest.run("echo sur''vived >/word; sync"))
+        machine.process.send_signal(signal.SIGKILL)
+        machine.process.wait()
+        machine.kill()
+
+        machine, client = self.up("power-2", data)
+        client.wait_state(vm, ("stopped",), 60)
+        client.action(vm, "start")
+        guest = Guest(client, vm, UP)
+        self.assertIn("survived", guest.run("cat /word"))
+        guest.close()
+        remove(client, vm)
+        self.assertTrue(machine.stop())
+
+    def up(self, name, data):
+        machine = boot(name, data=data)
+        self.addCleanup(machine.kill)
+        client = machine.client()
+        client.login("admin", machine.password)
+        return machine, client

@@ -15,6 +15,7 @@ import { TokensScreen } from './screens/tokens';
 import { VmScreen } from './screens/vm';
 import { VmNewScreen } from './screens/vm-new';
 import { VmsScreen } from './screens/vms';
+import { VolumesScreen } from './screens/volumes';
 import { Button, Empty, LinkButton, Loading, Note, Screen } from './ui/basics';
 import { Icon, Mark, type IconName } from './ui/icon';
 import { Toasts } from './ui/toast';
@@ -32,6 +33,7 @@ const NAV: NavItem[] = [
 	{ to: href.host, icon: 'host', text: 'Host', short: 'Host', screens: ['host'] },
 	{ to: href.vms, icon: 'vms', text: 'Virtual machines', short: 'VMs', screens: ['vms', 'vm', 'vm-new'] },
 	{ to: href.images, icon: 'images', text: 'Images', short: 'Images', screens: ['images'] },
+	{ to: href.volumes, icon: 'volumes', text: 'Volumes', short: 'Volumes', screens: ['volumes'] },
 	{ to: href.tasks, icon: 'tasks', text: 'Tasks', short: 'Tasks', screens: ['tasks'] },
 	{ to: href.tokens, icon: 'tokens', text: 'API tokens', short: 'Tokens', screens: ['tokens'] },
 ];
@@ -77,6 +79,7 @@ function CurrentScreen({ route }: { route: Route }) {
 	case 'vm-new': return <VmNewScreen />;
 	case 'vm': return <VmScreen key={route.id} id={route.id} tab={route.tab} />;
 	case 'images': return <ImagesScreen />;
+	case 'volumes': return <VolumesScreen />;
 	case 'tasks': return <TasksScreen />;
 	case 'tokens': return <TokensScreen />;
 	default: return (

@@ -70,6 +70,8 @@ export async function removeLeftovers() {
 	const ours = (one) => one.name.startsWith(PREFIX);
 	for (const vm of (await items('vms')).filter(ours))
 		await removeVm(vm);
+	for (const volume of (await items('volumes')).filter(ours))
+		await call('DELETE', `/volumes/${volume.id}`);
 	for (const image of (await items('images')).filter(ours))
 		await call('DELETE', `/images/${image.id}`);
 	for (const token of (await items('tokens')).filter(ours))

@@ -22,6 +22,10 @@ export function screens(vm) {
 			await page.getByRole('button', { name: 'Edit' }).click();
 			await dialog(page);
 		}],
+		['machine, attach dialog', async (page) => {
+			await page.getByRole('button', { name: 'Attach' }).click();
+			await dialog(page);
+		}],
 		['console', async (page) => {
 			await visit(page, `/vms/${vm.id}/console`, vm.name);
 			await page.locator('.xterm-screen').waitFor();
@@ -30,6 +34,11 @@ export function screens(vm) {
 		['images', (page) => visit(page, '/images', 'Images').then(() => page.getByText('Built in').first().waitFor())],
 		['images, upload dialog', async (page) => {
 			await page.getByRole('button', { name: 'Upload an image' }).click();
+			await dialog(page);
+		}],
+		['volumes', (page) => visit(page, '/volumes', 'Volumes')],
+		['volumes, new dialog', async (page) => {
+			await page.getByRole('button', { name: 'New volume' }).click();
 			await dialog(page);
 		}],
 		['tasks', (page) => visit(page, '/tasks', 'Tasks')],

@@ -2,8 +2,8 @@
 
 import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
 import type {
-	Host, Image, ImageKind, Page, Session, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate,
-	VmDebug, VmPatch, VmStats,
+	Disk, DiskCreate, Host, Image, ImageKind, Page, Session, Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate,
+	VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
 } from './types';
 
 const BASE = '/api/v1';
@@ -129,6 +129,15 @@ export const api = {
 		new Uint8Array(await (await send('GET', `/vms/${id}/consoles/serial/log`)).arrayBuffer()),
 
 	images: () => all<Image>('/images'),
+	storage: () => json<Storage>('GET', '/storage'),
+	volumes: () => all<Volume>('/volumes'),
+	createVolume: (volume: VolumeCreate) => json<Volume>('POST', '/volumes', { body: volume, idempotent: true }),
+	updateVolume: (id: string, patch: VolumePatch) =>
+		json<Volume>('PATCH', `/volumes/${id}`, { body: patch, type: MERGE_PATCH }),
+	deleteVolume: (id: string) => send('DELETE', `/volumes/${id}`),
+	attachDisk: (vm: string, disk: Partial<DiskCreate>) =>
+		json<Disk>('POST', `/vms/${vm}/disks`, { body: disk, idempotent: true }),
+	detachDisk: (vm: string, id: string) => send('DELETE', `/vms/${vm}/disks/${id}`),
 	deleteImage: (id: string) => send('DELETE', `/images/${id}`),
 
 	tasks: async () => (await json<Page<Task>>('GET', '/tasks?limit=200&sort=-created_at')).items,

@@ -1,18 +1,20 @@
 /** Events: each carries a whole resource, so applying one is putting it in its place. */
 
-import type { Event, Image, Task, Vm } from './types';
+import type { Event, Image, Task, Vm, Volume } from './types';
 
 export interface World {
 	vms: Map<string, Vm>;
 	images: Map<string, Image>;
+	volumes: Map<string, Volume>;
 	tasks: Map<string, Task>;
 }
 
-const COLLECTIONS = { vm: 'vms', image: 'images', task: 'tasks' } as const;
+const COLLECTIONS = { vm: 'vms', image: 'images', volume: 'volumes', task: 'tasks' } as const;
 type Kind = keyof typeof COLLECTIONS;
 
 export const EVENT_NAMES: readonly Event['type'][] = [
 	'vm.created', 'vm.updated', 'vm.deleted', 'task.created', 'task.updated', 'image.created', 'image.deleted',
+	'volume.created', 'volume.updated', 'volume.deleted',
 ];
 
 interface Versioned {

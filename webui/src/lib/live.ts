@@ -42,10 +42,12 @@ export async function refresh(): Promise<void> {
 	const since: Heard[] = [];
 	listeners.add(since);
 	try {
-		const [vms, images, tasks] = await Promise.all([api.vms(), api.images(), api.tasks()]);
+		const [vms, images, volumes, tasks] = await Promise.all([api.vms(), api.images(), api.volumes(), api.tasks()]);
 		if (!source)
 			return; /* logged out meanwhile */
-		const loaded: World = { vms: listById(vms), images: listById(images), tasks: listById(tasks) };
+		const loaded: World = {
+			vms: listById(vms), images: listById(images), volumes: listById(volumes), tasks: listById(tasks),
+		};
 		world.set(since.reduce((w, [name, data]) => applyEvent(w, name, data), loaded));
 		loadError.set('');
 	} catch (error) {

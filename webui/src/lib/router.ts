@@ -6,6 +6,7 @@ export type Route =
 	| { screen: 'vm-new' }
 	| { screen: 'vm'; id: string; tab: 'overview' | 'console' }
 	| { screen: 'images' }
+	| { screen: 'volumes' }
 	| { screen: 'tasks' }
 	| { screen: 'tokens' }
 	| { screen: 'missing'; path: string };
@@ -16,6 +17,7 @@ const PLAIN = new Map<string, Route>([
 	['vms', { screen: 'vms' }],
 	['vms/new', { screen: 'vm-new' }],
 	['images', { screen: 'images' }],
+	['volumes', { screen: 'volumes' }],
 	['tasks', { screen: 'tasks' }],
 	['tokens', { screen: 'tokens' }],
 ]);
@@ -39,6 +41,7 @@ export const href = {
 	vm: (id: string) => `#/vms/${id}`,
 	console: (id: string) => `#/vms/${id}/console`,
 	images: '#/images',
+	volumes: '#/volumes',
 	tasks: '#/tasks',
 	tokens: '#/tokens',
 };

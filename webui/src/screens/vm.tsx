@@ -19,6 +19,7 @@ import {
 import { Dialog } from '../ui/dialog';
 import { focusFirstError } from '../ui/field';
 import { toast } from '../ui/toast';
+import { Disks } from '../ui/vm-disks';
 import { VmActions } from '../ui/vm-actions';
 import { Usage } from '../ui/usage';
 import { VmFields } from '../ui/vm-fields';
@@ -219,7 +220,7 @@ export function VmScreen({ id, tab }: { id: string; tab: 'overview' | 'console' 
 				? <Console vm={vm} />
 				: (
 					<div class="columns">
-						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /></div>
+						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /><Disks vm={vm} all={all} /></div>
 						<div class="column">
 							{vm.domid !== null && <Usage key={vm.domid} vm={vm} />}
 							<History tasks={tasks} vms={all.vms} />

@@ -1,0 +1,75 @@
+import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
+import { visit, withSession } from '../lib/browser.mjs';
+import { check, equal, test } from '../lib/harness.mjs';
+
+const NAME = `${PREFIX}volume`;
+const MIB = 1024 * 1024;
+
+function row(page, name) {
+	return page.getByRole('row').filter({ hasText: name });
+}
+
+async function volume(name) {
+	return (await items('volumes')).find((one) => one.name === name);
+}
+
+export default function define() {
+	test('a volume is made, renamed and made larger', async () => {
+		await withSession({}, async (page) => {
+			await visit(page, '/volumes', 'Volumes');
+			await page.getByRole('button', { name: 'New volume' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByRole('button', { name: 'Create' }).click();
+			await dialog.locator('.field-error').first().waitFor();
+			await dialog.getByLabel('Name').fill(`${NAME}-first`);
+			await dialog.getByLabel('Size in GiB').fill('0.03125');
+			await dialog.getByRole('button', { name: 'Create' }).click();
+			await row(page, `${NAME}-first`).getByText('32 MiB').waitFor();
+			await row(page, `${NAME}-first`).getByRole('button', { name: /^Change/ }).click();
+			await dialog.getByLabel('Name').fill(NAME);
+			await dialog.getByLabel('Size in GiB').fill('0.0625');
+			await dialog.getByRole('button', { name: 'Save' }).click();
+			await row(page, NAME).getByText('64 MiB').waitFor();
+			equal((await volume(NAME)).size, 64 * MIB, 'size');
+		});
+	});
+
+	test('a volume is attached to a machine and detached, and not deleted meanwhile', async () => {
+		const vm = await makeVm('has-a-disk');
+		await withSession({}, async (page) => {
+			await visit(page, `/vms/${vm.id}`, vm.name);
+			await page.getByText('No disks').waitFor();
+			await page.getByRole('button', { name: 'Attach' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByLabel('Volume or CD').selectOption((await volume(NAME)).id);
+			await dialog.getByLabel('Read-only').check();
+			await dialog.getByRole('button', { name: 'Attach' }).click();
+			await page.locator('.disks').getByText('Read-only').waitFor();
+			equal((await call('GET', `/vms/${vm.id}`)).disks[0].read_only, true, 'read-only');
+
+			await visit(page, '/volumes', 'Volumes');
+			await row(page, NAME).getByText(vm.name).waitFor();
+			await row(page, NAME).getByRole('button', { name: /^Delete/ }).click();
+			await dialog.getByRole('button', { name: 'Delete' }).click();
+			const told = await dialog.getByRole('alert').innerText();
+			check(told.length > 15, `only: ${told}`);
+			await page.getByRole('button', { name: 'Cancel' }).click();
+
+			await visit(page, `/vms/${vm.id}`, vm.name);
+			await page.getByRole('button', { name: 'Detach xvda' }).click();
+			await dialog.getByRole('button', { name: 'Detach' }).click();
+			await page.getByText('No disks').waitFor();
+		});
+		await call('DELETE', `/vms/${vm.id}`);
+	});
+
+	test('a volume that nobody needs is deleted', async () => {
+		await withSession({}, async (page) => {
+			await visit(page, '/volumes', 'Volumes');
+			await row(page, NAME).getByRole('button', { name: /^Delete/ }).click();
+			await page.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
+			await row(page, NAME).waitFor({ state: 'detached' });
+			check(!(await volume(NAME)), 'the volume is still there');
+		});
+	});
+}

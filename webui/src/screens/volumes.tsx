@@ -1,0 +1,154 @@
+import { useEffect, useState } from 'preact/hooks';
+import { api } from '../api/client';
+import type { World } from '../api/events';
+import type { Storage, Volume } from '../api/types';
+import { refusalOf } from '../lib/form-errors';
+import { formatBytes, formatTime } from '../lib/format';
+import { learn, loadError, world } from '../lib/live';
+import { may } from '../lib/session';
+import { useStore } from '../lib/store';
+import { Button, Empty, Loading, Note, Screen } from '../ui/basics';
+import { Confirm, Dialog } from '../ui/dialog';
+import { SelectField, TextField } from '../ui/field';
+import { toast } from '../ui/toast';
+
+const GIB = 1024 ** 3;
+const MIB = 1024 ** 2;
+
+/** @returns bytes, a multiple of 1 MiB, or 0 when @p text is no size in GiB. */
+export function sizeOf(text: string): number {
+	const gib = Number(text.replace(',', '.'));
+	return Number.isFinite(gib) && gib > 0 ? Math.ceil(gib * 1024) * MIB : 0;
+}
+
+/** Make a volume, or (with @p volume) rename and enlarge one. */
+function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; onClose: () => void }) {
+	const [name, setName] = useState(volume?.name ?? '');
+	const [size, setSize] = useState(String((volume?.size ?? 10 * GIB) / GIB));
+	const [image, setImage] = useState('');
+	const [errors, setErrors] = useState<Record<string, string>>({});
+	const [failure, setFailure] = useState('');
+	const [busy, setBusy] = useState(false);
+	const disks = [...all.images.values()].filter((one) => one.kind === 'disk' || one.kind === 'iso');
+
+	const save = (bytes: number) => volume
+		? api.updateVolume(volume.id, { name: name.trim(), ...(bytes === volume.size ? {} : { size: bytes }) })
+		: api.createVolume({ name: name.trim(), size: bytes, format: 'raw', ...(image ? { image } : {}) });
+	const submit = async () => {
+		const bytes = volume && size === String(volume.size / GIB) ? volume.size : sizeOf(size);
+		const found = {
+			...(name.trim() ? {} : { name: 'Give the volume a name.' }),
+			...(bytes ? {} : { size: 'Give the size in GiB, such as 10 or 0.5.' }),
+		};
+		setErrors(found);
+		setFailure('');
+		if (busy || Object.keys(found).length)
+			return;
+		setBusy(true);
+		try {
+			const saved = await save(bytes);
+			learn(volume ? 'volume.updated' : 'volume.created', saved);
+			toast(`Saved ${saved.name}`);
+			onClose();
+		} catch (error) {
+			const refusal = refusalOf(error, ['name', 'size', 'image']);
+			setBusy(false);
+			setErrors(refusal.fields);
+			setFailure(refusal.rest);
+		}
+	};
+	return (
+		<Dialog title={volume ? `Change ${volume.name}` : 'New volume'} onClose={onClose} onSubmit={submit} footer={<>
+			<Button onClick={onClose}>Cancel</Button>
+			<Button type="submit" tone="primary" busy={busy}>{volume ? 'Save' : 'Create'}</Button>
+		</>}>
+			<div class="form">
+				{failure && <Note tone="bad" title="Not saved">{failure}</Note>}
+				<TextField label="Name" name="volume-name" value={name} error={errors['name']} onInput={setName}
+					autocomplete="off" spellcheck={false} />
+				<TextField label="Size in GiB" name="volume-size" value={size} error={errors['size']} onInput={setSize}
+					inputMode="decimal" hint={volume ? 'A volume can be made larger while no machine that has it is up.' : 'The room is taken at once.'} />
+				{!volume && disks.length > 0 && (
+					<SelectField label="Copy of" value={image} error={errors['image']} onChange={setImage}>
+						<option value="">Nothing: an empty volume</option>
+						{disks.map((one) => <option key={one.id} value={one.id}>{one.name} ({formatBytes(one.size)})</option>)}
+					</SelectField>
+				)}
+			</div>
+		</Dialog>
+	);
+}
+
+export function volumeUsers(volume: Volume, all: World): string[] {
+	return [...all.vms.values()]
+		.filter((vm) => vm.disks.some((disk) => disk.volume === volume.id))
+		.map((vm) => vm.name);
+}
+
+function Room({ volumes }: { volumes: World['volumes'] }) {
+	const [room, setRoom] = useState<Storage | null>(null);
+	useEffect(() => {
+		let gone = false;
+		api.storage().then((now) => !gone && setRoom(now)).catch(() => { /* the link indicator tells */ });
+		return () => { gone = true; };
+	}, [volumes]);
+	return room && <p class="hint">{formatBytes(room.free)} of {formatBytes(room.total)} are free for new volumes.</p>;
+}
+
+export function VolumesScreen() {
+	const all = useStore(world);
+	const error = useStore(loadError);
+	const [making, setMaking] = useState(false);
+	const [changing, setChanging] = useState<Volume | null>(null);
+	const [deleting, setDeleting] = useState<Volume | null>(null);
+	const volumes = [...(all?.volumes.values() ?? [])].sort((a, b) => a.name.localeCompare(b.name));
+	const make = may('volume.write') &&
+		<Button tone="primary" icon="plus" onClick={() => setMaking(true)}>New volume</Button>;
+	return (
+		<Screen title="Volumes" wide lead="Disks of virtual machines" actions={volumes.length > 0 && make}>
+			{error && <Note tone="bad">{error}</Note>}
+			{!all && !error && <Loading />}
+			{all && !volumes.length && (
+				<Empty icon="volumes" title="No volumes" action={make}>A volume becomes a machine's disk when it is attached to it.</Empty>
+			)}
+			{all && volumes.length > 0 && <>
+				<Room volumes={all.volumes} />
+				<div class="card table-card">
+					<table class="table">
+						<thead>
+							<tr>
+								<th scope="col">Name</th><th scope="col">Size</th><th scope="col">Used by</th><th scope="col">Made</th>
+								<th scope="col"><span class="offscreen">Actions</span></th>
+							</tr>
+						</thead>
+						<tbody>{volumes.map((volume) => (
+							<tr key={volume.id}>
+								<th scope="row">{volume.name}</th>
+								<td data-name="Size">{formatBytes(volume.size)}</td>
+								<td data-name="Used by">{volumeUsers(volume, all).join(', ') || <span class="muted">no machine</span>}</td>
+								<td data-name="Made">{formatTime(volume.created_at)}</td>
+								<td class="cell-actions">
+									{may('volume.write') && <>
+										<Button tone="quiet" icon="edit" label={`Change ${volume.name}`} onClick={() => setChanging(volume)} />
+										<Button tone="quiet" icon="trash" label={`Delete ${volume.name}`} onClick={() => setDeleting(volume)} />
+									</>}
+								</td>
+							</tr>
+						))}</tbody>
+					</table>
+				</div>
+			</>}
+			{all && making && <VolumeDialog all={all} onClose={() => setMaking(false)} />}
+			{all && changing && <VolumeDialog volume={changing} all={all} onClose={() => setChanging(null)} />}
+			{deleting && (
+				<Confirm title={`Delete ${deleting.name}?`} button="Delete" onClose={() => setDeleting(null)}
+					text="All that is on the volume is lost for good."
+					run={async () => {
+						await api.deleteVolume(deleting.id);
+						learn('volume.deleted', deleting);
+						toast(`Deleted ${deleting.name}`);
+					}} />
+			)}
+		</Screen>
+	);
+}

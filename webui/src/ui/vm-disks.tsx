@@ -1,0 +1,106 @@
+/** The disks of one machine: what it has, attach, detach. */
+
+import { useState } from 'preact/hooks';
+import { api } from '../api/client';
+import type { World } from '../api/events';
+import { say } from '../api/problem';
+import type { Disk, Vm } from '../api/types';
+import { formatBytes } from '../lib/format';
+import { learn } from '../lib/live';
+import { may } from '../lib/session';
+import { Button, Note } from './basics';
+import { Confirm, Dialog } from './dialog';
+import { CheckField, SelectField } from './field';
+import { toast } from './toast';
+
+function nameOf(disk: Disk, all: World): string {
+	if (disk.volume)
+		return all.volumes.get(disk.volume)?.name ?? 'A volume';
+	return all.images.get(disk.image ?? '')?.name ?? 'An image';
+}
+
+async function reload(vm: Vm): Promise<void> {
+	learn('vm.updated', await api.vm(vm.id));
+}
+
+function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {
+	const [source, setSource] = useState('');
+	const [readOnly, setReadOnly] = useState(false);
+	const [error, setError] = useState('');
+	const [failure, setFailure] = useState('');
+	const [busy, setBusy] = useState(false);
+	const images = [...all.images.values()].filter((image) => image.kind === 'iso');
+	const isImage = all.images.has(source);
+
+	const submit = async () => {
+		if (busy)
+			return;
+		setError(source ? '' : 'Choose a volume or a CD.');
+		setFailure('');
+		if (!source)
+			return;
+		setBusy(true);
+		try {
+			const disk = await api.attachDisk(vm.id, isImage ? { image: source } : { volume: source, read_only: readOnly });
+			await reload(vm);
+			toast(`Attached as ${disk.target}`);
+			onClose();
+		} catch (refusal) {
+			setFailure(say(refusal));
+			setBusy(false);
+		}
+	};
+	return (
+		<Dialog title="Attach a disk" onClose={onClose} onSubmit={submit} footer={<>
+			<Button onClick={onClose}>Cancel</Button>
+			<Button type="submit" tone="primary" busy={busy}>Attach</Button>
+		</>}>
+			<div class="form">
+				{failure && <Note tone="bad" title="Not attached">{failure}</Note>}
+				<SelectField label="Volume or CD" value={source} error={error || undefined} onChange={setSource}
+					hint="Volumes are made on the Volumes screen, CDs are uploaded as images.">
+					<option value="">Choose…</option>
+					{[...all.volumes.values()].map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
+					{images.map((image) => <option key={image.id} value={image.id}>{image.name} (CD)</option>)}
+				</SelectField>
+				{!isImage && <CheckField label="Read-only" checked={readOnly} onChange={setReadOnly} />}
+			</div>
+		</Dialog>
+	);
+}
+
+export function Disks({ vm, all }: { vm: Vm; all: World }) {
+	const [attaching, setAttaching] = useState(false);
+	const [detaching, setDetaching] = useState<Disk | null>(null);
+	return (
+		<section class="card" aria-labelledby="disks-title">
+			<div class="card-head">
+				<h2 id="disks-title">Disks</h2>
+				{may('vm.write') && <Button tone="quiet" icon="plus" onClick={() => setAttaching(true)}>Attach</Button>}
+			</div>
+			{!vm.disks.length && <p class="muted">No disks</p>}
+			{vm.disks.length > 0 && (
+				<ul class="disks">
+					{vm.disks.map((disk) => (
+						<li key={disk.id}>
+							<code>{disk.target}</code> <span>{nameOf(disk, all)}</span>{' '}
+							{disk.image ? <span class="chip">CD</span> : disk.read_only && <span class="chip">Read-only</span>}
+							{may('vm.write') && <Button tone="quiet" icon="trash" label={`Detach ${disk.target}`}
+								onClick={() => setDetaching(disk)} />}
+						</li>
+					))}
+				</ul>
+			)}
+			{attaching && <AttachDialog vm={vm} all={all} onClose={() => setAttaching(false)} />}
+			{detaching && (
+				<Confirm title={`Detach ${detaching.target}?`} button="Detach" onClose={() => setDetaching(null)}
+					text={`${nameOf(detaching, all)} itself is kept. A running guest must not have it mounted.`}
+					run={async () => {
+						await api.detachDisk(vm.id, detaching.id);
+						await reload(vm);
+						toast(`Detached ${detaching.target}`);
+					}} />
+			)}
+		</section>
+	);
+}

@@ -4,6 +4,7 @@
 
 #include "abi/xen.h"
 #include "core/guest_ops.h"
+#include "core/hypercall.h"
 #include "core/p2m.h"
 #include "core/sched_cap.h"
 #include "core/timer.h"
@@ -68,6 +69,7 @@ struct domain {
 	int64_t time_offset_s; /* [d] */
 	uint64_t created_ns;   /* [c] */
 	char crash_reason[96]; /* [d] words, when shutdown_code is crash */
+	struct hypercall_count hypercalls[HYPERCALL_NR];
 
 	struct spinlock watchdog_lock; /* [w] */
 	struct domain_watchdog {

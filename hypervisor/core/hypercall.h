@@ -6,6 +6,14 @@
 
 struct vcpu;
 
+#define HYPERCALL_NR 64
+
+/* How often a domain made a call, and how often the answer was "not there". [a] */
+struct hypercall_count {
+	uint64_t calls;
+	uint64_t absent;
+};
+
 /* One hypercall in flight. A handler that is preempted edits @arg and returns -ERESTART: the guest
  * then issues the same call again with them. */
 struct hypercall {
@@ -17,7 +25,7 @@ struct hypercall {
 
 /**
  * Perform @hc. Return: the guest's result, or -ERESTART. Set once at boot by the hypercall room
- * (a row above the rooms that take the exits), counted per call number.
+ * (a row above the rooms that take the exits), counted per domain and call number.
  */
 extern long (*hypercall_dispatch)(struct hypercall *hc);
 

@@ -54,26 +54,10 @@ void hvm_log_state(const struct vcpu *v)
 	printk(LOG_WARN " r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
 }
 
-static void print_exits(struct domain *d, void *arg)
+const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count)
 {
-	struct vcpu *v;
-
-	(void)arg;
-	for_each_vcpu(d, v) {
-		printk("d%uv%u: %lu exits\n", d->id, v->id, (unsigned long)v->exits);
-		for (unsigned int i = 0; i < HVM_EXIT_NR; i++)
-			if (v->hvm->exits[i])
-				printk(" %-10s %lu\n", exit_names[i],
-				       (unsigned long)v->hvm->exits[i]);
-	}
-}
-
-static void key_exits(void)
-{
-	domain_for_each(print_exits, NULL);
-}
-
-void hvm_debug_init(void)
-{
-	console_register_key('x', "exits by reason", key_exits);
+	if (why >= HVM_EXIT_NR)
+		return NULL;
+	*count = READ_ONCE(v->hvm->exits[why]);
+	return exit_names[why];
 }

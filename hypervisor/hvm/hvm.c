@@ -66,7 +66,6 @@ int hvm_init(void)
 	if (rc)
 		return rc;
 	hvm_cpuid_init();
-	hvm_debug_init();
 	vlapic_set_hooks(&lapic_hooks);
 	irq_set_guest_handler(vioapic_host_irq);
 	return 0;

@@ -2,6 +2,7 @@
 /* HYPERVISOR_domctl, interface version 0x15: one row per operation (public domctl.h). */
 #include "hypercall/domctl.h"
 
+#include "abi/domus.h"
 #include "core/guest.h"
 #include "lib/errno.h"
 
@@ -52,13 +53,16 @@ static const struct domctl_row rows[] = {
 	[XEN_DOMCTL_set_paging_mempool_size] = {domctl_set_paging_mempool, NOT_SELF},
 };
 
-/* The debugger's, numbered apart from all others. */
+/* Numbered apart from all others: the debugger's, and our own. */
 static const struct domctl_row guestmemio_row = {domctl_guestmemio, COPY_BACK | NOT_SELF};
+static const struct domctl_row counters_row = {domctl_counters, COPY_BACK | DYING};
 
 static const struct domctl_row *find_row(uint32_t cmd)
 {
 	if (cmd == XEN_DOMCTL_gdbsx_guestmemio)
 		return &guestmemio_row;
+	if (cmd == DOMUS_DOMCTL_counters)
+		return &counters_row;
 	return cmd < ARRAY_SIZE(rows) && rows[cmd].fn ? &rows[cmd] : NULL;
 }
 

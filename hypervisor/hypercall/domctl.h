@@ -31,7 +31,14 @@ long domctl_get_paging_mempool(struct domctl_call *c);
 long domctl_set_paging_mempool(struct domctl_call *c);
 long domctl_get_address_size(struct domctl_call *c);
 
+/* domctl_counters.c */
+long domctl_counters(struct domctl_call *c);
+/** Debug key: print all counters of all domains. */
+void domctl_counters_key(void);
+
 /* domctl_vcpu.c */
+/** vCPU @id of @d. Return: 0, -EINVAL beyond its most, -ESRCH when not made yet. */
+int must_check domctl_find_vcpu(struct domain *d, uint32_t id, struct vcpu **v);
 long domctl_getvcpuinfo(struct domctl_call *c);
 long domctl_setvcpuaffinity(struct domctl_call *c);
 long domctl_getvcpuaffinity(struct domctl_call *c);

@@ -10,7 +10,7 @@
 #define APIC_MODE_NMI 4
 #define MAX_CAP       ((uint32_t)MAX_CPUS * 100)
 
-static int find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
+int domctl_find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 {
 	if (id >= d->max_vcpus)
 		return -EINVAL;
@@ -31,7 +31,7 @@ long domctl_getvcpuinfo(struct domctl_call *c)
 	struct vcpu *v;
 	int rc;
 
-	rc = find_vcpu(c->d, info->vcpu, &v);
+	rc = domctl_find_vcpu(c->d, info->vcpu, &v);
 	if (rc)
 		return rc;
 	sched_get_runstate(v, &run);
@@ -84,7 +84,7 @@ long domctl_setvcpuaffinity(struct domctl_call *c)
 	struct vcpu *v;
 	int rc;
 
-	rc = find_vcpu(c->d, op->vcpu, &v);
+	rc = domctl_find_vcpu(c->d, op->vcpu, &v);
 	if (!rc)
 		rc = affinity_decode(op, &hard, &soft);
 	if (!rc && (op->flags & XEN_VCPUAFFINITY_HARD))
@@ -104,7 +104,7 @@ long domctl_getvcpuaffinity(struct domctl_call *c)
 	struct vcpu *v;
 	int rc;
 
-	rc = find_vcpu(c->d, op->vcpu, &v);
+	rc = domctl_find_vcpu(c->d, op->vcpu, &v);
 	if (rc)
 		return rc;
 	return affinity_report(op, READ_ONCE(v->affinity_hard), READ_ONCE(v->affinity_soft));
@@ -164,7 +164,7 @@ long domctl_sendtrigger(struct domctl_call *c)
 
 	if (c->op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
 		return -ENOSYS;
-	rc = find_vcpu(c->d, c->op->u.sendtrigger.vcpu, &v);
+	rc = domctl_find_vcpu(c->d, c->op->u.sendtrigger.vcpu, &v);
 	if (rc)
 		return rc;
 	vlapic_deliver(c->d, vlapic_id(v), false, APIC_MODE_NMI, 0, false);

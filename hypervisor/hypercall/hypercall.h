@@ -9,16 +9,6 @@
  * @cmdline: the hypervisor's own, kept by pointer, for XENVER_commandline. */
 void hypercall_init(const char *cmdline);
 
-/* How often each call was made, and how often its answer was "not there". */
-struct hypercall_count {
-	uint64_t calls;
-	uint64_t absent;
-};
-
-#define HYPERCALL_NR 64
-
-/** Counters of call number @nr below HYPERCALL_NR. */
-struct hypercall_count hypercall_counts(unsigned int nr);
 /** Name of call number @nr, NULL when there is none. */
 const char *hypercall_name(unsigned int nr);
 

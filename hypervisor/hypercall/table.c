@@ -3,6 +3,7 @@
 #include "hypercall/hypercall.h"
 
 #include "core/console.h"
+#include "hypercall/domctl.h"
 #include "ipc/evtchn.h"
 #include "ipc/gnttab.h"
 #include "lib/errno.h"
@@ -37,8 +38,6 @@ static const struct row rows[HYPERCALL_NR] = {
 	ROW(dm_op, hypercall_dm_op, HWDOM),
 };
 
-static struct hypercall_count counts[HYPERCALL_NR];
-
 static void count(uint64_t *n)
 {
 	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
@@ -46,30 +45,23 @@ static void count(uint64_t *n)
 
 static long dispatch(struct hypercall *hc)
 {
+	struct domain *d = hc->v->domain;
 	const struct row *row;
 	long rc;
 
 	if (hc->nr >= HYPERCALL_NR)
 		return -ENOSYS;
 	row = &rows[hc->nr];
-	count(&counts[hc->nr].calls);
+	count(&d->hypercalls[hc->nr].calls);
 	if (!row->fn)
 		rc = -ENOSYS;
-	else if (row->who == HWDOM && !hc->v->domain->is_hwdom)
+	else if (row->who == HWDOM && !d->is_hwdom)
 		rc = -EPERM;
 	else
 		rc = row->fn(hc);
 	if (unlikely(rc == -ENOSYS))
-		count(&counts[hc->nr].absent);
+		count(&d->hypercalls[hc->nr].absent);
 	return rc;
-}
-
-struct hypercall_count hypercall_counts(unsigned int nr)
-{
-	return (struct hypercall_count){
-		__atomic_load_n(&counts[nr].calls, __ATOMIC_RELAXED),
-		__atomic_load_n(&counts[nr].absent, __ATOMIC_RELAXED),
-	};
 }
 
 const char *hypercall_name(unsigned int nr)
@@ -87,23 +79,11 @@ static void raise_console(void)
 	evtchn_global_virq(VIRQ_CONSOLE);
 }
 
-static void print_counts(void)
-{
-	for (unsigned int i = 0; i < HYPERCALL_NR; i++) {
-		struct hypercall_count c = hypercall_counts(i);
-
-		if (c.calls)
-			printk("hypercall %2u %-16s %llu calls, %llu absent\n", i,
-			       rows[i].name ? rows[i].name : "-", (unsigned long long)c.calls,
-			       (unsigned long long)c.absent);
-	}
-}
-
 void hypercall_init(const char *cmdline)
 {
 	version_set_commandline(cmdline);
 	domain_set_dom_exc_hook(raise_dom_exc);
 	console_set_input_hook(raise_console);
-	console_register_key('c', "hypercall counters", print_counts);
+	console_register_key('x', "counters of domains", domctl_counters_key);
 	hypercall_dispatch = dispatch;
 }

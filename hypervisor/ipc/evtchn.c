@@ -388,7 +388,8 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 	};
 	struct evtchn *ch;
 
-	if (!port || port >= READ_ONCE(d->evtchn->abi)->nr_ports)
+	if (!port || port > READ_ONCE(d->evtchn->max_port) ||
+	    port >= READ_ONCE(d->evtchn->abi)->nr_ports)
 		return -EINVAL;
 	spin_lock(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
@@ -509,11 +510,6 @@ int evtchn_reset(struct domain *d, bool to_2l)
 	}
 	spin_unlock(&e->lock);
 	return rc;
-}
-
-unsigned int evtchn_count(struct domain *d)
-{
-	return READ_ONCE(d->evtchn->active);
 }
 
 void evtchn_set_max_port(struct domain *d, uint32_t max_port)

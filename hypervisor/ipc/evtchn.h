@@ -28,8 +28,6 @@ void evtchn_poll_begin(struct vcpu *v, uint32_t port);
 void evtchn_poll_end(struct vcpu *v);
 /** The highest port @d may use (domctl createdomain). */
 void evtchn_set_max_port(struct domain *d, uint32_t max_port);
-/** Ports in use, for accounting. */
-unsigned int evtchn_count(struct domain *d);
 
 struct hypercall;
 long evtchn_hypercall(struct hypercall *hc); /* __HYPERVISOR_event_channel_op */

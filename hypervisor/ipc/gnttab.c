@@ -75,6 +75,16 @@ uint32_t gnttab_max_frames(struct domain *d)
 	return d->gnttab->max_frames;
 }
 
+struct gnttab_usage gnttab_usage(struct domain *d)
+{
+	struct gnttab_usage usage;
+
+	spin_lock(&d->gnttab->lock);
+	usage = d->gnttab->usage;
+	spin_unlock(&d->gnttab->lock);
+	return usage;
+}
+
 int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 {
 	struct gnttab *gt = d->gnttab;
@@ -162,6 +172,7 @@ static int pin_first(struct domain *rd, struct grant_active *a, struct grant_ent
 	}
 	a->mfn = *mfn;
 	a->domid = user;
+	rd->gnttab->usage.used++;
 	return 0;
 }
 
@@ -218,6 +229,7 @@ void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn)
 		a->writers--;
 	else
 		a->readers--;
+	gt->usage.used -= !a->readers && !a->writers;
 	if (idle_flags(a))
 		release_entry(&gt->shared[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME],
 			      idle_flags(a));

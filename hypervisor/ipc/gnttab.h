@@ -19,6 +19,12 @@ int must_check gnttab_set_limits(struct domain *d, uint32_t max_frames,
  */
 int must_check gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn);
 uint32_t gnttab_max_frames(struct domain *d);
+/** Grants of @d that are in use at this moment, and mappings it has of others' grants. */
+struct gnttab_usage {
+	uint32_t used;
+	uint32_t mapped;
+};
+struct gnttab_usage gnttab_usage(struct domain *d);
 
 struct hypercall;
 long gnttab_hypercall(struct hypercall *hc); /* __HYPERVISOR_grant_table_op */

@@ -44,6 +44,7 @@ static uint32_t handle_alloc(struct domain *d, struct maptrack **mt)
 		*mt = handle_at(gt, handle);
 		gt->maptrack_free = (*mt)->next;
 		(*mt)->state = MAPTRACK_BUSY;
+		gt->usage.mapped++;
 	}
 	spin_unlock(&gt->lock);
 	return handle;
@@ -56,6 +57,7 @@ static void handle_free(struct domain *d, uint32_t handle, struct maptrack *mt)
 	spin_lock(&gt->lock);
 	*mt = (struct maptrack){.state = MAPTRACK_FREE, .next = gt->maptrack_free};
 	gt->maptrack_free = handle;
+	gt->usage.mapped--;
 	spin_unlock(&gt->lock);
 }
 

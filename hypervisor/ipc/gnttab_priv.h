@@ -56,6 +56,7 @@ struct gnttab {
 	struct maptrack **maptrack;     /* [gnttab] */
 	uint32_t maptrack_free;         /* [gnttab] first of the free list */
 	uint32_t kill_next;             /* where the teardown goes on */
+	struct gnttab_usage usage;      /* [gnttab] */
 };
 
 /** Make @d's table at least @nr frames long. Context: [gnttab] held. Return: 0, -EINVAL, -ENOMEM. */

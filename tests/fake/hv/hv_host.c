@@ -413,6 +413,16 @@ const struct guest_ops hvm_guest_ops = {
 	.wakeup_pending = ops_wakeup_pending,
 };
 
+const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count)
+{
+	static const char *const names[] = {"first", "never", "last"};
+
+	if (why >= ARRAY_SIZE(names))
+		return NULL;
+	*count = why == 1 ? 0 : v->exits + why;
+	return names[why];
+}
+
 size_t hvm_save_size(struct domain *d)
 {
 	return 8u * d->max_vcpus;

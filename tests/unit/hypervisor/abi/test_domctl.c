@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "abi/domus.h"
+#include "arch/x86/mm/map.h"
+#include "ipc/gnttab.h"
 #include "mm/buddy.h"
+#include "mm/frames.h"
 
 static struct xen_domctl *ctl;
 
@@ -383,6 +387,112 @@ START_TEST(guest_memory_is_copied_both_ways)
 }
 END_TEST
 
+static long counters(domid_t id, uint32_t vcpu, uint64_t gva, uint32_t room, uint32_t *nr)
+{
+	struct domus_counters c = {.vcpu = vcpu, .nr = room, .buffer = gva};
+	long rc;
+
+	reset();
+	memcpy(&ctl->u, &c, sizeof(c));
+	rc = domctl(DOMUS_DOMCTL_counters, id);
+	memcpy(&c, &ctl->u, sizeof(c));
+	*nr = c.nr;
+	return rc;
+}
+
+static const struct domus_counter *counter(const char *name, uint32_t nr)
+{
+	const struct domus_counter *list = (const void *)&fake_guest_mem[4096];
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (!strcmp(list[i].name, name))
+			return &list[i];
+	return NULL;
+}
+
+START_TEST(what_was_counted_is_told)
+{
+	struct domain *d = fake_domain(2, 1);
+	const uint64_t at = ARG_GVA + 4096;
+	uint32_t nr;
+
+	d->vcpus[1]->exits = 40;
+	d->vcpus[1]->runstate = (struct vcpu_runstate_info){
+		.state = RUNSTATE_blocked, .state_entry_time = fake_now, .time = {7, 8}};
+	fake_now += 9;
+	ck_assert_int_eq(counters(d->id, 1, at, 64, &nr), 0);
+	ck_assert_uint_eq(nr, 5);
+	ck_assert_uint_eq(counter("running", nr)->value, 7);
+	ck_assert_uint_eq(counter("runnable", nr)->value, 8);
+	ck_assert_uint_eq(counter("blocked", nr)->value, 9);
+	ck_assert_uint_eq(counter("running", nr)->kind, DOMUS_COUNTER_RUNSTATE);
+	ck_assert_uint_eq(counter("first", nr)->value, 40);
+	ck_assert_uint_eq(counter("last", nr)->value, 42);
+	ck_assert_uint_eq(counter("last", nr)->kind, DOMUS_COUNTER_EXIT);
+	ck_assert_ptr_null(counter("never", nr));
+
+	/* No more is written than there is room for, but all are counted. */
+	memset(&fake_guest_mem[4096], 0, 4096);
+	ck_assert_int_eq(counters(d->id, 1, at, 1, &nr), 0);
+	ck_assert_uint_eq(nr, 5);
+	ck_assert_ptr_nonnull(counter("running", 2));
+	ck_assert_ptr_null(counter("runnable", 5));
+	ck_assert_int_eq(counters(d->id, 1, 0, 0, &nr), 0);
+	ck_assert_uint_eq(nr, 5);
+	ck_assert_int_eq(counters(d->id, 1, 0, ~0u, &nr), -EFAULT);
+	ck_assert_int_eq(counters(d->id, 2, at, 64, &nr), -EINVAL);
+	ck_assert_int_eq(counters(77, 0, at, 64, &nr), -ESRCH);
+	fake_domain_kill(d);
+}
+END_TEST
+
+START_TEST(calls_and_grants_are_counted_by_domain)
+{
+	struct domain *d = fake_domain(1, 2);
+	struct gnttab_map_grant_ref *map = ARG(struct gnttab_map_grant_ref);
+	struct grant_entry_v1 entry = {.flags = GTF_permit_access, .domid = 0, .frame = 1};
+	const struct domus_counter *c;
+	uint32_t nr;
+	mfn_t frame;
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_xsm_op, 0, 0, 0), -ENOSYS);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_domctl, 0, 0, 0), -EPERM);
+	ck_assert_int_eq(fake_hypercall(63, 0, 0, 0), -ENOSYS);
+	ck_assert_int_eq(fake_hypercall(63, 0, 0, 0), -ENOSYS);
+	fake_run_as(hwdom->vcpus[0]);
+	ck_assert_int_eq(gnttab_get_frame(d, false, 0, &frame), 0);
+	memcpy((struct grant_entry_v1 *)mfn_to_virt(frame) + 9, &entry, sizeof(entry));
+	frame_put(frame);
+	*map = (struct gnttab_map_grant_ref){
+		.host_addr = 512 << PAGE_SHIFT, .flags = GNTMAP_host_map, .ref = 9, .dom = d->id};
+	ck_assert_int_eq(
+		fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, ARG_GVA, 1), 0);
+	ck_assert_int_eq(map->status, GNTST_okay);
+
+	ck_assert_int_eq(counters(d->id, DOMUS_COUNTERS_DOMAIN, ARG_GVA + 4096, 99, &nr), 0);
+	ck_assert_uint_eq(nr, 4);
+	c = counter("number 63", nr);
+	ck_assert_uint_eq(c->value, 2);
+	ck_assert_uint_eq(c->absent, 2);
+	ck_assert_uint_eq(counter("domctl", nr)->absent, 0);
+	ck_assert_uint_eq(counter("domctl", nr)->kind, DOMUS_COUNTER_HYPERCALL);
+	ck_assert_uint_eq(counter("used", nr)->value, 1);
+	ck_assert_uint_eq(counter("used", nr)->kind, DOMUS_COUNTER_GRANT);
+	ck_assert_int_eq(counters(0, DOMUS_COUNTERS_DOMAIN, ARG_GVA + 4096, 99, &nr), 0);
+	ck_assert_uint_eq(counter("mapped", nr)->value, 1);
+	*ARG(struct gnttab_unmap_grant_ref) =
+		(struct gnttab_unmap_grant_ref){.host_addr = 512 << PAGE_SHIFT};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
+					ARG_GVA, 1),
+			 0);
+	ck_assert_int_eq(ARG(struct gnttab_unmap_grant_ref)->status, GNTST_okay);
+	ck_assert_uint_eq(gnttab_usage(d).used, 0);
+	ck_assert_uint_eq(gnttab_usage(hwdom).mapped, 0);
+	fake_domain_kill(d);
+}
+END_TEST
+
 START_TEST(random_structures_do_no_harm)
 {
 	srand(4711);
@@ -394,7 +504,7 @@ START_TEST(random_structures_do_no_harm)
 		for (unsigned int i = 0; i < sizeof(*ctl); i++)
 			if (rand() % 3)
 				((uint8_t *)ctl)[i] = (uint8_t)(rand() % 4 ? rand() % 4 : rand());
-		cmd = (uint32_t)rand() % 90;
+		cmd = rand() % 16 ? (uint32_t)rand() % 90 : DOMUS_DOMCTL_counters;
 		rc = rand() % 2 ? domctl(cmd, (domid_t)(rand() % 4)) : sysctl(cmd % 30);
 		ck_assert_int_le(rc, 0);
 		fake_softirqs();
@@ -416,6 +526,8 @@ Suite *domctl_suite(void)
 	tcase_add_test(tc, contexts_and_policies_travel);
 	tcase_add_test(tc, the_host_is_described);
 	tcase_add_test(tc, guest_memory_is_copied_both_ways);
+	tcase_add_test(tc, what_was_counted_is_told);
+	tcase_add_test(tc, calls_and_grants_are_counted_by_domain);
 	tcase_add_test(tc, random_structures_do_no_harm);
 	suite_add_tcase(s, tc);
 	return s;

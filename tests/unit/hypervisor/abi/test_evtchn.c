@@ -203,6 +203,20 @@ START_TEST(binding_to_a_vcpu_moves_the_notice)
 }
 END_TEST
 
+/* Ports of @d that are not closed, up to the last there may be. */
+static uint32_t count_open(domid_t id)
+{
+	struct evtchn_status *s = ARG(struct evtchn_status);
+	uint32_t n = 0;
+
+	for (uint32_t port = 1;; port++) {
+		*s = (struct evtchn_status){.dom = id, .port = port};
+		if (op(EVTCHNOP_status))
+			return n;
+		n += s->status != EVTCHNSTAT_closed;
+	}
+}
+
 START_TEST(ports_run_out_and_come_back)
 {
 	struct domain *d = fake_domain(1, 4);
@@ -212,8 +226,9 @@ START_TEST(ports_run_out_and_come_back)
 	while (!evtchn_alloc_unbound(d, 0, &port))
 		ck_assert_uint_eq(port, ++n);
 	ck_assert_uint_eq(n, 300);
-	ck_assert_uint_eq(evtchn_count(d), 300);
+	ck_assert_uint_eq(count_open(d->id), 300);
 	ck_assert_int_eq(evtchn_close(d, 17), 0);
+	ck_assert_uint_eq(count_open(d->id), 299);
 	ck_assert_int_eq(evtchn_alloc_unbound(d, 0, &port), 0);
 	ck_assert_uint_eq(port, 17);
 	fake_run_as(d->vcpus[0]);
@@ -221,7 +236,7 @@ START_TEST(ports_run_out_and_come_back)
 	*ARG(struct evtchn_reset) = (struct evtchn_reset){DOMID_SELF};
 	ck_assert_int_eq(op(EVTCHNOP_reset), 0);
 	ck_assert_uint_gt(fake_restarts, 0);
-	ck_assert_uint_eq(evtchn_count(d), 0);
+	ck_assert_uint_eq(count_open(DOMID_SELF), 0);
 }
 END_TEST
 

@@ -50,10 +50,11 @@ END_TEST
 
 START_TEST(absent_calls_are_counted)
 {
-	struct hypercall_count before = hypercall_counts(__HYPERVISOR_xsm_op);
+	const struct hypercall_count *n = &hwdom->hypercalls[__HYPERVISOR_xsm_op];
 
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_xsm_op, 0, 0, 0), -ENOSYS);
-	ck_assert_uint_eq(hypercall_counts(__HYPERVISOR_xsm_op).absent, before.absent + 1);
+	ck_assert_uint_eq(n->calls, 1);
+	ck_assert_uint_eq(n->absent, 1);
 	ck_assert_int_eq(fake_hypercall(64, 0, 0, 0), -ENOSYS);
 	ck_assert_int_eq(fake_hypercall(~0ULL, 0, 0, 0), -ENOSYS);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_mmu_update, 0, 0, 0), -ENOSYS);

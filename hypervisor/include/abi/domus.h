@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef ABI_DOMUS_H
+#define ABI_DOMUS_H
+
+/*
+ * What Xen's public interface has no call for, shared by hypervisor and toolstack: one domctl, numbered far
+ * from all of Xen's, which answers -ENOSYS to it. Xen's tools never make it; a toolstack that meets -ENOSYS
+ * has no such counters to tell, and nothing else is different.
+ */
+#include <stdint.h>
+
+/** Counters of a domain, or of one of its vCPUs. Argument: struct domus_counters, in xen_domctl.u. */
+#define DOMUS_DOMCTL_counters 0x444f4d01u
+
+#define DOMUS_COUNTERS_DOMAIN 0xffffffffu
+
+struct domus_counters {
+	uint32_t vcpu; /* IN: number, or DOMUS_COUNTERS_DOMAIN */
+	uint32_t nr;   /* IN: room at @buffer; OUT: how many there are */
+	uint64_t buffer
+		__attribute__((aligned(8))); /* IN: of struct domus_counter, caller's address */
+};
+
+/* Kinds. Those that are zero are left out. */
+#define DOMUS_COUNTER_RUNSTATE  0u /* of a vCPU: ns running, runnable, blocked, offline */
+#define DOMUS_COUNTER_EXIT      1u /* of a vCPU: VM exits by reason */
+#define DOMUS_COUNTER_HYPERCALL 2u /* of a domain: by name, or "number N" when there is none */
+#define DOMUS_COUNTER_GRANT     3u /* of a domain: grants "used" by others, and "mapped" by it */
+
+struct domus_counter {
+	char name[20]; /* terminated */
+	uint32_t kind;
+	uint64_t value;
+	uint64_t absent; /* hypercalls: how many of them were answered with -ENOSYS */
+};
+
+#endif

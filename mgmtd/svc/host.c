@@ -27,15 +27,15 @@ int host_json(struct svc *svc, json_t **out, struct problem *p)
 		return problem_set(p, 503, "unavailable", "The hypervisor does not answer.");
 	}
 	gethostname(name, sizeof(name) - 1);
-	*out = json_pack("{s s, s {s s, s s, s s}, s {s b, s b, s b, s b, s [s], s i, s s},"
+	*out = json_pack("{s s, s {s s, s s, s s}, s {s b, s b, s b, s b, s b, s [s], s i, s s},"
 			 " s {s i, s i}, s {s I, s I}, s I}",
 			 "name", name, "hypervisor", "name", h.hypervisor, "version", h.version,
 			 "build", h.build, "capabilities", "svm", h.svm, "vmx", h.vmx,
-			 "nested_paging", h.nested_paging, "iommu", h.iommu, "modes", "pvh",
-			 "max_vcpus", (int)h.max_vcpus, "guests", h.capabilities, "cpus",
-			 "physical", (int)h.cpus_physical, "online", (int)h.cpus_online, "memory",
-			 "total", (json_int_t)h.memory_total, "free", (json_int_t)h.memory_free,
-			 "uptime", (json_int_t)h.uptime);
+			 "nested_paging", h.nested_paging, "iommu", h.iommu, "counters", h.counters,
+			 "modes", "pvh", "max_vcpus", (int)h.max_vcpus, "guests", h.capabilities,
+			 "cpus", "physical", (int)h.cpus_physical, "online", (int)h.cpus_online,
+			 "memory", "total", (json_int_t)h.memory_total, "free",
+			 (json_int_t)h.memory_free, "uptime", (json_int_t)h.uptime);
 	return *out ? 0 : problem_internal(p, "host_json");
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <cpuid.h>
+#include <domus.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -88,6 +89,8 @@ int toolstack_host(struct toolstack *ts, struct ts_host_info *out, struct ts_err
 		return ts_fail(err, TS_EHYPERVISOR, rc,
 			       "the hypervisor does not tell about itself: %s", strerror(-rc));
 	find_extension(&h);
+	h.counters = !hv_counters(ts, DOMID_MANAGEMENT,
+				  &(struct domus_counters){.vcpu = DOMUS_COUNTERS_DOMAIN});
 	if (hv_uptime(ts, &uptime) == 0)
 		h.uptime = uptime / NS_PER_SECOND;
 	*out = h;

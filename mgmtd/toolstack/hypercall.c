@@ -291,6 +291,20 @@ int hv_alloc_port(struct toolstack *ts, uint32_t domid, uint32_t *port)
 	return 0;
 }
 
+int hv_channel_status(struct toolstack *ts, struct evtchn_status *s)
+{
+	HV_BUFFER b = {0};
+	int rc;
+
+	rc = hv_buffer_get(ts, &b, s, sizeof(*s));
+	if (rc)
+		return rc;
+	rc = call2(ts, __HYPERVISOR_event_channel_op, EVTCHNOP_status, b.p);
+	if (!rc)
+		memcpy(s, b.p, sizeof(*s));
+	return rc;
+}
+
 int hv_set_context(struct toolstack *ts, uint32_t domid, const void *records, size_t size)
 {
 	struct xen_domctl op = {0};

@@ -63,6 +63,11 @@ TS_MUST_CHECK int hv_set_param(struct toolstack *ts, uint32_t domid, uint32_t in
 			       uint64_t value);
 /** A port of the domain that the management domain may bind. */
 TS_MUST_CHECK int hv_alloc_port(struct toolstack *ts, uint32_t domid, uint32_t *port);
+/** What is at the far end of @s->port of domain @s->dom. */
+TS_MUST_CHECK int hv_channel_status(struct toolstack *ts, struct evtchn_status *s);
+struct domus_counters;
+/** The counters @c asks for; its buffer is from hv_pages_get(). Absent on other hypervisors than ours. */
+TS_MUST_CHECK int hv_counters(struct toolstack *ts, uint32_t domid, struct domus_counters *c);
 /** The registers of one vCPU. */
 TS_MUST_CHECK int hv_get_cpu(struct toolstack *ts, uint32_t domid, uint32_t vcpu,
 			     struct hvm_hw_cpu *out);

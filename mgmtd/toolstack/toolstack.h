@@ -71,6 +71,7 @@ struct ts_host_info {
 	bool hvm; /* HVM and PVH domains can run */
 	bool nested_paging;
 	bool iommu;
+	bool counters; /* ts_counters() has something to tell */
 	uint32_t cpus_physical;
 	uint32_t cpus_online;
 	uint32_t max_vcpus;    /* per domain */
@@ -192,6 +193,60 @@ struct ts_vcpu_info {
 
 int ts_vcpu_info(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_vcpu_info *out,
 		 struct ts_error *err);
+
+/* What the hypervisor counts beyond that, if it is one that tells (ts_host_info.counters). */
+#define TS_COUNTERS_MAX 160
+#define TS_WHOLE_DOMAIN UINT32_MAX
+
+enum ts_counter_kind {
+	TS_COUNTER_RUNSTATE,  /* of a vCPU: ns running, runnable, blocked, offline */
+	TS_COUNTER_EXIT,      /* of a vCPU: exits to the hypervisor by reason */
+	TS_COUNTER_HYPERCALL, /* of a domain: calls by name */
+	TS_COUNTER_GRANT,     /* of a domain: grants used by others, and mapped by it */
+};
+
+struct ts_counter {
+	char name[20];
+	enum ts_counter_kind kind;
+	uint64_t value;
+	uint64_t absent; /* hypercalls: of them, those that the hypervisor does not have */
+};
+
+/**
+ * The counters of a vCPU, or with TS_WHOLE_DOMAIN of a domain, that are not zero.
+ * @out: room for TS_COUNTERS_MAX. TS_EHYPERVISOR also when the hypervisor does not tell any.
+ */
+int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_counter *out,
+		size_t *count, struct ts_error *err);
+
+enum ts_channel_kind {
+	TS_CHANNEL_UNBOUND,     /* waits for domain @remote */
+	TS_CHANNEL_INTERDOMAIN, /* to port @number of domain @remote */
+	TS_CHANNEL_VIRQ,        /* @number of the ABI */
+	TS_CHANNEL_IPI,
+	TS_CHANNEL_PIRQ, /* interrupt @number of the machine */
+};
+
+struct ts_channel {
+	uint32_t port;
+	uint32_t vcpu; /* that is told */
+	enum ts_channel_kind kind;
+	uint32_t remote;
+	uint32_t number;
+};
+
+/** A domain's event channels by port. @list: to be freed with free(). */
+int ts_channels(struct toolstack *ts, uint32_t domid, struct ts_channel **list, size_t *count,
+		struct ts_error *err);
+
+struct ts_disk_stats {
+	uint64_t reads, writes, flushes, discards; /* requests */
+	uint64_t bytes_read, bytes_written;
+};
+
+/** What the backend of a disk has counted since it was attached. Return: 0 or -ENOENT. */
+int ts_disk_stats(uint32_t domid, uint32_t slot, struct ts_disk_stats *out);
+
 /** The hypervisor's own clock, for CPU times: ns since the management domain's first vCPU was made. */
 int ts_uptime(struct toolstack *ts, uint64_t *ns, struct ts_error *err);
 /** What the hypervisor said last. @text: @len bytes, to be freed with free(). */

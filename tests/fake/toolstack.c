@@ -145,6 +145,7 @@ int toolstack_host(struct toolstack *ts, struct ts_host_info *out, struct ts_err
 		.svm = true,
 		.hvm = true,
 		.nested_paging = true,
+		.counters = true,
 		.cpus_physical = 2,
 		.cpus_online = 2,
 		.max_vcpus = 64,
@@ -480,6 +481,52 @@ int ts_vcpu_info(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_
 	if (!d || vcpu >= d->vcpus)
 		return fail(err, TS_EHYPERVISOR, "there is no such vCPU");
 	*out = (struct ts_vcpu_info){.online = vcpu < d->tuning.vcpus, .cpu_time = 1000};
+	return 0;
+}
+
+int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_counter *out,
+		size_t *count, struct ts_error *err)
+{
+	static const struct ts_counter of_domain[] = {
+		{"xen_version", TS_COUNTER_HYPERCALL, 12, 0},
+		{"number 40", TS_COUNTER_HYPERCALL, 3, 3},
+		{"used", TS_COUNTER_GRANT, 5, 0},
+	};
+	static const struct ts_counter of_vcpu[] = {
+		{"running", TS_COUNTER_RUNSTATE, 1000, 0},
+		{"blocked", TS_COUNTER_RUNSTATE, 5000, 0},
+		{"CPUID", TS_COUNTER_EXIT, 70, 0},
+		{"HLT", TS_COUNTER_EXIT, 700, 0},
+	};
+	bool whole = vcpu == TS_WHOLE_DOMAIN, there;
+
+	lock(ts);
+	there = by_domid(ts, domid);
+	unlock(ts);
+	if (!there)
+		return fail(err, TS_ENODOM, "there is no such domain");
+	*count = whole ? 3 : 4;
+	memcpy(out, whole ? of_domain : of_vcpu, *count * sizeof(*out));
+	return 0;
+}
+
+int ts_channels(struct toolstack *ts, uint32_t domid, struct ts_channel **list, size_t *count,
+		struct ts_error *err)
+{
+	(void)ts;
+	(void)domid;
+	(void)err;
+	*count = 2;
+	*list = calloc(2, sizeof(**list));
+	(*list)[0] = (struct ts_channel){.port = 1, .kind = TS_CHANNEL_INTERDOMAIN, .number = 7};
+	(*list)[1] = (struct ts_channel){.port = 2, .kind = TS_CHANNEL_VIRQ};
+	return 0;
+}
+
+int ts_disk_stats(uint32_t domid, uint32_t slot, struct ts_disk_stats *out)
+{
+	(void)domid;
+	*out = (struct ts_disk_stats){.reads = 3, .bytes_read = 4096, .writes = slot};
 	return 0;
 }
 

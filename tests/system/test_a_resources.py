@@ -6,6 +6,7 @@ import unittest
 
 from bed import MIB, bed
 from client import ApiError
+from test_b_storage import Guest, disk_spec
 
 GUEST_READY = b"demo guest ready"
 BOOT = 180
@@ -110,3 +111,41 @@ class Resources(unittest.TestCase):
         self.assertEqual(answer["needed"], 96 * MIB)
         self.assertLess(answer["free"], 96 * MIB)
         self.assertEqual(self.client.get(f"/vms/{vm}")["memory"], 96 * MIB)
+
+    def test_counters(self):
+        """what a guest did is counted: its run states, disks, exits, hypercalls, channels, grants"""
+        volume = self.client.post("/volumes", {"name": "counted", "size": 16 * MIB}).json["id"]
+        self.addCleanup(self.client.delete, f"/volumes/{volume}")
+        self.addCleanup(self.bed.remove_all)
+        vm = self.client.create_vm(**disk_spec(self.client, "counted"))["id"]
+        self.client.post(f"/vms/{vm}/disks", {"volume": volume})
+        self.client.action(vm, "start")
+        guest = Guest(self.client, vm)
+        self.addCleanup(guest.close)
+        before = self.stats(vm)["disks"][0]
+        guest.run("dd if=/dev/xvda of=/dev/null bs=1M count=8; dd if=/dev/zero of=/dev/xvda bs=1M count=4; sync")
+        stats = self.stats(vm)
+        disk = stats["disks"][0]
+        self.assertEqual(disk["target"], "xvda")
+        self.assertGreaterEqual(disk["read_bytes"] - before["read_bytes"], 8 * MIB)
+        self.assertGreaterEqual(disk["write_bytes"] - before["write_bytes"], 4 * MIB)
+        self.assertGreater(disk["write_requests"], before["write_requests"])
+        debug = self.client.get(f"/vms/{vm}/debug")
+        kinds = {c["kind"] for c in debug["event_channels"]}
+        self.assertLessEqual({"interdomain", "virq", "ipi"}, kinds)
+        self.assertRegex(debug["vcpus"][0]["registers"]["cr3"], "^0x0")
+        if not self.client.get("/host")["capabilities"]["counters"]:
+            # Another hypervisor: null, and no error.
+            self.assertIsNone(stats["vcpus"][0]["times"])
+            self.assertIsNone(debug["hypercalls"])
+            return
+        times = stats["vcpus"][0]["times"]
+        self.assertEqual(times["running"], stats["vcpus"][0]["cpu_time"])
+        self.assertGreater(times["blocked"], 0)
+        exits = debug["vcpus"][0]["exits"]
+        self.assertGreater(exits["HLT"] + exits["hypercall"], 100)
+        calls = {c["name"]: c for c in debug["hypercalls"]}
+        self.assertGreater(calls["event_channel_op"]["calls"], 10)
+        self.assertTrue(all(c["absent"] <= c["calls"] for c in calls.values()))
+        self.assertGreater(debug["grants"]["used"], 0)
+        self.assertGreaterEqual(self.client.get(f"/vms/{vm}/debug")["vcpus"][0]["exits"]["HLT"], exits["HLT"])

@@ -247,8 +247,14 @@ class Tour:
         self.do("vm_update", 422, {"affinity": []}, id=vm["id"])
         tuned = self.do("vm_update", 200, {"weight": 512, "cap": 50, "affinity": [1]}, id=vm["id"])[1]
         assert (tuned["weight"], tuned["cap"], tuned["affinity"]) == (512, 50, [1]), tuned
-        assert self.do("vm_stats", 200, id=vm["id"])[1]["memory"]["target"] == 64 << 20
-        self.do("vm_debug", 200, id=vm["id"])
+        stats = self.do("vm_stats", 200, id=vm["id"])[1]
+        assert stats["memory"]["target"] == 64 << 20
+        assert stats["vcpus"][0]["times"]["blocked"] == 5000, stats
+        debug = self.do("vm_debug", 200, id=vm["id"])[1]
+        assert debug["vcpus"][0]["exits"] == {"CPUID": 70, "HLT": 700}, debug
+        assert debug["hypercalls"][1] == {"name": "number 40", "calls": 3, "absent": 3}, debug
+        assert debug["grants"] == {"used": 5, "mapped": 0}, debug
+        assert [c["kind"] for c in debug["event_channels"]] == ["interdomain", "virq"], debug
         self.do("hypervisor_log", 200)
         self.do("vm_delete", 409, id=vm["id"])
         self.do("console_ticket", 201, {}, id=vm["id"])

@@ -2,6 +2,7 @@
 /* The hypervisor's half: hypercalls and foreign memory. */
 #include "fake_xen.h"
 
+#include <domus.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,49 @@ static int do_copy_in(struct fake_domain *d, struct xen_domctl_gdbsx_memio *m)
 	return 0;
 }
 
+/* As our hypervisor has them; a bare one has none. */
+static int do_counters(struct xen_domctl *op)
+{
+	static const struct domus_counter of_domain[] = {
+		{"xen_version", DOMUS_COUNTER_HYPERCALL, 5, 1},
+		{"mapped", DOMUS_COUNTER_GRANT, 2, 0},
+		{"a name with no end!!", 9, 1, 0},
+	};
+	struct domus_counters c;
+
+	if (fake.bare)
+		return fail(ENOSYS);
+	memcpy(&c, &op->u, sizeof(c));
+	if (c.vcpu != DOMUS_COUNTERS_DOMAIN)
+		return fail(EINVAL);
+	if (c.nr >= 3)
+		memcpy((void *)(uintptr_t)c.buffer, of_domain, sizeof(of_domain));
+	c.nr = 3;
+	memcpy(&op->u, &c, sizeof(c));
+	return 0;
+}
+
+/* One of each kind, and then no more. */
+static int do_status(struct evtchn_status *s)
+{
+	static const uint32_t kinds[] = {EVTCHNSTAT_unbound, EVTCHNSTAT_closed,
+					 EVTCHNSTAT_interdomain, EVTCHNSTAT_virq, EVTCHNSTAT_ipi};
+
+	if (!fake_domain(s->dom))
+		return fail(ESRCH);
+	if (!s->port || s->port > sizeof(kinds) / sizeof(*kinds))
+		return fail(EINVAL);
+	s->status = kinds[s->port - 1];
+	s->vcpu = 1;
+	if (s->status == EVTCHNSTAT_interdomain) {
+		s->u.interdomain.dom = 4;
+		s->u.interdomain.port = 44;
+	} else if (s->status == EVTCHNSTAT_virq) {
+		s->u.virq = VIRQ_DEBUG;
+	}
+	return 0;
+}
+
 static int do_domctl(struct xen_domctl *op)
 {
 	struct fake_domain *d;
@@ -264,10 +308,13 @@ static int do_domctl(struct xen_domctl *op)
 		return do_create(op);
 	if (op->cmd == XEN_DOMCTL_getdomaininfo)
 		return do_info(op);
+	if (op->cmd == DOMUS_DOMCTL_counters && !op->domain)
+		return do_counters(op);
 	d = fake_domain(op->domain);
 	if (!d)
 		return fail(ESRCH);
 	switch (op->cmd) {
+	case DOMUS_DOMCTL_counters: return do_counters(op);
 	case XEN_DOMCTL_destroydomain: return do_destroy(d);
 	case XEN_DOMCTL_pausedomain: d->flags |= XEN_DOMINF_paused; return 0;
 	case XEN_DOMCTL_unpausedomain: d->flags &= ~(uint32_t)XEN_DOMINF_paused; return 0;
@@ -489,6 +536,8 @@ long xencall2L(xencall_handle *x, unsigned int op, uint64_t sub, uint64_t arg2)
 	case __HYPERVISOR_memory_op: return do_memory(sub, arg);
 	case __HYPERVISOR_hvm_op: return sub == HVMOP_set_param ? do_param(arg) : fail(ENOSYS);
 	case __HYPERVISOR_event_channel_op:
+		if (sub == EVTCHNOP_status)
+			return do_status(arg);
 		return sub == EVTCHNOP_alloc_unbound ? do_port(arg) : fail(ENOSYS);
 	case __HYPERVISOR_xen_version: return do_version(sub, arg);
 	}

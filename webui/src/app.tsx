@@ -3,6 +3,7 @@
 import { useEffect } from 'preact/hooks';
 import { useRoute } from './lib/hooks';
 import { link, world } from './lib/live';
+import { lazy } from './lib/lazy';
 import { href, type Route } from './lib/router';
 import { logOut, restoreSession, session } from './lib/session';
 import { useStore } from './lib/store';
@@ -20,6 +21,8 @@ import { Button, Empty, LinkButton, Loading, Note, Screen } from './ui/basics';
 import { Icon, Mark, type IconName } from './ui/icon';
 import { Toasts } from './ui/toast';
 
+const HostLogScreen = lazy(() => import('./screens/host-log').then((m) => m.HostLogScreen), 'Loading the log…');
+
 interface NavItem {
 	to: string;
 	icon: IconName;
@@ -30,7 +33,7 @@ interface NavItem {
 }
 
 const NAV: NavItem[] = [
-	{ to: href.host, icon: 'host', text: 'Host', short: 'Host', screens: ['host'] },
+	{ to: href.host, icon: 'host', text: 'Host', short: 'Host', screens: ['host', 'host-log'] },
 	{ to: href.vms, icon: 'vms', text: 'Virtual machines', short: 'VMs', screens: ['vms', 'vm', 'vm-new'] },
 	{ to: href.images, icon: 'images', text: 'Images', short: 'Images', screens: ['images'] },
 	{ to: href.volumes, icon: 'volumes', text: 'Volumes', short: 'Volumes', screens: ['volumes'] },
@@ -75,6 +78,7 @@ function screenKey(route: Route): string {
 function CurrentScreen({ route }: { route: Route }) {
 	switch (route.screen) {
 	case 'host': return <HostScreen />;
+	case 'host-log': return <HostLogScreen />;
 	case 'vms': return <VmsScreen />;
 	case 'vm-new': return <VmNewScreen />;
 	case 'vm': return <VmScreen key={route.id} id={route.id} tab={route.tab} />;

@@ -10,6 +10,7 @@ export function screens(vm) {
 			await page.locator('.screen-head').getByRole('button', { name: 'Reboot' }).click();
 			await dialog(page);
 		}],
+		['hypervisor log', (page) => visit(page, '/host/log', 'Hypervisor log').then(() => page.locator('.log').waitFor())],
 		['machines', (page) => visit(page, '/vms', 'Virtual machines').then(() => page.getByRole('link', { name: vm.name, exact: true }).waitFor())],
 		['new machine', (page) => visit(page, '/vms/new', 'New virtual machine')],
 		['new machine with mistakes', async (page) => {
@@ -30,6 +31,7 @@ export function screens(vm) {
 			await visit(page, `/vms/${vm.id}/console`, vm.name);
 			await page.locator('.xterm-screen').waitFor();
 		}],
+		['machine, debug', (page) => visit(page, `/vms/${vm.id}/debug`, vm.name).then(() => page.getByText('The machine does not run.').waitFor())],
 		['machine that is not there', (page) => visit(page, '/vms/00000000-0000-4000-8000-000000000000', 'Machine not found')],
 		['images', (page) => visit(page, '/images', 'Images').then(() => page.getByText('Built in').first().waitFor())],
 		['images, upload dialog', async (page) => {

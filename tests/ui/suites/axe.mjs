@@ -1,25 +1,16 @@
 /** No violation of any rule that axe-core knows, on any screen, light and dark, wide and narrow. */
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { makeVm } from '../lib/api.mjs';
+import { violations } from '../lib/axe.mjs';
 import { logIn, newPage } from '../lib/browser.mjs';
 import { check, test } from '../lib/harness.mjs';
 import { leaveDialog, screens } from '../lib/screens.mjs';
 
-const SOURCE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const VARIANTS = [
 	{ colorScheme: 'light', viewport: { width: 1280, height: 860 } },
 	{ colorScheme: 'dark', viewport: { width: 1280, height: 860 } },
 	{ colorScheme: 'light', viewport: { width: 375, height: 740 } },
 	{ colorScheme: 'dark', viewport: { width: 375, height: 740 } },
 ];
-
-async function violations(page, where) {
-	await page.evaluate(SOURCE);
-	const found = await page.evaluate(() => window.axe.run(document, { resultTypes: ['violations'] }));
-	return found.violations.flatMap(({ id, nodes }) =>
-		nodes.map((node) => `${where}: ${id} at ${node.target.join(' ')}: ${node.failureSummary?.replace(/\s+/g, ' ')}`));
-}
 
 export default function define() {
 	for (const variant of VARIANTS)

@@ -1,10 +1,13 @@
 /** Screens live behind the hash, so the server needs to know one page only. */
 
+export type VmTab = 'overview' | 'console' | 'debug';
+
 export type Route =
 	| { screen: 'host' }
+	| { screen: 'host-log' }
 	| { screen: 'vms' }
 	| { screen: 'vm-new' }
-	| { screen: 'vm'; id: string; tab: 'overview' | 'console' }
+	| { screen: 'vm'; id: string; tab: VmTab }
 	| { screen: 'images' }
 	| { screen: 'volumes' }
 	| { screen: 'tasks' }
@@ -14,6 +17,7 @@ export type Route =
 const PLAIN = new Map<string, Route>([
 	['', { screen: 'host' }],
 	['host', { screen: 'host' }],
+	['host/log', { screen: 'host-log' }],
 	['vms', { screen: 'vms' }],
 	['vms/new', { screen: 'vm-new' }],
 	['images', { screen: 'images' }],
@@ -28,18 +32,20 @@ export function parseRoute(hash: string): Route {
 	const plain = PLAIN.get(path);
 	if (plain)
 		return plain;
-	const vm = /^vms\/([0-9a-f-]+)(\/console)?$/i.exec(path);
+	const vm = /^vms\/([0-9a-f-]+)(?:\/(console|debug))?$/i.exec(path);
 	if (vm?.[1])
-		return { screen: 'vm', id: vm[1], tab: vm[2] ? 'console' : 'overview' };
+		return { screen: 'vm', id: vm[1], tab: (vm[2]?.toLowerCase() as VmTab | undefined) ?? 'overview' };
 	return { screen: 'missing', path };
 }
 
 export const href = {
 	host: '#/',
+	hostLog: '#/host/log',
 	vms: '#/vms',
 	newVm: '#/vms/new',
 	vm: (id: string) => `#/vms/${id}`,
 	console: (id: string) => `#/vms/${id}/console`,
+	debug: (id: string) => `#/vms/${id}/debug`,
 	images: '#/images',
 	volumes: '#/volumes',
 	tasks: '#/tasks',

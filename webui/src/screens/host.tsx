@@ -102,7 +102,7 @@ function Hypervisor({ data }: { data: Host }) {
 	const { name, version, build } = data.hypervisor;
 	return (
 		<section class="card" aria-labelledby="hypervisor-title">
-			<div class="card-head"><h2 id="hypervisor-title">Hypervisor</h2></div>
+			<div class="card-head"><h2 id="hypervisor-title">Hypervisor</h2><a href={href.hostLog}>Log</a></div>
 			<dl class="facts">
 				<div><dt>Name</dt><dd>{name} {version}</dd></div>
 				<div><dt>Build</dt><dd class="copyable"><code>{build}</code><CopyButton text={`${name} ${version} ${build}`} label="Copy version and build" /></dd></div>

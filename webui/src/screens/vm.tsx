@@ -7,7 +7,7 @@ import { formatBytes, formatTime } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { lazy } from '../lib/lazy';
 import { host, learn, loadError, world } from '../lib/live';
-import { href, navigate } from '../lib/router';
+import { href, navigate, type VmTab } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
 import {
@@ -18,6 +18,7 @@ import {
 } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
 import { focusFirstError } from '../ui/field';
+import { Registers } from '../ui/registers';
 import { toast } from '../ui/toast';
 import { Disks } from '../ui/vm-disks';
 import { VmActions } from '../ui/vm-actions';
@@ -25,6 +26,7 @@ import { Usage } from '../ui/usage';
 import { VmFields } from '../ui/vm-fields';
 import { isActive, taskError, TaskRow, taskTitle } from './tasks';
 
+const Debug = lazy(() => import('./vm-debug').then((m) => m.VmDebugView), 'Loading…');
 const Console = lazy(() => import('../console/console').then((m) => m.Console), 'Loading the console…');
 
 function tasksOf(all: World, id: string): Task[] {
@@ -105,16 +107,7 @@ function CrashReport({ crash }: { crash: NonNullable<Vm['crash']> }) {
 		<section class="card" aria-labelledby="crash-title">
 			<div class="card-head"><h2 id="crash-title">Last crash</h2></div>
 			<p>{formatTime(crash.time)}. The console shows what the guest said last.</p>
-			{crash.vcpus.map(({ vcpu, registers }) => (
-				<details key={vcpu} class="registers" open={crash.vcpus.length === 1}>
-					<summary>Registers of vCPU {vcpu}</summary>
-					<dl>
-						{Object.entries(registers).map(([name, value]) => (
-							<div key={name}><dt>{name}</dt><dd><code>{value}</code></dd></div>
-						))}
-					</dl>
-				</details>
-			))}
+			<Registers vcpus={crash.vcpus} />
 		</section>
 	);
 }
@@ -183,16 +176,17 @@ function Activity({ vm, tasks }: { vm: Vm; tasks: Task[] }) {
 	);
 }
 
-function Tabs({ id, tab }: { id: string; tab: 'overview' | 'console' }) {
+function Tabs({ id, tab }: { id: string; tab: VmTab }) {
 	return (
 		<nav class="tabs" aria-label="Machine">
 			<a href={href.vm(id)} aria-current={tab === 'overview' ? 'page' : undefined}>Overview</a>
 			<a href={href.console(id)} aria-current={tab === 'console' ? 'page' : undefined}>Console</a>
+			{may('vm.debug') && <a href={href.debug(id)} aria-current={tab === 'debug' ? 'page' : undefined}>Debug</a>}
 		</nav>
 	);
 }
 
-export function VmScreen({ id, tab }: { id: string; tab: 'overview' | 'console' }) {
+export function VmScreen({ id, tab }: { id: string; tab: VmTab }) {
 	const all = useStore(world);
 	const error = useStore(loadError);
 	const [editing, setEditing] = useState(false);
@@ -216,9 +210,9 @@ export function VmScreen({ id, tab }: { id: string; tab: 'overview' | 'console' 
 			{error && <Note tone="bad">{error}</Note>}
 			<Activity vm={vm} tasks={tasks} />
 			<Tabs id={id} tab={tab} />
-			{tab === 'console'
-				? <Console vm={vm} />
-				: (
+			{tab === 'console' && <Console vm={vm} />}
+			{tab === 'debug' && <Debug vm={vm} />}
+			{tab === 'overview' && (
 					<div class="columns">
 						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /><Disks vm={vm} all={all} /></div>
 						<div class="column">

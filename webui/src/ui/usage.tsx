@@ -1,88 +1,119 @@
-/** What a running machine uses, as the hypervisor counts it. */
+/** What a running machine uses, as the hypervisor and the disks' backends count it. */
 
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
-import type { Vm, VmDebug, VmStats } from '../api/types';
+import { say } from '../api/problem';
+import type { Vm, VmStats } from '../api/types';
 import { formatBytes, formatDuration } from '../lib/format';
-import { may } from '../lib/session';
-import { Button, Fact, Facts, Note, Progress } from './basics';
+import { addLook, historyOf, LOOK_INTERVAL, LOOKS, type Use } from '../lib/usage';
+import { Fact, Facts, Note } from './basics';
+import { Chart } from './chart';
 
-const INTERVAL = 2000;
 const NS = 1e9;
 
-/** @returns percent of one CPU that was used between two looks. */
-function usedPercent(now: VmStats, before: VmStats | null): number | null {
-	if (!before || now.time <= before.time)
-		return null;
-	return Math.max(0, Math.round((100 * (now.cpu_time - before.cpu_time)) / (now.time - before.time)));
+function formatPercent(value: number): string {
+	return `${Math.round(value)} %`;
 }
 
-function Registers({ id }: { id: string }) {
-	const [debug, setDebug] = useState<VmDebug | null>(null);
+function formatRate(bytes: number): string {
+	return `${formatBytes(Math.round(bytes))}/s`;
+}
+
+/** Look again and again while the machine runs and somebody watches. */
+function useStats(vm: Vm): { stats: VmStats | undefined; uses: Use[]; failure: string } {
+	const history = historyOf(vm.id, vm.domid ?? -1);
 	const [failure, setFailure] = useState('');
-	const read = async () => {
-		try {
-			setDebug(await api.vmDebug(id));
-			setFailure('');
-		} catch (error) {
-			setFailure((error as Error).message);
-		}
-	};
-	return (
-		<>
-			<Button tone="quiet" onClick={() => void read()}>{debug ? 'Read the registers again' : 'Show the registers'}</Button>
-			{failure && <Note tone="bad">{failure}</Note>}
-			{debug?.vcpus.map(({ vcpu, registers }) => (
-				<details key={vcpu} class="registers" open={debug.vcpus.length === 1}>
-					<summary>Registers of vCPU {vcpu}</summary>
-					<dl>
-						{Object.entries(registers).map(([name, value]) => (
-							<div key={name}><dt>{name}</dt><dd><code>{value}</code></dd></div>
-						))}
-					</dl>
-				</details>
-			))}
-		</>
-	);
-}
-
-export function Usage({ vm }: { vm: Vm }) {
-	const [looks, setLooks] = useState<{ now: VmStats | null; before: VmStats | null }>({ now: null, before: null });
+	const [, setLooks] = useState(0);
 	useEffect(() => {
 		let timer = 0;
 		let over = false;
 		const look = async () => {
-			const next = document.hidden ? null : await api.vmStats(vm.id).catch(() => null);
-			if (over)
-				return;
-			if (next)
-				setLooks((last) => ({ now: next, before: last.now }));
-			timer = window.setTimeout(() => void look(), INTERVAL);
+			try {
+				const stats = document.hidden ? null : await api.vmStats(vm.id);
+				if (over)
+					return;
+				if (stats)
+					addLook(history, stats);
+				setFailure('');
+			} catch (error) {
+				if (over)
+					return;
+				setFailure(say(error));
+			}
+			setLooks((n) => n + 1);
+			timer = window.setTimeout(() => void look(), LOOK_INTERVAL);
 		};
 		void look();
 		return () => {
 			over = true;
 			clearTimeout(timer);
 		};
-	}, [vm.id]);
-	const { now, before } = looks;
-	if (!now)
-		return null;
-	const cpu = usedPercent(now, before);
-	const online = now.vcpus.filter((v) => v.state !== 'offline').length;
-	const memory = Math.min(100, Math.round((100 * now.memory.actual) / now.memory.max));
+	}, [history]);
+	return { stats: history.last, uses: history.uses, failure };
+}
+
+/** Where the virtual CPUs' time went, of all time since the start. */
+function Times({ vcpus }: { vcpus: VmStats['vcpus'] }) {
+	const sum = { running: 0, runnable: 0, blocked: 0 };
+	for (const { times } of vcpus) {
+		if (!times)
+			return null;
+		sum.running += times.running;
+		sum.runnable += times.runnable;
+		sum.blocked += times.blocked;
+	}
+	return (
+		<Fact name="Its CPUs">
+			ran {formatDuration(sum.running / NS)}, waited for a CPU {formatDuration(sum.runnable / NS)},
+			idle {formatDuration(sum.blocked / NS)}
+		</Fact>
+	);
+}
+
+function DiskChart({ uses }: { uses: Use[] }) {
+	const last = uses.at(-1);
+	const rate = (value: number | null | undefined) => value === null || value === undefined ? '…' : formatRate(value);
+	return (
+		<Chart title="Disks" now={`${rate(last?.read)} read, ${rate(last?.written)} written`} room={LOOKS} top={64 * 1024}
+			format={formatRate} lines={[
+				{ name: 'Read', values: uses.map((u) => u.read) },
+				{ name: 'Written', values: uses.map((u) => u.written) },
+			]} />
+	);
+}
+
+export function Usage({ vm }: { vm: Vm }) {
+	const { stats, uses, failure } = useStats(vm);
+	if (!stats)
+		return failure ? <Note tone="bad" title="No figures">{failure}</Note> : null;
+	const online = stats.vcpus.filter((v) => v.state !== 'offline').length;
+	const last = uses.at(-1);
 	return (
 		<section class="card" aria-labelledby="usage-title">
-			<div class="card-head"><h2 id="usage-title">Usage</h2></div>
+			<div class="card-head"><h2 id="usage-title">Usage</h2><p>The last {formatDuration((LOOKS * LOOK_INTERVAL) / 1000)}</p></div>
+			{failure && <Note tone="bad" title="No new figures">{failure}</Note>}
+			<div class="charts">
+				<Chart title="CPU" now={typeof last?.cpu === 'number' ? `${last.cpu} % of one CPU` : '…'} room={LOOKS}
+					top={100 * Math.max(1, online)} format={formatPercent} lines={[
+						{ name: 'Used', values: uses.map((u) => u.cpu) },
+						...(last?.waited === null ? [] : [{ name: 'Waited for', values: uses.map((u) => u.waited) }]),
+					]} />
+				<Chart title="Memory" now={formatBytes(stats.memory.actual)} room={LOOKS} top={stats.memory.max}
+					most={`${formatBytes(stats.memory.max)}, the most it can have`} format={formatBytes}
+					lines={[{ name: 'In use', values: uses.map((u) => u.memory) }]} />
+				{stats.disks.length > 0 && <DiskChart uses={uses} />}
+			</div>
 			<Facts>
-				<Fact name="CPU now">{cpu === null ? '…' : `${cpu} % of one CPU`}</Fact>
-				<Fact name="CPU time">{formatDuration(now.cpu_time / NS)}</Fact>
-				<Fact name="vCPUs in use">{online} of {now.vcpus.length}</Fact>
-				<Fact name="Memory">{formatBytes(now.memory.actual)} of {formatBytes(now.memory.max)}</Fact>
+				<Fact name="CPU time">{formatDuration(stats.cpu_time / NS)}</Fact>
+				<Fact name="vCPUs in use">{online} of {stats.vcpus.length}</Fact>
+				<Times vcpus={stats.vcpus} />
+				{stats.disks.map((d) => (
+					<Fact key={d.id} name={`Disk ${d.target}`}>
+						{formatBytes(d.read_bytes)} read, {formatBytes(d.write_bytes)} written, {' '}
+						{(d.read_requests + d.write_requests).toLocaleString()} requests
+					</Fact>
+				))}
 			</Facts>
-			<Progress value={Math.min(100, Math.round((cpu ?? 0) / Math.max(1, online)))} label="CPU in use" />
-			<Progress value={memory} label="Memory in use" />
-			{may('vm.debug') && <Registers id={vm.id} />}
 		</section>
 	);
 }

@@ -12,10 +12,12 @@ static inline int64_t hypercall(uint64_t nr, const uint64_t a[5])
 	register uint64_t r10 __asm__("r10") = a[3];
 	register uint64_t r8 __asm__("r8") = a[4];
 	uint64_t rdi = a[0], rsi = a[1], rdx = a[2];
-	uint32_t vendor, eax = 0, ecx, edx;
+	static uint32_t vendor;
+	uint32_t eax = 0, ecx, edx;
 	int64_t ret;
 
-	__asm__ volatile("cpuid" : "+a"(eax), "=b"(vendor), "=c"(ecx), "=d"(edx));
+	if (!vendor)
+		__asm__ volatile("cpuid" : "+a"(eax), "=b"(vendor), "=c"(ecx), "=d"(edx));
 	if (vendor == 0x68747541) /* "Auth" */
 		__asm__ volatile("vmmcall"
 				 : "=a"(ret), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8)

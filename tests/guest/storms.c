@@ -5,7 +5,7 @@
 #include "lib/lib.h"
 
 static unsigned int cpus, rounds;
-static volatile unsigned int finished;
+static volatile unsigned int begun, finished;
 static uint64_t sent;
 
 static void channels(void)
@@ -70,8 +70,11 @@ static void storm(unsigned int id)
 	__atomic_fetch_add(&finished, 1, __ATOMIC_RELEASE);
 }
 
+/* Waits until all have started: an NMI to one that has no descriptor table yet would end it. */
 static void worker(unsigned int id)
 {
+	while (!__atomic_load_n(&begun, __ATOMIC_ACQUIRE))
+		call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
 	storm(id);
 	for (;;)
 		call3(__HYPERVISOR_vcpu_op, VCPUOP_down, id, 0);
@@ -84,6 +87,7 @@ void guest_main(void *start_info)
 	rounds = (unsigned int)guest_option("rounds", 1000);
 	start_cpus(cpus, worker);
 	say("begun\n");
+	__atomic_store_n(&begun, 1, __ATOMIC_RELEASE);
 	storm(0);
 	while (__atomic_load_n(&finished, __ATOMIC_ACQUIRE) != cpus)
 		call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);

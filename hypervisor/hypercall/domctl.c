@@ -56,14 +56,16 @@ static const struct domctl_row rows[] = {
 /* Numbered apart from all others: the debugger's, and our own. */
 static const struct domctl_row guestmemio_row = {domctl_guestmemio, COPY_BACK | NOT_SELF};
 static const struct domctl_row counters_row = {domctl_counters, COPY_BACK | DYING};
+static const struct domctl_row crash_reason_row = {domctl_crash_reason, COPY_BACK | DYING};
 
 static const struct domctl_row *find_row(uint32_t cmd)
 {
-	if (cmd == XEN_DOMCTL_gdbsx_guestmemio)
-		return &guestmemio_row;
-	if (cmd == DOMUS_DOMCTL_counters)
-		return &counters_row;
-	return cmd < ARRAY_SIZE(rows) && rows[cmd].fn ? &rows[cmd] : NULL;
+	switch (cmd) {
+	case XEN_DOMCTL_gdbsx_guestmemio: return &guestmemio_row;
+	case DOMUS_DOMCTL_counters: return &counters_row;
+	case DOMUS_DOMCTL_crash_reason: return &crash_reason_row;
+	default: return cmd < ARRAY_SIZE(rows) && rows[cmd].fn ? &rows[cmd] : NULL;
+	}
 }
 
 /* Find the domain the call names and see that the row allows it. Return: 0 with a reference. */

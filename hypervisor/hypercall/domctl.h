@@ -33,6 +33,7 @@ long domctl_get_address_size(struct domctl_call *c);
 
 /* domctl_counters.c */
 long domctl_counters(struct domctl_call *c);
+long domctl_crash_reason(struct domctl_call *c);
 /** Debug key: print all counters of all domains. */
 void domctl_counters_key(void);
 

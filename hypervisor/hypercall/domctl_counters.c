@@ -102,6 +102,16 @@ long domctl_counters(struct domctl_call *c)
 	return to.rc;
 }
 
+long domctl_crash_reason(struct domctl_call *c)
+{
+	static_assert(sizeof(c->d->crash_reason) == DOMUS_CRASH_REASON_SIZE, "told whole");
+
+	spin_lock(&c->d->lock);
+	__builtin_memcpy(&c->op->u, c->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
+	spin_unlock(&c->d->lock);
+	return 0;
+}
+
 static void print(struct domain *d, void *arg)
 {
 	struct sink to = {.console = true};

@@ -3,9 +3,9 @@
 #define ABI_DOMUS_H
 
 /*
- * What Xen's public interface has no call for, shared by hypervisor and toolstack: one domctl, numbered far
- * from all of Xen's, which answers -ENOSYS to it. Xen's tools never make it; a toolstack that meets -ENOSYS
- * has no such counters to tell, and nothing else is different.
+ * What Xen's public interface has no call for, shared by hypervisor and toolstack: domctls, numbered far from
+ * all of Xen's, which answers -ENOSYS to them. Xen's tools never make them; a toolstack that meets -ENOSYS has
+ * that much less to tell, and nothing else is different.
  */
 #include <stdint.h>
 
@@ -33,5 +33,10 @@ struct domus_counter {
 	uint64_t value;
 	uint64_t absent; /* hypercalls: how many of them were answered with -ENOSYS */
 };
+
+/** Why the hypervisor ended a domain as crashed: words in xen_domctl.u; none when the guest itself did. */
+#define DOMUS_DOMCTL_crash_reason 0x444f4d02u
+
+#define DOMUS_CRASH_REASON_SIZE 96 /* bytes, terminated */
 
 #endif

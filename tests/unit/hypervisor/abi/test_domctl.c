@@ -493,6 +493,22 @@ START_TEST(calls_and_grants_are_counted_by_domain)
 }
 END_TEST
 
+START_TEST(why_a_guest_was_ended_is_told)
+{
+	struct domain *d = fake_domain(1, 1);
+
+	reset();
+	ck_assert_int_eq(domctl(DOMUS_DOMCTL_crash_reason, d->id), 0);
+	ck_assert_str_eq((char *)&ctl->u, "");
+	domain_crash(d, "page %u is gone", 7);
+	domain_crash(d, "and so on");
+	ck_assert_int_eq(domctl(DOMUS_DOMCTL_crash_reason, d->id), 0);
+	ck_assert_str_eq((char *)&ctl->u, "page 7 is gone");
+	ck_assert_int_eq(domctl(DOMUS_DOMCTL_crash_reason, 77), -ESRCH);
+	fake_domain_kill(d);
+}
+END_TEST
+
 START_TEST(random_structures_do_no_harm)
 {
 	srand(4711);
@@ -504,7 +520,8 @@ START_TEST(random_structures_do_no_harm)
 		for (unsigned int i = 0; i < sizeof(*ctl); i++)
 			if (rand() % 3)
 				((uint8_t *)ctl)[i] = (uint8_t)(rand() % 4 ? rand() % 4 : rand());
-		cmd = rand() % 16 ? (uint32_t)rand() % 90 : DOMUS_DOMCTL_counters;
+		cmd = rand() % 16 ? (uint32_t)rand() % 90 :
+				    DOMUS_DOMCTL_counters + (uint32_t)rand() % 2;
 		rc = rand() % 2 ? domctl(cmd, (domid_t)(rand() % 4)) : sysctl(cmd % 30);
 		ck_assert_int_le(rc, 0);
 		fake_softirqs();
@@ -528,6 +545,7 @@ Suite *domctl_suite(void)
 	tcase_add_test(tc, guest_memory_is_copied_both_ways);
 	tcase_add_test(tc, what_was_counted_is_told);
 	tcase_add_test(tc, calls_and_grants_are_counted_by_domain);
+	tcase_add_test(tc, why_a_guest_was_ended_is_told);
 	tcase_add_test(tc, random_structures_do_no_harm);
 	suite_add_tcase(s, tc);
 	return s;

@@ -28,7 +28,7 @@ static const struct {
 	{TS_SHUTDOWN_SUSPEND, END_CRASH, "guest_suspended",
 	 "The guest suspended itself, which is not supported."},
 	{TS_SHUTDOWN_CRASH, END_CRASH, "guest_crashed",
-	 "The guest crashed: it reported a panic, or did what no guest can do."},
+	 "The guest crashed, and said so itself: its console shows why."},
 	{TS_SHUTDOWN_WATCHDOG, END_CRASH, "guest_watchdog", "The guest's watchdog went off."},
 };
 
@@ -87,7 +87,7 @@ static int restart(struct svc *svc, const struct vm *vm, const char *actor)
 
 /* The last words of a guest, kept until the next crash. Its domain is still there. */
 static int keep_crash(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info,
-		      const char *code)
+		      const char *code, const char *reason)
 {
 	auto_json json_t *vcpus = json_array();
 	auto_json json_t *crash = NULL;
@@ -103,7 +103,8 @@ static int keep_crash(struct svc *svc, const struct vm *vm, const struct ts_doma
 							vm_registers_json(registers)));
 	}
 	clock_now(now);
-	crash = json_pack("{ss ss sO}", "time", now, "code", code, "vcpus", vcpus);
+	crash = json_pack("{ss ss ss? sO}", "time", now, "code", code, "detail",
+			  reason[0] ? reason : NULL, "vcpus", vcpus);
 	text = crash ? json_dumps(crash, JSON_COMPACT) : NULL;
 	return text ? db_run(svc->db, "UPDATE vm SET crash = ? WHERE id = ?", "ss", text, vm->id) :
 		      -ENOMEM;
@@ -129,19 +130,24 @@ static int plan_restart(struct svc *svc, const struct vm *vm)
 		       wait;
 }
 
-static int record(struct svc *svc, const struct vm *vm, size_t i)
+/* @reason: why the hypervisor ended it, or "". */
+static int record(struct svc *svc, const struct vm *vm, size_t i, const char *reason)
 {
 	enum vm_state state = endings[i].ending == END_CRASH ? VM_CRASHED : VM_STOPPED;
-	char detail[256];
+	char text[192], detail[256];
 	int wait;
 
+	if (reason[0])
+		snprintf(text, sizeof(text), "The hypervisor ended the guest: %s.", reason);
+	else
+		snprintf(text, sizeof(text), "%s", endings[i].detail ? endings[i].detail : "");
 	if (!policy_restarts(vm, endings[i].ending) || is_to_stay_down(svc, vm))
-		return vm_set_state(svc, vm->id, state, endings[i].code, endings[i].detail);
+		return vm_set_state(svc, vm->id, state, endings[i].code, text[0] ? text : NULL);
 	wait = plan_restart(svc, vm);
 	if (wait < 0)
 		return wait;
 	snprintf(detail, sizeof(detail), "%s It is started again after %d s.",
-		 endings[i].detail ? endings[i].detail : "The guest switched itself off.", wait);
+		 text[0] ? text : "The guest switched itself off.", wait);
 	return vm_set_state(svc, vm->id, state, endings[i].code ? endings[i].code : "restarts",
 			    detail);
 }
@@ -149,11 +155,14 @@ static int record(struct svc *svc, const struct vm *vm, size_t i)
 void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info)
 {
 	size_t i = ending_of(info->shutdown_reason);
+	char reason[TS_REASON_SIZE] = "";
 	struct ts_error err = {0};
 	int rc;
 
 	log_line("vm %s: the guest ended (%s)", vm->id, ts_shutdown_name(info->shutdown_reason));
-	if (endings[i].ending == END_CRASH && keep_crash(svc, vm, info, endings[i].code))
+	if (info->shutdown_reason == TS_SHUTDOWN_CRASH)
+		ts_crash_reason(svc->ts, info->domid, reason);
+	if (endings[i].ending == END_CRASH && keep_crash(svc, vm, info, endings[i].code, reason))
 		log_line("vm %s: its last registers could not be recorded", vm->id);
 	if (ts_domain_destroy(svc->ts, info->domid, &err) && err.code != TS_ENODOM) {
 		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
@@ -162,7 +171,7 @@ void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info 
 	if (endings[i].ending == END_RESTART && !is_to_stay_down(svc, vm))
 		rc = restart(svc, vm, "guest");
 	else
-		rc = record(svc, vm, i);
+		rc = record(svc, vm, i, reason);
 	if (rc)
 		log_line("vm %s: its state could not be recorded", vm->id);
 }

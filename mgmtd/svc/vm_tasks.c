@@ -297,12 +297,19 @@ int vm_task_shutdown(struct svc *svc, struct task_run *run, struct problem *p)
 
 int vm_task_reboot(struct svc *svc, struct task_run *run, struct problem *p)
 {
-	int64_t deadline = clock_mono_ms() + SHUTDOWN_TIMEOUT_S * 1000;
+	char start[UUID_TEXT_LEN];
 	int rc = ask_guest(svc, run, TS_REQUEST_REBOOT, p);
 
 	if (rc)
 		return rc;
-	if (!wait_while(svc, run, VM_IN(VM_STARTING), deadline) ||
+	if (task_cancelled(svc, run))
+		return cancelled(p);
+	/* It was forced off, or switched itself off instead. */
+	if (state_now(svc, run->target) == VM_STOPPED &&
+	    vm_act(svc, run->target, vm_action_find("start"), NULL, "system", "-", start, p))
+		return -ECANCELED;
+	if (!wait_while(svc, run, VM_IN(VM_STARTING),
+			clock_mono_ms() + SHUTDOWN_TIMEOUT_S * 1000) ||
 	    state_now(svc, run->target) != VM_RUNNING)
 		return problem_set(p, 409, "not_rebooted",
 				   "The guest stopped, but did not come back.");

@@ -59,6 +59,16 @@ int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_c
 		    0;
 }
 
+void ts_crash_reason(struct toolstack *ts, uint32_t domid, char out[TS_REASON_SIZE])
+{
+	struct xen_domctl op = {0};
+
+	_Static_assert(TS_REASON_SIZE > DOMUS_CRASH_REASON_SIZE, "with an end of our own");
+	memset(out, 0, TS_REASON_SIZE);
+	if (!hv_domctl(ts, DOMUS_DOMCTL_crash_reason, domid, &op))
+		memcpy(out, &op.u, DOMUS_CRASH_REASON_SIZE);
+}
+
 static bool describe(const struct evtchn_status *s, struct ts_channel *ch)
 {
 	*ch = (struct ts_channel){.port = s->port, .vcpu = s->vcpu};

@@ -219,6 +219,14 @@ struct ts_counter {
 int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_counter *out,
 		size_t *count, struct ts_error *err);
 
+#define TS_REASON_SIZE 97
+
+/**
+ * Why the hypervisor ended a crashed domain, in words; "" when its guest reported the crash itself, or
+ * the hypervisor does not tell.
+ */
+void ts_crash_reason(struct toolstack *ts, uint32_t domid, char out[TS_REASON_SIZE]);
+
 enum ts_channel_kind {
 	TS_CHANNEL_UNBOUND,     /* waits for domain @remote */
 	TS_CHANNEL_INTERDOMAIN, /* to port @number of domain @remote */

@@ -510,6 +510,12 @@ int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_c
 	return 0;
 }
 
+void ts_crash_reason(struct toolstack *ts, uint32_t domid, char out[TS_REASON_SIZE])
+{
+	(void)ts;
+	snprintf(out, TS_REASON_SIZE, "%s", domid % 2 ? "vCPU 0: triple fault at 0x1000" : "");
+}
+
 int ts_channels(struct toolstack *ts, uint32_t domid, struct ts_channel **list, size_t *count,
 		struct ts_error *err)
 {

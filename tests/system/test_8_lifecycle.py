@@ -26,6 +26,11 @@ class Lifecycle(unittest.TestCase):
         console.read_until(GUEST_READY, BOOT)
         return vm, console
 
+    def ask(self, vm, action, **how):
+        """Perform an action; return the task as it ended, well or not."""
+        answer = self.client.post(f"/vms/{vm}/actions/{action}", how)
+        return self.client.get(answer.headers["Location"].removeprefix("/api/v1") + "?wait=60")
+
     def wait_crash(self, vm):
         """Wait for a crash report; return the VM."""
         now = self.client.wait_state(vm, ("crashed",), 120)
@@ -64,6 +69,44 @@ class Lifecycle(unittest.TestCase):
         console.read_until(GUEST_READY, BOOT)
         self.assertEqual(self.client.get(f"/vms/{vm}")["state"], "running")
 
+    def test_deaf(self):
+        """a guest that does not obey keeps running, or is forced; 'always' starts what went off"""
+        vm, console = self.start("deaf")
+        first = self.client.get(f"/vms/{vm}")["domid"]
+        # What the kernel runs when it is asked does nothing.
+        console.send(b"for v in poweroff reboot; do echo '#!/bin/busybox true' >/sbin/$v; done; echo de''af\n")
+        console.read_until(b"deaf", 60)
+        task = self.ask(vm, "shutdown", timeout=3)
+        self.assertEqual((task["status"], task["error"]["code"]), ("failed", "guest_ignored"))
+        now = self.client.get(f"/vms/{vm}")
+        self.assertEqual((now["state"], now["domid"]), ("running", first))
+        self.client.request("PATCH", f"/vms/{vm}", {"restart_policy": "always"})
+        task = self.ask(vm, "reboot", timeout=3, force=True)
+        self.assertEqual(task["status"], "succeeded", task)
+        second = self.client.get(f"/vms/{vm}")["domid"]
+        self.assertNotEqual(second, first)
+        console.read_until(GUEST_READY, BOOT)
+        console.send(b"poweroff -f\n")
+        console.read_until(GUEST_READY, BOOT)
+        self.assertNotEqual(self.client.get(f"/vms/{vm}")["domid"], second)
+        # Told to stop, it stays down in spite of the policy.
+        self.client.action(vm, "shutdown")
+        self.assertEqual(self.client.get(f"/vms/{vm}")["state"], "stopped")
+
+    def test_triple_fault(self):
+        """a guest that the hypervisor has to end: the report says why"""
+        image = self.client.upload("triple", "kernel", hostile("triple"))
+        spec = self.bed.spec("triple", memory=16 * MIB)
+        spec["boot"] = {"kernel": image["id"], "cmdline": ""}
+        vm = self.client.create_vm(**spec)["id"]
+        now = self.wait_crash(vm)
+        self.assertEqual(now["crash"]["code"], "guest_crashed")
+        if self.client.get("/host")["capabilities"]["counters"]:
+            self.assertIn("triple fault", now["crash"]["detail"])
+            self.assertIn(now["crash"]["detail"], now["reason"]["detail"])
+        remove(self.client, vm)
+        self.client.delete(f"/images/{image['id']}")
+
     def test_watchdog(self):
         """a watchdog that is not fed ends its guest, and says so"""
         image = self.client.upload("watchdog", "kernel", hostile("watchdog"))
@@ -87,28 +130,43 @@ class WithTheHost(unittest.TestCase):
         client.login("admin", machine.password)
         return machine, client
 
+    def order(self, client, kind):
+        """Names of the machines that had tasks of @kind, in the order these were made."""
+        names = {vm["id"]: vm["name"] for vm in client.get("/vms")["items"]}
+        tasks = [t for t in client.get("/tasks?limit=1000&sort=created_at")["items"] if t["kind"] == kind]
+        return [(names[t["target"]["id"]], t["status"]) for t in tasks]
+
     def test_autostart(self):
-        """guests are shut down before the host, and start with it again, even after a power loss"""
+        """guests are shut down before the host and start with it again in order, even after a power loss"""
         self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
         machine, client = self.up("autostart-1", data)
-        spec = {**guest_spec(client, "auto"), "memory": 96 * MIB, "autostart": {"enabled": True}}
-        vm = client.create_vm(**spec)["id"]
-        console = client.console(vm)
-        console.read_until(GUEST_READY, BOOT)
+        spec = {**guest_spec(client, "late"), "memory": 96 * MIB}
+        vms = [
+            client.create_vm(**{**spec, "name": name, "autostart": {"enabled": True, "order": order}})["id"]
+            for name, order in (("late", 2), ("early", 1))
+        ]
+        for vm in vms:
+            console = client.console(vm)
+            console.read_until(GUEST_READY, BOOT)
         self.assertTrue(machine.stop(), "the power button did not do\n" + machine.tail())
 
         machine, client = self.up("autostart-2", data)
-        done = [t for t in client.get("/tasks")["items"] if t["kind"] == "vm.shutdown"]
-        self.assertEqual([t["status"] for t in done], ["succeeded"], "the guest was not asked")
-        client.wait_state(vm, ("running",), BOOT)
+        done = self.order(client, "vm.shutdown")
+        self.assertEqual(done, [("late", "succeeded"), ("early", "succeeded")], "not asked, or not in order")
+        for vm in vms:
+            client.wait_state(vm, ("running",), BOOT)
         machine.process.send_signal(signal.SIGKILL)
         machine.process.wait()
         machine.kill()
 
         machine, client = self.up("autostart-3", data)
-        client.wait_state(vm, ("running",), BOOT)
+        for vm in vms:
+            client.wait_state(vm, ("running",), BOOT)
         tasks = client.get("/tasks?limit=1000")["items"]
         self.assertEqual(len([t for t in tasks if t["kind"] == "host.autostart"]), 2)
-        client.action(vm, "destroy")
+        starts = [name for name, _ in self.order(client, "vm.start")]
+        self.assertEqual(starts, ["late", "early"] + ["early", "late"] * 2)
+        for vm in vms:
+            client.action(vm, "destroy")
         self.assertTrue(machine.stop())

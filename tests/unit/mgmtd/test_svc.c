@@ -192,9 +192,18 @@ START_TEST(guests_that_end_by_themselves)
 }
 END_TEST
 
+static int64_t number_of(const char *id, const char *column)
+{
+	char sql[96];
+
+	snprintf(sql, sizeof(sql), "SELECT %s FROM vm WHERE id = ?", column);
+	return db_value(svc.db, 0, sql, "s", id);
+}
+
 START_TEST(deaf_guest)
 {
 	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	int64_t first;
 
 	open_svc(true);
 	make_vm("deaf", "fake.ignore", true, id);
@@ -206,6 +215,16 @@ START_TEST(deaf_guest)
 	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){0}), 0);
 	wait_task(task, "cancelled");
 	wait_state(id, VM_RUNNING);
+	first = number_of(id, "domid");
+	ck_assert_int_eq(act(id, "reboot", json_pack("{si}", "timeout", 1), task), 0);
+	wait_task(task, "failed");
+	ck_assert_int_eq(number_of(id, "domid"), first);
+	ck_assert_int_eq(act(id, "reboot", json_pack("{si sb}", "timeout", 1, "force", 1), task),
+			 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(state_of(id), VM_RUNNING);
+	ck_assert_int_ne(number_of(id, "domid"), first);
+	ck_assert_uint_eq(domains(), 1);
 	ck_assert_int_eq(act(id, "shutdown", json_pack("{si sb}", "timeout", 1, "force", 1), task),
 			 0);
 	wait_task(task, "succeeded");
@@ -423,14 +442,6 @@ static void start_vm(const char *id)
 	wait_task(task, "succeeded");
 }
 
-static int64_t number_of(const char *id, const char *column)
-{
-	char sql[96];
-
-	snprintf(sql, sizeof(sql), "SELECT %s FROM vm WHERE id = ?", column);
-	return db_value(svc.db, 0, sql, "s", id);
-}
-
 static void wait_number(const char *id, const char *column, int64_t value)
 {
 	for (int i = 0; i < 1000 && number_of(id, column) != value; i++)
@@ -441,7 +452,7 @@ static void wait_number(const char *id, const char *column, int64_t value)
 START_TEST(crash_is_kept_and_the_policy_starts_it_again)
 {
 	char id[UUID_TEXT_LEN];
-	const char *rip;
+	const char *rip, *why, *told;
 	int64_t due;
 	json_t *vm;
 
@@ -450,7 +461,10 @@ START_TEST(crash_is_kept_and_the_policy_starts_it_again)
 	start_vm(id);
 	wait_state(id, VM_CRASHED);
 	vm = vm_json(&svc, id);
-	ck_assert(!json_unpack(vm, "{s{s[{s{ss}}]}}", "crash", "vcpus", "registers", "rip", &rip));
+	ck_assert(!json_unpack(vm, "{s{s[{s{ss}}] ss} s{ss}}", "crash", "vcpus", "registers", "rip",
+			       &rip, "detail", &why, "reason", "detail", &told));
+	ck_assert_str_eq(why, "vCPU 0: triple fault at 0x1000");
+	ck_assert_ptr_nonnull(strstr(told, why));
 	ck_assert_str_eq(rip, "0x0000000000001000");
 	json_decref(vm);
 	ck_assert_int_eq(number_of(id, "restarts"), 0);

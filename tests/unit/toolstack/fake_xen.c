@@ -315,6 +315,11 @@ static int do_domctl(struct xen_domctl *op)
 		return fail(ESRCH);
 	switch (op->cmd) {
 	case DOMUS_DOMCTL_counters: return do_counters(op);
+	case DOMUS_DOMCTL_crash_reason:
+		if (fake.bare)
+			break;
+		memset(&op->u, 'x', DOMUS_CRASH_REASON_SIZE + 8);
+		return 0;
 	case XEN_DOMCTL_destroydomain: return do_destroy(d);
 	case XEN_DOMCTL_pausedomain: d->flags |= XEN_DOMINF_paused; return 0;
 	case XEN_DOMCTL_unpausedomain: d->flags &= ~(uint32_t)XEN_DOMINF_paused; return 0;

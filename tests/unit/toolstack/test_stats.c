@@ -5,6 +5,7 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -87,6 +88,20 @@ START_TEST(test_channels)
 }
 END_TEST
 
+START_TEST(test_crash_reason)
+{
+	char reason[TS_REASON_SIZE];
+
+	ts_crash_reason(ts, domid, reason);
+	ck_assert_uint_eq(strlen(reason), TS_REASON_SIZE - 1);
+	ts_crash_reason(ts, 999, reason);
+	ck_assert_str_eq(reason, "");
+	fake.bare = true;
+	ts_crash_reason(ts, domid, reason);
+	ck_assert_str_eq(reason, "");
+}
+END_TEST
+
 START_TEST(test_disks)
 {
 	struct ts_disk_stats stats;
@@ -106,6 +121,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_counters);
 	tcase_add_test(tc, test_channels);
+	tcase_add_test(tc, test_crash_reason);
 	tcase_add_test(tc, test_disks);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -106,7 +106,7 @@ function CrashReport({ crash }: { crash: NonNullable<Vm['crash']> }) {
 	return (
 		<section class="card" aria-labelledby="crash-title">
 			<div class="card-head"><h2 id="crash-title">Last crash</h2></div>
-			<p>{formatTime(crash.time)}. The console shows what the guest said last.</p>
+			<p>{formatTime(crash.time)}. {crash.detail && `The hypervisor ended it: ${crash.detail}. `}The console shows what the guest said last.</p>
 			<Registers vcpus={crash.vcpus} />
 		</section>
 	);

@@ -14,7 +14,8 @@
 #include "task_kinds.h"
 #include "vm.h"
 
-#define GRACE_MS 15000 /* for tearing down, beyond the guests' own time */
+#define GRACE_MS  15000 /* for tearing down, beyond the guests' own time */
+#define RESUME_MS 5000  /* for paused guests to go on, so that they can obey */
 
 int host_json(struct svc *svc, json_t **out, struct problem *p)
 {
@@ -103,21 +104,62 @@ static int64_t count_alive(struct svc *svc)
 			"SELECT count(*) FROM vm WHERE state NOT IN ('stopped', 'crashed')", "");
 }
 
+static int64_t count_paused(struct svc *svc)
+{
+	return db_value(svc->db, 0, "SELECT count(*) FROM vm WHERE state = 'paused'", "");
+}
+
+static void wait_until_none(struct svc *svc, struct task_run *run,
+			    int64_t (*count)(struct svc *svc), int64_t deadline)
+{
+	while (count(svc) && clock_mono_ms() < deadline && !task_cancelled(svc, run)) {
+		pthread_mutex_lock(&svc->lock);
+		svc_wait(svc, clock_mono_ms() + 500);
+		pthread_mutex_unlock(&svc->lock);
+	}
+}
+
+#define IDS_MAX 256
+
+/* Machines for which @where holds. Return: how many, at most IDS_MAX. */
+static size_t list_machines(struct svc *svc, const char *where, char ids[IDS_MAX][UUID_TEXT_LEN])
+{
+	char sql[192];
+	struct db_query *q;
+	size_t n = 0;
+
+	snprintf(sql, sizeof(sql), "SELECT id FROM vm WHERE %s ORDER BY autostart_order DESC",
+		 where);
+	q = db_query(svc->db, sql, "");
+	while (q && n < IDS_MAX && db_next(q) == 1)
+		snprintf(ids[n++], UUID_TEXT_LEN, "%s", db_text(q, 0));
+	db_end(q);
+	return n;
+}
+
+/* A paused guest can't obey, and must not be cut off for that. */
+static void resume_guests(struct svc *svc, struct task_run *run)
+{
+	char ids[IDS_MAX][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	size_t n = list_machines(svc, "state = 'paused'", ids);
+
+	for (size_t i = 0; i < n; i++) {
+		auto_problem struct problem p = {0};
+
+		if (vm_act(svc, ids[i], vm_action_find("resume"), NULL, "system", "-", task, &p))
+			log_line("vm %s can't be resumed: %s", ids[i], p.detail);
+	}
+	wait_until_none(svc, run, count_paused, clock_mono_ms() + RESUME_MS);
+}
+
 /* Ask every machine that can obey, and destroy those that can't (or all, when @force). */
 static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 {
 	auto_json json_t *params =
 		json_pack("{s I, s b}", "timeout", (json_int_t)timeout, "force", 1);
-	char ids[256][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
-	size_t n = 0;
-	struct db_query *q = db_query(svc->db,
-				      "SELECT id FROM vm WHERE state NOT IN ('stopped',"
-				      " 'crashed') ORDER BY autostart_order DESC LIMIT 256",
-				      "");
+	char ids[IDS_MAX][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	size_t n = list_machines(svc, "state NOT IN ('stopped', 'crashed')", ids);
 
-	while (q && db_next(q) == 1)
-		snprintf(ids[n++], UUID_TEXT_LEN, "%s", db_text(q, 0));
-	db_end(q);
 	for (size_t i = 0; i < n; i++) {
 		auto_problem struct problem p = {0};
 
@@ -132,11 +174,7 @@ static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 
 static bool wait_for_guests(struct svc *svc, struct task_run *run, int64_t deadline)
 {
-	while (count_alive(svc) && clock_mono_ms() < deadline && !task_cancelled(svc, run)) {
-		pthread_mutex_lock(&svc->lock);
-		svc_wait(svc, clock_mono_ms() + 500);
-		pthread_mutex_unlock(&svc->lock);
-	}
+	wait_until_none(svc, run, count_alive, deadline);
 	return count_alive(svc) == 0;
 }
 
@@ -160,6 +198,8 @@ int host_task_power(struct svc *svc, struct task_run *run, struct problem *p)
 	bool reboot = !strcmp(run->kind->name, "host.reboot");
 
 	task_progress(svc, run, 5, "stopping guests");
+	if (timeout > 0)
+		resume_guests(svc, run);
 	stop_guests(svc, timeout, false);
 	if (!wait_for_guests(svc, run, clock_mono_ms() + timeout * 1000 + GRACE_MS) &&
 	    !task_cancelled(svc, run)) {

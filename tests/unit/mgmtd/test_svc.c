@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "svc/host.h"
 #include "svc/task.h"
 #include "svc/ticket.h"
 #include "svc/vm.h"
@@ -563,6 +564,47 @@ START_TEST(host_starts_what_is_to_run)
 }
 END_TEST
 
+START_TEST(host_goes_down_after_its_guests)
+{
+	static const char *const cmdlines[] = {"", "", "fake.ignore"};
+	char id[3][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	struct problem p = {0};
+
+	open_svc(true);
+	for (int i = 0; i < 3; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "g%d", i);
+		make_vm(name, cmdlines[i], true, id[i]);
+		wait_state(id[i], VM_RUNNING);
+	}
+	patch_vm(id[1], json_pack("{s{si}}", "autostart", "order", 9));
+	patch_vm(id[0], json_pack("{ss}", "restart_policy", "always"));
+	ck_assert_int_eq(act(id[1], "pause", NULL, task), 0);
+	wait_task(task, "succeeded");
+	ck_assert_int_eq(host_act(&svc, "shutdown", 2, "root", "-", task, &p), 0);
+	wait_task(task, "succeeded");
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(state_of(id[i]), VM_STOPPED);
+	ck_assert_uint_eq(domains(), 0);
+	/* All were asked, the one with the highest order first, and none was destroyed unasked. */
+	ck_assert_int_eq(db_value(svc.db, 0,
+				  "SELECT count(*) FROM task WHERE kind = 'vm.shutdown'"
+				  " AND status = 'succeeded'",
+				  ""),
+			 3);
+	ck_assert_int_eq(
+		db_value(svc.db, 0, "SELECT count(*) FROM task WHERE kind = 'vm.destroy'", ""), 0);
+	ck_assert_int_eq(db_value(svc.db, 0,
+				  "SELECT target = ? FROM task WHERE kind = 'vm.shutdown'"
+				  " ORDER BY rowid LIMIT 1",
+				  "s", id[1]),
+			 1);
+	/* 'always' does not hold against the host's own end. */
+	ck_assert_int_eq(number_of(id[0], "restarts"), 0);
+}
+END_TEST
+
 Suite *suite_svc(void)
 {
 	Suite *suite = suite_create("svc");
@@ -585,6 +627,7 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, crash_is_kept_and_the_policy_starts_it_again);
 	tcase_add_test(tc, policy_always_starts_what_switched_itself_off);
 	tcase_add_test(tc, host_starts_what_is_to_run);
+	tcase_add_test(tc, host_goes_down_after_its_guests);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -201,9 +201,10 @@ void hvm_exit_mov_cr8(struct vcpu *v)
 
 /* ---- the rest ---- */
 
-void hvm_exit_cache(struct vcpu *v, enum known_insn what)
+void hvm_exit_cache(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, what);
+	/* QEMU reports either instruction as WBINVD. */
+	unsigned int len = hvm_insn_length(v, INSN_WBINVD) ?: hvm_insn_length(v, INSN_INVD);
 
 	if (!len)
 		return;

@@ -46,7 +46,7 @@ void hvm_exit_io(struct vcpu *v, const struct hvm_io *io);
 void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk);
 void hvm_exit_xsetbv(struct vcpu *v);
 /** INVD and WBINVD. */
-void hvm_exit_cache(struct vcpu *v, enum known_insn what);
+void hvm_exit_cache(struct vcpu *v);
 void hvm_exit_pause(struct vcpu *v);
 void hvm_exit_mov_cr8(struct vcpu *v);
 /** First use of a debug register since the vCPU came here: load them and let it go on. */

@@ -64,16 +64,6 @@ static void on_npf(struct vcpu *v)
 	hvm_exit_npf(v, b->exit_info_2, info & 2, info & 16, info >> 33 & 1);
 }
 
-static void on_invd(struct vcpu *v)
-{
-	hvm_exit_cache(v, INSN_INVD);
-}
-
-static void on_wbinvd(struct vcpu *v)
-{
-	hvm_exit_cache(v, INSN_WBINVD);
-}
-
 static void inject_ud(struct vcpu *v)
 {
 	hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
@@ -135,7 +125,7 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_CPUID] = {"CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID},
 	[SVM_EXIT_RSM] = FORBIDDEN("RSM"),
 	[SVM_EXIT_IRET] = {"IRET", hvm_exit_iret, HVM_EXIT_WINDOW},
-	[SVM_EXIT_INVD] = {"INVD", on_invd, HVM_EXIT_CACHE},
+	[SVM_EXIT_INVD] = {"INVD", hvm_exit_cache, HVM_EXIT_CACHE},
 	[SVM_EXIT_PAUSE] = {"PAUSE", hvm_exit_pause, HVM_EXIT_PAUSE},
 	[SVM_EXIT_HLT] = {"HLT", hvm_exit_hlt, HVM_EXIT_HLT},
 	[SVM_EXIT_INVLPGA] = FORBIDDEN("INVLPGA"),
@@ -150,7 +140,7 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_STGI] = FORBIDDEN("STGI"),
 	[SVM_EXIT_CLGI] = FORBIDDEN("CLGI"),
 	[SVM_EXIT_SKINIT] = FORBIDDEN("SKINIT"),
-	[SVM_EXIT_WBINVD] = {"WBINVD", on_wbinvd, HVM_EXIT_CACHE},
+	[SVM_EXIT_WBINVD] = {"WBINVD", hvm_exit_cache, HVM_EXIT_CACHE},
 	[SVM_EXIT_MONITOR] = FORBIDDEN("MONITOR"),
 	[SVM_EXIT_MWAIT] = FORBIDDEN("MWAIT"),
 	[SVM_EXIT_MWAIT_ARMED] = FORBIDDEN("MWAIT"),

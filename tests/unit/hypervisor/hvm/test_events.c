@@ -144,6 +144,12 @@ START_TEST(exits_move_on_only_when_the_code_is_there)
 	ck_assert_uint_eq(v->regs.rip, 0x1003);
 	ck_assert_int_eq(v->state, VCPU_BLOCKED);
 	v->state = VCPU_RUNNING;
+	CODE("\x0f\x08"); /* INVD, whichever of the two it is said to be */
+	hvm_exit_cache(v);
+	ck_assert_uint_eq(v->regs.rip, 0x1005);
+	CODE("\x0f\x09");
+	hvm_exit_cache(v);
+	ck_assert_uint_eq(v->regs.rip, 0x1007);
 	v->regs.rflags &= ~RFLAGS_IF;
 	CODE("\xf4");
 	hvm_exit_hlt(v);

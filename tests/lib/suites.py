@@ -10,6 +10,7 @@ import time
 import unittest
 
 import build
+import fuzz
 from appliance import Appliance, Options
 from report import BUILD, PORTS, TOP
 
@@ -182,4 +183,4 @@ def _count_ui(report, run):
         report.fail("ui: tests/ui/run", "it reported no test\n" + run.stdout)
 
 
-SUITES = {"lint": lint, "unit": unit, "system": system, "ui": ui, "iso": iso}
+SUITES = {"lint": lint, "unit": unit, "fuzz": fuzz.suite, "system": system, "ui": ui, "iso": iso}

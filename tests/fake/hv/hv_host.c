@@ -42,6 +42,7 @@ unsigned int fake_kicks, fake_upcalls, fake_restarts, fake_preempt_every;
 char fake_console[4096];
 size_t fake_console_len;
 int fake_machine_shutdown;
+void (*fake_machine_end)(void);
 
 uint32_t nr_cpus = 2;
 struct clock_scale clock_scale = {.mul_frac = 1U << 31, .shift = 1};
@@ -90,6 +91,8 @@ void warn_at(const char *file, int line, const char *what)
 void machine_shutdown_by_hwdom(uint8_t code)
 {
 	fake_machine_shutdown = code;
+	if (fake_machine_end)
+		fake_machine_end();
 	abort();
 }
 
@@ -324,11 +327,11 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
 
 long (*hypercall_dispatch)(struct hypercall *hc);
 
+static unsigned int preempt_calls;
+
 bool preempt_check(void)
 {
-	static unsigned int calls;
-
-	return fake_preempt_every && ++calls % fake_preempt_every == 0;
+	return fake_preempt_every && ++preempt_calls % fake_preempt_every == 0;
 }
 
 static bool guest_range(uint64_t gva, size_t len)
@@ -513,11 +516,13 @@ void fake_host_init(void)
 	fake_now = 1000000;
 	fake_kicks = fake_upcalls = fake_restarts = fake_preempt_every = 0;
 	fake_console_len = 0;
+	preempt_calls = 0;
 	fake_machine_shutdown = -1;
 	memset(fake_guest_mem, 0, sizeof(fake_guest_mem));
 	for (unsigned int i = 0; i < 2; i++)
 		cpus[i] = (struct cpu){.id = i, .apic_id = i, .acpi_id = i, .online = 1};
-	frames_add_range(0, RAM_PAGES);
+	if (!frames_total())
+		frames_add_range(0, RAM_PAGES);
 	buddy_init();
 	buddy_add(mfn_of(16), RAM_PAGES - 16);
 	domain_init();
@@ -557,9 +562,14 @@ int64_t fake_host_fini(void)
 
 struct domain *fake_domain(unsigned int vcpus, uint64_t pages)
 {
+	return fake_domain_id(DOMID_NONE, vcpus, pages);
+}
+
+struct domain *fake_domain_id(domid_t id, unsigned int vcpus, uint64_t pages)
+{
 	struct domain *d;
 
-	BUG_ON(domain_create(DOMID_NONE, vcpus, &hvm_guest_ops, false, &d));
+	BUG_ON(domain_create(id, vcpus, &hvm_guest_ops, false, &d));
 	d->max_pages = pages + 1024;
 	give_vcpus(d);
 	for (uint64_t i = 0; i < pages; i++) {

@@ -19,6 +19,8 @@ int64_t fake_host_fini(void);
 
 /** A domain of @vcpus vCPUs with @pages of RAM from guest frame 0 on, unpaused. */
 struct domain *fake_domain(unsigned int vcpus, uint64_t pages);
+/** The same with a certain number. */
+struct domain *fake_domain_id(domid_t id, unsigned int vcpus, uint64_t pages);
 /** Kill @d to the end and reap it. */
 void fake_domain_kill(struct domain *d);
 /** Run what was left for softirqs. */
@@ -42,7 +44,8 @@ extern unsigned int fake_kicks;   /* vcpu wake-ups */
 extern unsigned int fake_upcalls; /* guest_ops.upcall calls */
 extern char fake_console[4096];   /* what guests wrote */
 extern size_t fake_console_len;
-extern int fake_machine_shutdown; /* code domain 0 stopped with, or -1 */
+extern int fake_machine_shutdown;      /* code domain 0 stopped with, or -1 */
+extern void (*fake_machine_end)(void); /* called then, if set; else the test ends */
 /** Fire timers that are due at fake_now. */
 void fake_timers(void);
 

@@ -501,7 +501,7 @@ static void idle(struct runq *rq)
 static void run(struct vcpu *v)
 {
 	this_cpu()->current = v;
-	vcpu_update_runstate(v);
+	vcpu_update_areas(v);
 	v->domain->ops->run(v);
 	v->domain->ops->switch_out(v);
 	this_cpu()->current = NULL;

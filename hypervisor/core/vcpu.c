@@ -13,9 +13,6 @@
 #include "mm/frames.h"
 #include "mm/heap.h"
 
-/* Where events of vCPUs go that have no room in shared_info and registered no page of their own. */
-static struct vcpu_info dummy_info;
-
 struct vcpu *vcpu_current(void)
 {
 	return this_cpu()->current;
@@ -48,7 +45,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 	v->id = id;
 	spin_init(&v->lock);
 	init_sched_fields(v);
-	v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &dummy_info;
+	v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->own_info;
 	v->vcpu_info_mfn = INVALID_MFN;
 	rc = domain_vcpu_parts_init(v);
 	if (rc) {
@@ -145,10 +142,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 	if (rc)
 		return rc;
 	new = (struct vcpu_info *)((char *)mfn_to_virt(mfn) + offset);
-	if (old == &dummy_info)
-		memset(new, 0, sizeof(*new));
-	else
-		memcpy(new, old, sizeof(*new));
+	memcpy(new, old, sizeof(*new));
 	v->vcpu_info_mfn = mfn;
 	__atomic_store_n(&v->vcpu_info, new, __ATOMIC_RELEASE);
 	vcpu_update_time(v);
@@ -162,20 +156,18 @@ void vcpus_release_info(struct domain *d)
 	for_each_vcpu(d, v) {
 		mfn_t mfn = v->vcpu_info_mfn;
 
-		v->vcpu_info = &dummy_info;
+		v->vcpu_info = &v->own_info;
 		v->vcpu_info_mfn = INVALID_MFN;
 		if (!mfn_eq(mfn, INVALID_MFN))
 			frame_put(mfn);
 	}
 }
 
-void vcpu_update_runstate(struct vcpu *v)
+static void update_runstate(struct vcpu *v)
 {
 	struct vcpu_runstate_info info = v->runstate;
 	uint64_t gva = v->runstate_gva;
 
-	if (!gva)
-		return;
 	/* vcpu.h, XEN_RUNSTATE_UPDATE: a reader retries while bit 63 of the entry time is set. */
 	if (v->runstate_flag) {
 		uint64_t entry = info.state_entry_time | XEN_RUNSTATE_UPDATE;
@@ -193,4 +185,13 @@ void vcpu_update_runstate(struct vcpu *v)
 				&info.state_entry_time, sizeof(info.state_entry_time)))
 			return;
 	}
+}
+
+void vcpu_update_areas(struct vcpu *v)
+{
+	if (v->runstate_gva)
+		update_runstate(v);
+	/* The record never changes: it is due once. */
+	if (v->time_gva && !guest_write_ptr(v->time_gva, &v->vcpu_info->time))
+		v->time_gva = 0;
 }

@@ -52,8 +52,9 @@ struct vcpu {
 	struct vlapic *vlapic;  /* [c] */
 
 	/* Event channel upcall state. The page is a reference held in @vcpu_info_mfn. */
-	struct vcpu_info *vcpu_info;  /* [d] never NULL: a private dummy until registered */
-	mfn_t vcpu_info_mfn;          /* [d] INVALID_MFN while in shared_info or the dummy */
+	struct vcpu_info *vcpu_info;  /* [d] never NULL */
+	struct vcpu_info own_info;    /* nobody sees it: for ids shared_info has no room for */
+	mfn_t vcpu_info_mfn;          /* [d] INVALID_MFN while in shared_info or @own_info */
 	uint8_t upcall_vector;        /* [v] 0 = none */
 	uint32_t virq_port[NR_VIRQS]; /* [evtchn] */
 	uint32_t poll_port;           /* [a] SCHEDOP_poll: 0 none, else a port, ~0 several */
@@ -65,6 +66,7 @@ struct vcpu {
 
 	struct vcpu_runstate_info runstate; /* [r] */
 	uint64_t runstate_gva;              /* [v] 0 = none; guest virtual address */
+	uint64_t time_gva;                  /* [v] where its time record is due; 0 = nowhere */
 	bool runstate_flag;                 /* [v] vm_assist: mark updates in progress */
 
 	struct walked_page walked[WALKED_PAGES]; /* [p2m] */
@@ -114,7 +116,7 @@ static inline bool vcpu_must_leave(const struct vcpu *v)
 
 /** Register/refresh the pvclock record of @v in its vcpu_info. */
 void vcpu_update_time(struct vcpu *v);
-/** Copy the run state of @v where it registered it; @v is current. */
-void vcpu_update_runstate(struct vcpu *v);
+/** Copy run state and time record of @v where it registered them; @v is current. */
+void vcpu_update_areas(struct vcpu *v);
 
 #endif

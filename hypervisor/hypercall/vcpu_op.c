@@ -47,18 +47,29 @@ static long op_get_runstate(const struct vcpu_call *c)
 	return guest_write_ptr(c->gva, &info) ? -EFAULT : 0;
 }
 
-static long op_register_runstate(const struct vcpu_call *c)
+/* Of another vCPU: written when it runs next, in the address space it has then. */
+static long register_area(const struct vcpu_call *c, uint64_t *field)
 {
-	struct vcpu_register_runstate_memory_area area;
+	uint64_t gva; /* all that the structures of both areas hold */
 
-	if (guest_read_ptr(&area, c->gva))
+	if (guest_read_ptr(&gva, c->gva))
 		return -EFAULT;
 	spin_lock(&c->v->lock);
-	c->v->runstate_gva = area.addr.p;
+	*field = gva;
 	spin_unlock(&c->v->lock);
 	if (c->self)
-		vcpu_update_runstate(c->v);
+		vcpu_update_areas(c->v);
 	return 0;
+}
+
+static long op_register_runstate(const struct vcpu_call *c)
+{
+	return register_area(c, &c->v->runstate_gva);
+}
+
+static long op_register_time(const struct vcpu_call *c)
+{
+	return register_area(c, &c->v->time_gva);
 }
 
 static long op_set_periodic(const struct vcpu_call *c)
@@ -126,6 +137,7 @@ static long (*const rows[])(const struct vcpu_call *c) = {
 	[VCPUOP_set_singleshot_timer] = op_set_singleshot,
 	[VCPUOP_stop_singleshot_timer] = op_stop_singleshot,
 	[VCPUOP_register_vcpu_info] = op_register_info,
+	[VCPUOP_register_vcpu_time_memory_area] = op_register_time,
 };
 
 long hypercall_vcpu_op(struct hypercall *hc)

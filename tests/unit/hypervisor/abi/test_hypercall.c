@@ -158,6 +158,30 @@ START_TEST(vcpu_info_moves_once)
 }
 END_TEST
 
+START_TEST(vcpus_beyond_the_shared_page_share_nothing)
+{
+	struct domain *d = fake_domain(128, 8), *other = fake_domain(64, 1);
+	struct vcpu_register_vcpu_info *r = ARG(struct vcpu_register_vcpu_info);
+	struct vcpu *v = d->vcpus[127];
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_ptr_eq(d->vcpus[31]->vcpu_info, &d->shared_info->vcpu_info[31]);
+	v->vcpu_info->evtchn_upcall_pending = 1;
+	v->vcpu_info->arch.cr2 = 0x5ec7e7;
+	ck_assert_uint_eq(d->vcpus[126]->vcpu_info->evtchn_upcall_pending, 0);
+	ck_assert_uint_eq(other->vcpus[63]->vcpu_info->evtchn_upcall_pending, 0);
+	for (unsigned int i = 32; i < 128; i++) {
+		*r = (struct vcpu_register_vcpu_info){.mfn = i / 64, .offset = i % 64 * 64};
+		ck_assert_int_eq(vcpu_op(VCPUOP_register_vcpu_info, i), 0);
+	}
+	ck_assert_uint_eq(v->vcpu_info->arch.cr2, 0x5ec7e7); /* it came along */
+	ck_assert_uint_eq(v->vcpu_info->evtchn_upcall_pending, 1);
+	ck_assert_uint_ne(v->vcpu_info->time.tsc_to_system_mul, 0);
+	ck_assert_int_eq(vcpu_op(VCPUOP_is_up, 127), 0);
+	ck_assert_int_eq(vcpu_op(VCPUOP_is_up, 128), -ENOENT);
+}
+END_TEST
+
 START_TEST(vcpu_calls_that_linux_makes)
 {
 	ck_assert_int_eq(vcpu_op(VCPUOP_is_up, 0), 1);
@@ -170,7 +194,19 @@ START_TEST(vcpu_calls_that_linux_makes)
 	*ARG(struct vcpu_set_periodic_timer) = (struct vcpu_set_periodic_timer){999999};
 	ck_assert_int_eq(vcpu_op(VCPUOP_set_periodic_timer, 0), -EINVAL);
 	ck_assert_int_eq(vcpu_op(VCPUOP_get_runstate_info, 0), 0);
-	ck_assert_int_eq(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0), -ENOSYS);
+	ARG(struct vcpu_register_time_memory_area)->addr.p = FAKE_GVA(1024);
+	ck_assert_int_eq(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0), 0);
+	ck_assert_mem_eq(fake_guest_mem + 1024, &hwdom->vcpus[0]->vcpu_info->time,
+			 sizeof(struct vcpu_time_info));
+	/* Of another vCPU: when it runs. */
+	memset(fake_guest_mem + 1024, 0x55, sizeof(struct vcpu_time_info));
+	ARG(struct vcpu_register_time_memory_area)->addr.p = FAKE_GVA(1024);
+	ck_assert_int_eq(vcpu_op(VCPUOP_register_vcpu_time_memory_area, 1), 0);
+	ck_assert_uint_eq(fake_guest_mem[1024], 0x55);
+	vcpu_update_areas(hwdom->vcpus[1]);
+	ck_assert_mem_eq(fake_guest_mem + 1024, &hwdom->vcpus[1]->vcpu_info->time,
+			 sizeof(struct vcpu_time_info));
+	ck_assert_uint_eq(hwdom->vcpus[1]->time_gva, 0);
 	ARG(struct vcpu_register_runstate_memory_area)->addr.p = FAKE_GVA(512);
 	ck_assert_int_eq(vcpu_op(VCPUOP_register_runstate_memory_area, 0), 0);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_enable,
@@ -334,6 +370,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, multicall_runs_entries_and_goes_on_inside_one);
 	tcase_add_test(tc, console_carries_domain_0_and_limits_guests);
 	tcase_add_test(tc, vcpu_info_moves_once);
+	tcase_add_test(tc, vcpus_beyond_the_shared_page_share_nothing);
 	tcase_add_test(tc, vcpu_calls_that_linux_makes);
 	tcase_add_test(tc, hvm_params_have_owners);
 	tcase_add_test(tc, upcall_vectors_find_offline_vcpus);

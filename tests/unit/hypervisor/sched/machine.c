@@ -101,7 +101,7 @@ struct vcpu *vcpu_current(void)
 	return this_cpu()->current;
 }
 
-void vcpu_update_runstate(struct vcpu *v)
+void vcpu_update_areas(struct vcpu *v)
 {
 	(void)v;
 }

@@ -50,10 +50,9 @@ static uint32_t limit_of(int32_t n)
 static int apply_limits(struct domain *d, const struct xen_domctl_createdomain *cd)
 {
 	evtchn_set_max_port(d, cd->max_evtchn_port);
-	if (cd->max_grant_frames < 0 && cd->max_maptrack_frames < 0)
-		return 0;
 	return gnttab_set_limits(d, limit_of(cd->max_grant_frames),
-				 limit_of(cd->max_maptrack_frames));
+				 limit_of(cd->max_maptrack_frames),
+				 XEN_DOMCTL_GRANT_version(cd->grant_opts));
 }
 
 long domctl_createdomain(struct domctl_call *c)

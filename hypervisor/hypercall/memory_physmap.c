@@ -226,11 +226,13 @@ long memory_remove_from_physmap(struct memory_call *c)
 /* How many frames a resource can have; 0 when there is no such thing. */
 static uint32_t resource_frames(struct domain *d, const struct xen_mem_acquire_resource *op)
 {
-	/* The status frames belong to version 2 tables. */
-	if (op->type == XENMEM_resource_grant_table &&
-	    op->id == XENMEM_resource_grant_table_id_shared)
-		return gnttab_max_frames(d);
-	return 0;
+	if (op->type != XENMEM_resource_grant_table)
+		return 0;
+	switch (op->id) {
+	case XENMEM_resource_grant_table_id_shared: return gnttab_max_frames(d);
+	case XENMEM_resource_grant_table_id_status: return gnttab_max_status_frames(d);
+	default: return 0;
+	}
 }
 
 static int acquire_one(const struct memory_call *c, struct domain *d,
@@ -244,7 +246,8 @@ static int acquire_one(const struct memory_call *c, struct domain *d,
 		return -EFAULT;
 	if (gfn >= GFN_LIMIT)
 		return -EINVAL;
-	rc = gnttab_get_frame(d, false, (uint32_t)(op->frame + i), &mfn);
+	rc = gnttab_get_frame(d, op->id == XENMEM_resource_grant_table_id_status,
+			      (uint32_t)(op->frame + i), &mfn);
 	return rc ? rc : map_held(c->caller, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 

@@ -84,7 +84,7 @@ static long op_physinfo(struct xen_sysctl *s)
 	p->max_node_id = 0;
 	p->cpu_khz = (uint32_t)clock_tsc_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
-			  XEN_SYSCTL_PHYSCAP_gnttab_v1;
+			  XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
 	p->total_pages = ram_pages();
 	p->free_pages = buddy_free_pages();
 	p->outstanding_pages = memory_outstanding();

@@ -17,6 +17,8 @@ int gnttab_grow(struct domain *d, uint32_t nr)
 
 	if (nr > gt->max_frames)
 		return -EINVAL;
+	if (gt->version == 2 && gnttab_grow_status(d, nr))
+		return -ENOMEM;
 	while (gt->nr_frames < nr) {
 		struct grant_active *active = xcalloc(GRANTS_PER_FRAME, sizeof(*active));
 		void *page = domain_alloc_special(d);
@@ -37,8 +39,9 @@ static int alloc_arrays(struct gnttab *gt)
 {
 	gt->shared = xcalloc(gt->max_frames, sizeof(gt->shared[0]));
 	gt->active = xcalloc(gt->max_frames, sizeof(gt->active[0]));
+	gt->status = xcalloc(gnttab_status_frames(gt->max_frames), sizeof(gt->status[0]));
 	gt->maptrack = xcalloc(gt->max_maptrack, sizeof(gt->maptrack[0]));
-	return gt->shared && gt->active && gt->maptrack ? 0 : -ENOMEM;
+	return gt->shared && gt->active && gt->status && gt->maptrack ? 0 : -ENOMEM;
 }
 
 static void free_arrays(struct gnttab *gt)
@@ -47,20 +50,25 @@ static void free_arrays(struct gnttab *gt)
 		domain_free_special(gt->shared[i]);
 		xfree(gt->active[i]);
 	}
+	for (uint32_t i = 0; i < gt->nr_status; i++)
+		domain_free_special(gt->status[i]);
 	for (uint32_t i = 0; i < gt->nr_maptrack; i++)
 		page_free(gt->maptrack[i]);
 	xfree(gt->shared);
+	xfree(gt->status);
 	xfree(gt->active);
 	xfree(gt->maptrack);
 }
 
-int gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames)
+int gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptrack_frames,
+		      uint32_t max_version)
 {
 	struct gnttab *old = d->gnttab, new = {.version = 1, .maptrack_free = MAPTRACK_NONE};
 
 	new.max_frames = max_frames ? min(max_frames, GNTTAB_MAX_FRAMES) : GNTTAB_DEFAULT_FRAMES;
 	new.max_maptrack = max_maptrack_frames ? min(max_maptrack_frames, GNTTAB_MAX_MAPTRACK) :
 						 GNTTAB_DEFAULT_MAPTRACK;
+	new.max_version = max_version ? max_version : 2;
 	if (alloc_arrays(&new)) {
 		free_arrays(&new);
 		return -ENOMEM;
@@ -73,6 +81,11 @@ int gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptra
 uint32_t gnttab_max_frames(struct domain *d)
 {
 	return d->gnttab->max_frames;
+}
+
+uint32_t gnttab_max_status_frames(struct domain *d)
+{
+	return d->gnttab->version == 2 ? gnttab_status_frames(d->gnttab->max_frames) : 0;
 }
 
 struct gnttab_usage gnttab_usage(struct domain *d)
@@ -91,12 +104,17 @@ int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 	mfn_t m = INVALID_MFN;
 	int rc;
 
-	if (status || idx >= gt->max_frames)
+	if (idx >= gt->max_frames)
 		return -EINVAL;
 	spin_lock(&gt->lock);
-	rc = READ_ONCE(d->dying) ? -EINVAL : gnttab_grow(d, idx + 1);
+	if (READ_ONCE(d->dying) || (status && idx >= gnttab_max_status_frames(d)))
+		rc = -EINVAL;
+	else if (status)
+		rc = gnttab_grow(d, idx * (STATUS_PER_FRAME / GRANTS_PER_FRAME_V2) + 1);
+	else
+		rc = gnttab_grow(d, idx + 1);
 	if (!rc) {
-		m = virt_to_mfn(gt->shared[idx]);
+		m = virt_to_mfn(status ? (void *)gt->status[idx] : gt->shared[idx]);
 		frame_get_held(m);
 	}
 	spin_unlock(&gt->lock);
@@ -107,34 +125,67 @@ int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 
 /* ---- one entry ---- */
 
-/*
- * Mark the entry as being read (and written). The guest may withdraw it at any moment, hence the
- * compare-and-exchange on flags and domid together. Return: 0 and the frame it grants, or GNTST_.
- */
-static int claim_entry(struct grant_entry_v1 *entry, domid_t user, bool write, uint32_t *frame)
+static bool grants(uint32_t word, domid_t user, bool write)
 {
-	uint32_t want = GTF_reading | (write ? GTF_writing : 0);
-	uint32_t *word = (uint32_t *)(void *)entry; /* flags below, domid above */
-	uint32_t old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
+	return (word & GTF_type_mask) == GTF_permit_access && word >> 16 == user &&
+	       !(write && (word & GTF_readonly));
+}
+
+/* The guest may withdraw the entry at any moment, hence the exchange of flags and domid together. */
+static int claim_v1(const struct grant_entry *e, domid_t user, bool write, uint32_t want)
+{
+	uint32_t old = __atomic_load_n(e->word, __ATOMIC_ACQUIRE);
 
 	do {
-		if ((old & GTF_type_mask) != GTF_permit_access || old >> 16 != user)
+		if (!grants(old, user, write))
 			return GNTST_bad_gntref;
-		if (write && (old & GTF_readonly))
-			return GNTST_bad_gntref;
-	} while (!__atomic_compare_exchange_n(word, &old, old | want, false, __ATOMIC_ACQ_REL,
+	} while (!__atomic_compare_exchange_n(e->word, &old, old | want, false, __ATOMIC_ACQ_REL,
 					      __ATOMIC_ACQUIRE));
-	*frame = READ_ONCE(entry->frame);
 	return 0;
 }
 
-static void release_entry(struct grant_entry_v1 *entry, uint16_t flags)
+static void release_entry(const struct grant_entry *e, uint16_t flags)
 {
-	__atomic_fetch_and(&entry->flags, (uint16_t)~flags, __ATOMIC_ACQ_REL);
+	__atomic_fetch_and(e->status, (uint16_t)~flags, __ATOMIC_ACQ_REL);
+}
+
+/*
+ * Version 2 (public grant_table.h): the use is told first, then the entry is looked at again; who
+ * withdraws an entry clears it first and then looks for users. Parts of pages are not granted here.
+ */
+static int claim_v2(const struct grant_entry *e, domid_t user, bool write, uint16_t want)
+{
+	uint32_t word = __atomic_load_n(e->word, __ATOMIC_ACQUIRE);
+
+	if (!grants(word, user, write) || (word & GTF_sub_page))
+		return GNTST_bad_gntref;
+	__atomic_fetch_or(e->status, want, __ATOMIC_SEQ_CST);
+	word = __atomic_load_n(e->word, __ATOMIC_SEQ_CST);
+	if (grants(word, user, write) && !(word & GTF_sub_page))
+		return 0;
+	release_entry(e, gnttab_idle_flags(e->a));
+	return GNTST_bad_gntref;
+}
+
+/* Mark the entry as being read (and written). Return: 0 and the frame it grants, or GNTST_. */
+static int claim_entry(const struct gnttab *gt, const struct grant_entry *e, domid_t user,
+		       bool write, uint64_t *frame)
+{
+	const uint16_t want = GTF_reading | (write ? GTF_writing : 0);
+	int rc;
+
+	if (gt->version == 1) {
+		rc = claim_v1(e, user, write, want);
+		*frame = READ_ONCE(((struct grant_entry_v1 *)(void *)e->word)->frame);
+	} else {
+		rc = claim_v2(e, user, write, want);
+		*frame = READ_ONCE(((union grant_entry_v2 *)(void *)e->word)->full_page.frame);
+	}
+	return rc;
 }
 
 /* The granted page must be the granter's own memory, not something it was granted or lent itself. */
-static int hold_frame(struct domain *rd, uint32_t frame, bool write, mfn_t *mfn)
+static int hold_frame(struct domain *rd, uint64_t frame, bool write, mfn_t *mfn)
 {
 	mfn_t m;
 
@@ -148,71 +199,60 @@ static int hold_frame(struct domain *rd, uint32_t frame, bool write, mfn_t *mfn)
 	return 0;
 }
 
-/* What of GTF_reading and GTF_writing is no longer true of @a. */
-static uint16_t idle_flags(const struct grant_active *a)
+static int pin_first(struct domain *rd, const struct grant_entry *e, domid_t user, bool write,
+		     mfn_t *mfn)
 {
-	if (a->writers)
-		return 0;
-	return a->readers ? GTF_writing : GTF_writing | GTF_reading;
-}
-
-static int pin_first(struct domain *rd, struct grant_active *a, struct grant_entry_v1 *entry,
-		     domid_t user, bool write, mfn_t *mfn)
-{
-	uint32_t frame;
+	uint64_t frame;
 	int rc;
 
-	rc = claim_entry(entry, user, write, &frame);
+	rc = claim_entry(rd->gnttab, e, user, write, &frame);
 	if (rc)
 		return rc;
 	rc = hold_frame(rd, frame, write, mfn);
 	if (rc) {
-		release_entry(entry, idle_flags(a));
+		release_entry(e, gnttab_idle_flags(e->a));
 		return rc;
 	}
-	a->mfn = *mfn;
-	a->domid = user;
+	e->a->mfn = *mfn;
+	e->a->domid = user;
 	rd->gnttab->usage.used++;
 	return 0;
 }
 
 /* In use already: the frame is the one held, whatever the guest has put in the entry since. */
-static int pin_again(struct grant_active *a, struct grant_entry_v1 *entry, domid_t user, bool write,
+static int pin_again(struct domain *rd, const struct grant_entry *e, domid_t user, bool write,
 		     mfn_t *mfn)
 {
-	uint32_t frame;
+	uint64_t frame;
 	int rc;
 
-	if (a->domid != user || a->readers == UINT16_MAX || a->writers == UINT16_MAX)
+	if (e->a->domid != user || e->a->readers == UINT16_MAX || e->a->writers == UINT16_MAX)
 		return GNTST_bad_gntref;
-	rc = claim_entry(entry, user, write, &frame);
+	rc = claim_entry(rd->gnttab, e, user, write, &frame);
 	if (rc)
 		return rc;
-	frame_get_held(a->mfn);
-	*mfn = a->mfn;
+	frame_get_held(e->a->mfn);
+	*mfn = e->a->mfn;
 	return 0;
 }
 
 int gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
 	struct gnttab *gt = rd->gnttab;
-	struct grant_entry_v1 *entry;
-	struct grant_active *a;
+	struct grant_entry e;
 	int rc = GNTST_bad_gntref;
 
 	spin_lock(&gt->lock);
-	if (ref / GRANTS_PER_FRAME >= gt->nr_frames || READ_ONCE(rd->dying))
+	if (READ_ONCE(rd->dying) || !gnttab_entry_at(gt, ref, &e))
 		goto out;
-	entry = &gt->shared[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
-	a = &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
-	rc = a->readers || a->writers ? pin_again(a, entry, user, write, mfn) :
-					pin_first(rd, a, entry, user, write, mfn);
+	rc = e.a->readers || e.a->writers ? pin_again(rd, &e, user, write, mfn) :
+					    pin_first(rd, &e, user, write, mfn);
 	if (rc)
 		goto out;
 	if (write)
-		a->writers++;
+		e.a->writers++;
 	else
-		a->readers++;
+		e.a->readers++;
 out:
 	spin_unlock(&gt->lock);
 	return rc;
@@ -221,18 +261,20 @@ out:
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn)
 {
 	struct gnttab *gt = rd->gnttab;
-	struct grant_active *a;
+	struct grant_entry e;
+	uint16_t idle;
 
 	spin_lock(&gt->lock);
-	a = &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+	/* What is pinned is there: a table only grows, and keeps its version while entries are in use. */
+	BUG_ON(!gnttab_entry_at(gt, ref, &e));
 	if (write)
-		a->writers--;
+		e.a->writers--;
 	else
-		a->readers--;
-	gt->usage.used -= !a->readers && !a->writers;
-	if (idle_flags(a))
-		release_entry(&gt->shared[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME],
-			      idle_flags(a));
+		e.a->readers--;
+	gt->usage.used -= !e.a->readers && !e.a->writers;
+	idle = gnttab_idle_flags(e.a);
+	if (idle)
+		release_entry(&e, idle);
 	spin_unlock(&gt->lock);
 	frame_put(mfn);
 }
@@ -266,7 +308,7 @@ static int part_domain_init(struct domain *d)
 	if (!gt)
 		return -ENOMEM;
 	d->gnttab = gt;
-	if (gnttab_set_limits(d, 0, 0)) {
+	if (gnttab_set_limits(d, 0, 0, 0)) {
 		xfree(gt);
 		d->gnttab = NULL;
 		return -ENOMEM;

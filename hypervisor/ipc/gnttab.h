@@ -9,10 +9,12 @@ extern const struct domain_part gnttab_part;
 #define GNTTAB_DEFAULT_FRAMES   64
 #define GNTTAB_DEFAULT_MAPTRACK 1024
 
-/** Limits for a new domain, before its table is first used. 0 keeps the default.
+/** Limits for a new domain, before its table is first used. 0 keeps the default (of @max_version: 2).
  * Return: 0, -ENOMEM (nothing changed). */
 int must_check gnttab_set_limits(struct domain *d, uint32_t max_frames,
-				 uint32_t max_maptrack_frames);
+				 uint32_t max_maptrack_frames, uint32_t max_version);
+/** Status frames of version 2 that @d's table can have; 0 while it is of version 1. */
+uint32_t gnttab_max_status_frames(struct domain *d);
 /**
  * Frame @idx of @d's shared table, growing the table if need be, with a reference for a p2m entry.
  * @status asks for version 2 status frames. Return: 0, -EINVAL (bad index, version 1 has no status).

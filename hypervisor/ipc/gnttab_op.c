@@ -76,9 +76,19 @@ static long op_query_size(struct batch *b, union gnttab_arg *a)
 	return 0;
 }
 
+/* Where the frames are: a translated guest places them itself. */
+static int16_t list_frames(uint64_t gva, uint32_t nr)
+{
+	const uint64_t nowhere = ~0ULL;
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (guest_write_ptr(gva + i * sizeof(nowhere), &nowhere))
+			return GNTST_bad_virt_addr;
+	return GNTST_okay;
+}
+
 static int16_t setup_table(struct domain *d, const struct gnttab_setup_table *op)
 {
-	const uint64_t nowhere = ~0ULL; /* a translated guest places the frames itself */
 	int rc;
 
 	if (op->nr_frames > d->gnttab->max_frames)
@@ -88,10 +98,7 @@ static int16_t setup_table(struct domain *d, const struct gnttab_setup_table *op
 	spin_unlock(&d->gnttab->lock);
 	if (rc)
 		return rc == -ENOMEM ? GNTST_no_space : GNTST_general_error;
-	for (uint32_t i = 0; i < op->nr_frames; i++)
-		if (guest_write_ptr(handle_gva(op->frame_list) + i * sizeof(nowhere), &nowhere))
-			return GNTST_bad_virt_addr;
-	return GNTST_okay;
+	return list_frames(handle_gva(op->frame_list), op->nr_frames);
 }
 
 static long op_setup_table(struct batch *b, union gnttab_arg *a)
@@ -108,12 +115,10 @@ static long op_setup_table(struct batch *b, union gnttab_arg *a)
 
 static long op_set_version(struct batch *b, union gnttab_arg *a)
 {
-	uint32_t wanted = a->set_version.version;
+	int rc = gnttab_set_version(b->d, a->set_version.version);
 
-	a->set_version.version = b->d->gnttab->version;
-	if (wanted == 2)
-		return -ENOSYS;
-	return wanted == 1 ? 0 : -EINVAL;
+	a->set_version.version = READ_ONCE(b->d->gnttab->version);
+	return rc;
 }
 
 static long op_get_version(struct batch *b, union gnttab_arg *a)
@@ -131,32 +136,37 @@ static long op_get_version(struct batch *b, union gnttab_arg *a)
 
 static long op_status_frames(struct batch *b, union gnttab_arg *a)
 {
-	(void)b;
-	a->status_frames.status = GNTST_general_error; /* version 1 keeps status in the entries */
-	return 0;
-}
+	struct gnttab_get_status_frames *op = &a->status_frames;
+	struct domain *d;
+	uint32_t have;
 
-static struct grant_active *active_at(struct gnttab *gt, uint32_t ref)
-{
-	if (ref / GRANTS_PER_FRAME >= gt->nr_frames)
-		return NULL;
-	return &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+	op->status = resolve(b, op->dom, &d);
+	if (op->status)
+		return 0;
+	spin_lock(&d->gnttab->lock);
+	/* Version 1 keeps status in the entries. */
+	have = d->gnttab->version == 2 ? gnttab_status_frames(d->gnttab->nr_frames) : 0;
+	spin_unlock(&d->gnttab->lock);
+	op->status = op->nr_frames > have ? GNTST_general_error :
+					    list_frames(handle_gva(op->frame_list), op->nr_frames);
+	domain_put(d);
+	return 0;
 }
 
 static int16_t swap(struct gnttab *gt, uint32_t x, uint32_t y)
 {
-	struct grant_active *ax = active_at(gt, x), *ay = active_at(gt, y);
-	struct grant_entry_v1 *ex, *ey, t;
+	const size_t size = gt->version == 1 ? sizeof(struct grant_entry_v1) :
+					       sizeof(union grant_entry_v2);
+	union grant_entry_v2 t;
+	struct grant_entry ex, ey;
 
-	if (!ax || !ay)
+	if (!gnttab_entry_at(gt, x, &ex) || !gnttab_entry_at(gt, y, &ey))
 		return GNTST_bad_gntref;
-	if (ax->readers || ax->writers || ay->readers || ay->writers)
+	if (ex.a->readers || ex.a->writers || ey.a->readers || ey.a->writers)
 		return GNTST_eagain;
-	ex = &gt->shared[x / GRANTS_PER_FRAME][x % GRANTS_PER_FRAME];
-	ey = &gt->shared[y / GRANTS_PER_FRAME][y % GRANTS_PER_FRAME];
-	t = *ex;
-	*ex = *ey;
-	*ey = t;
+	memcpy(&t, ex.word, size);
+	memcpy(ex.word, ey.word, size);
+	memcpy(ey.word, &t, size);
 	return GNTST_okay;
 }
 

@@ -7,6 +7,8 @@
 #include "lib/spinlock.h"
 
 #define GRANTS_PER_FRAME      ((uint32_t)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
+#define GRANTS_PER_FRAME_V2   ((uint32_t)(PAGE_SIZE / sizeof(union grant_entry_v2)))
+#define STATUS_PER_FRAME      ((uint32_t)(PAGE_SIZE / sizeof(grant_status_t)))
 #define MAPTRACK_PER_PAGE     ((uint32_t)(PAGE_SIZE / sizeof(struct maptrack)))
 #define MAPTRACK_NONE         (~0U)
 #define GNTTAB_INITIAL_FRAMES 1u
@@ -46,18 +48,74 @@ struct maptrack {
  */
 struct gnttab {
 	struct spinlock lock;
-	uint32_t version;               /* [gnttab] 1; version 2 is not offered */
-	uint32_t nr_frames;             /* [gnttab] grows only */
-	uint32_t max_frames;            /* [c] once in use */
-	struct grant_entry_v1 **shared; /* [gnttab] max_frames pages that the guest sees */
-	struct grant_active **active;   /* [gnttab] one array per shared frame */
-	uint32_t nr_maptrack;           /* [gnttab] pages */
-	uint32_t max_maptrack;          /* [c] once in use */
-	struct maptrack **maptrack;     /* [gnttab] */
-	uint32_t maptrack_free;         /* [gnttab] first of the free list */
-	uint32_t kill_next;             /* where the teardown goes on */
-	struct gnttab_usage usage;      /* [gnttab] */
+	uint32_t version;             /* [gnttab] 1 or 2 */
+	uint32_t max_version;         /* [c] once in use */
+	uint32_t nr_frames;           /* [gnttab] grows only */
+	uint32_t max_frames;          /* [c] once in use */
+	void **shared;                /* [gnttab] max_frames pages that the guest sees */
+	struct grant_active **active; /* [gnttab] GRANTS_PER_FRAME per shared frame */
+	grant_status_t **status;      /* [gnttab] pages of version 2; they stay when it is left */
+	uint32_t nr_status;           /* [gnttab] of them there */
+	uint32_t nr_maptrack;         /* [gnttab] pages */
+	uint32_t max_maptrack;        /* [c] once in use */
+	struct maptrack **maptrack;   /* [gnttab] */
+	uint32_t maptrack_free;       /* [gnttab] first of the free list */
+	uint32_t kill_next;           /* where the teardown goes on */
+	struct gnttab_usage usage;    /* [gnttab] */
 };
+
+/* An entry, wherever its version has its parts. */
+struct grant_entry {
+	uint32_t *word;         /* flags below, domid above */
+	grant_status_t *status; /* who reads and writes; in version 1 the flags themselves */
+	struct grant_active *a;
+};
+
+/** Find entry @ref. Context: [gnttab]. Return: false when the table doesn't reach that far. */
+static inline bool gnttab_entry_at(const struct gnttab *gt, uint32_t ref, struct grant_entry *e)
+{
+	const bool v2 = gt->version == 2;
+	const uint32_t frame = ref / (v2 ? GRANTS_PER_FRAME_V2 : GRANTS_PER_FRAME);
+
+	if (frame >= gt->nr_frames)
+		return false;
+	if (v2) {
+		union grant_entry_v2 *page = gt->shared[frame];
+
+		e->word = (uint32_t *)(void *)&page[ref % GRANTS_PER_FRAME_V2];
+		e->status = &gt->status[ref / STATUS_PER_FRAME][ref % STATUS_PER_FRAME];
+	} else {
+		struct grant_entry_v1 *page = gt->shared[frame];
+
+		e->word = (uint32_t *)(void *)&page[ref % GRANTS_PER_FRAME];
+		e->status = (grant_status_t *)(void *)e->word;
+	}
+	e->a = &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
+	return true;
+}
+
+/** What of GTF_reading and GTF_writing is not true of @a. */
+static inline uint16_t gnttab_idle_flags(const struct grant_active *a)
+{
+	if (a->writers)
+		return 0;
+	return a->readers ? GTF_writing : GTF_writing | GTF_reading;
+}
+
+/** How many status frames a version 2 table of @nr_frames has. */
+static inline uint32_t gnttab_status_frames(uint32_t nr_frames)
+{
+	return (nr_frames * GRANTS_PER_FRAME_V2 + STATUS_PER_FRAME - 1) / STATUS_PER_FRAME;
+}
+
+/**
+ * Turn the table of @d to @version: entries beyond the reserved ones are cleared.
+ * Return: 0, -EBUSY (entries are in use), -EINVAL (no such version, or a reserved entry that the other
+ * version cannot say), -ENOMEM, -ENOSYS (the domain may not). Nothing has changed then.
+ */
+int must_check gnttab_set_version(struct domain *d, uint32_t version);
+/** Have as many status pages as @nr_frames need. Context: [gnttab]. Return: 0, -ENOMEM. */
+int must_check gnttab_grow_status(struct domain *d, uint32_t nr_frames);
 
 /** Make @d's table at least @nr frames long. Context: [gnttab] held. Return: 0, -EINVAL, -ENOMEM. */
 int must_check gnttab_grow(struct domain *d, uint32_t nr);

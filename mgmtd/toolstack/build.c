@@ -22,7 +22,7 @@
 #define SMALL_BATCH HV_POPULATE_MAX
 
 #define EVENT_PORT_MAX    1023
-#define GRANT_VERSION     1
+#define GRANT_VERSION     2
 #define GRANT_CONSOLE     0 /* entries that the ABI reserves for the two rings */
 #define GRANT_XENSTORE    1
 #define MAX_MEM_SLACK_KIB 1024 /* special and ACPI pages */

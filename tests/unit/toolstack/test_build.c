@@ -136,7 +136,7 @@ static void check_domain(struct fake_domain *d)
 	ck_assert_mem_eq(d->config.handle, spec.uuid, 16);
 	ck_assert_uint_eq(d->config.flags, XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap);
 	ck_assert_uint_eq(d->config.arch.emulation_flags, XEN_X86_EMU_LAPIC);
-	ck_assert_uint_eq(d->config.grant_opts, 1);
+	ck_assert_uint_eq(d->config.grant_opts, 2);
 	ck_assert_uint_eq(d->config.max_vcpus, 2);
 	ck_assert_uint_eq(d->max_vcpus, 2);
 	ck_assert(d->flags & XEN_DOMINF_paused);

@@ -185,8 +185,8 @@ START_TEST(creation_survives_every_failed_allocation)
 			ctl->u.max_vcpus.max = 2;
 			rc = domctl(XEN_DOMCTL_max_vcpus, id);
 			ck_assert_int_eq(domctl(XEN_DOMCTL_destroydomain, id), 0);
-			fake_softirqs();
 		}
+		fake_softirqs();
 		ck_assert(!rc || rc == -ENOMEM);
 		while (n--)
 			buddy_free(taken[n], 0);
@@ -309,9 +309,9 @@ START_TEST(the_host_is_described)
 	ck_assert_uint_eq(s->u.physinfo.free_pages, buddy_free_pages());
 	ck_assert_uint_eq(s->u.physinfo.total_pages, FAKE_RAM_MIB << 8);
 	ck_assert_uint_eq(s->u.physinfo.nr_cpus, 2);
-	ck_assert_uint_eq(s->u.physinfo.capabilities, XEN_SYSCTL_PHYSCAP_hvm |
-							      XEN_SYSCTL_PHYSCAP_hap |
-							      XEN_SYSCTL_PHYSCAP_gnttab_v1);
+	ck_assert_uint_eq(s->u.physinfo.capabilities,
+			  XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
+				  XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2);
 
 	s->u.getdomaininfolist =
 		(struct xen_sysctl_getdomaininfolist){.first_domain = 0, .max_domains = 1024};

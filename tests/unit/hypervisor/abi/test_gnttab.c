@@ -337,8 +337,10 @@ START_TEST(questions_and_versions)
 	ck_assert_uint_eq(q->max_nr_frames, GNTTAB_DEFAULT_FRAMES);
 	*ARG(struct gnttab_set_version) = (struct gnttab_set_version){1};
 	ck_assert_int_eq(op(GNTTABOP_set_version, 1), 0);
+	ck_assert_int_eq(gnttab_set_limits(hwdom, 0, 0, 1), 0);
 	*ARG(struct gnttab_set_version) = (struct gnttab_set_version){2};
 	ck_assert_int_eq(op(GNTTABOP_set_version, 1), -ENOSYS);
+	ck_assert_uint_eq(ARG(struct gnttab_set_version)->version, 1);
 	*ARG(struct gnttab_set_version) = (struct gnttab_set_version){3};
 	ck_assert_int_eq(op(GNTTABOP_set_version, 1), -EINVAL);
 	*ARG(struct gnttab_get_version) = (struct gnttab_get_version){.dom = DOMID_SELF};
@@ -352,7 +354,7 @@ START_TEST(the_table_grows_to_its_limit)
 	struct domain *d = fake_domain(1, 1);
 	mfn_t mfn;
 
-	ck_assert_int_eq(gnttab_set_limits(d, 5, 1), 0);
+	ck_assert_int_eq(gnttab_set_limits(d, 5, 1, 1), 0);
 	ck_assert_int_eq(gnttab_get_frame(d, false, 4, &mfn), 0);
 	frame_put(mfn);
 	ck_assert_int_eq(gnttab_get_frame(d, false, 5, &mfn), -EINVAL);
@@ -366,7 +368,7 @@ START_TEST(handles_run_out_cleanly)
 	uint32_t n = 0;
 
 	setup_granter();
-	ck_assert_int_eq(gnttab_set_limits(hwdom, 1, 1), 0);
+	ck_assert_int_eq(gnttab_set_limits(hwdom, 1, 1, 0), 0);
 	grant(0, 0, 3, 0);
 	while (map(0, WINDOW_GFN + n, GNTMAP_host_map) == GNTST_okay)
 		n++;
@@ -374,6 +376,175 @@ START_TEST(handles_run_out_cleanly)
 	ck_assert_uint_gt(n, 50);
 	ck_assert_int_eq(unmap(0, 7), GNTST_okay);
 	ck_assert_int_eq(map(0, WINDOW_GFN, GNTMAP_host_map), GNTST_okay);
+}
+END_TEST
+
+/* ---- version 2 ---- */
+
+static union grant_entry_v2 *table2;
+static grant_status_t *status2;
+
+static long set_version(struct domain *d, uint32_t version)
+{
+	struct vcpu *caller = vcpu_current();
+	long rc;
+
+	fake_run_as(d->vcpus[0]);
+	*ARG(struct gnttab_set_version) = (struct gnttab_set_version){version};
+	rc = op(GNTTABOP_set_version, 1);
+	fake_run_as(caller);
+	return rc;
+}
+
+static void setup_granter_v2(void)
+{
+	mfn_t mfn;
+
+	setup_granter();
+	ck_assert_int_eq(set_version(granter, 2), 0);
+	table2 = (union grant_entry_v2 *)(void *)table;
+	ck_assert_int_eq(gnttab_get_frame(granter, true, 0, &mfn), 0);
+	status2 = mfn_to_virt(mfn);
+	frame_put(mfn);
+}
+
+static void grant2(uint32_t ref, domid_t to, uint64_t gfn, uint16_t flags)
+{
+	table2[ref] = (union grant_entry_v2){
+		.full_page = {.hdr = {GTF_permit_access | flags, to}, .frame = gfn}};
+}
+
+START_TEST(v2_tells_users_in_the_status_frames)
+{
+	uint32_t ro, rw;
+
+	setup_granter_v2();
+	grant2(200, 0, 3, 0);
+	ck_assert_int_eq(map(200, WINDOW_GFN, GNTMAP_host_map | GNTMAP_readonly), GNTST_okay);
+	ro = ARG(struct gnttab_map_grant_ref)->handle;
+	ck_assert_uint_eq(status2[200], GTF_reading);
+	ck_assert_int_eq(map(200, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_okay);
+	rw = ARG(struct gnttab_map_grant_ref)->handle;
+	ck_assert(mfn_eq(frame_of(hwdom, WINDOW_GFN + 1), frame_of(granter, 3)));
+	ck_assert_uint_eq(status2[200], GTF_reading | GTF_writing);
+	ck_assert_uint_eq(table2[200].hdr.flags, GTF_permit_access);
+	ck_assert_int_eq(unmap(0, rw), GNTST_okay);
+	ck_assert_uint_eq(status2[200], GTF_reading);
+	ck_assert_int_eq(unmap(0, ro), GNTST_okay);
+	ck_assert_uint_eq(status2[200], 0);
+}
+END_TEST
+
+START_TEST(v2_refuses_what_it_does_not_offer)
+{
+	mfn_t mfn;
+
+	setup_granter_v2();
+	ck_assert_int_eq(domain_alloc_frames(hwdom, 0, &mfn), 0);
+	ck_assert_int_eq(p2m_map(hwdom, gfn_of(WINDOW_GFN), mfn, 0, P2M_RAM), 0);
+	grant2(1, 0, 3, GTF_readonly);
+	ck_assert_int_eq(map(1, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_gntref);
+	ck_assert_int_eq(copy_from_grant(1, 0, 0, 64), GNTST_okay);
+	grant2(2, 0, 3, GTF_sub_page);
+	ck_assert_int_eq(map(2, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_gntref);
+	ck_assert_int_eq(copy_from_grant(2, 0, 0, 64), GNTST_bad_gntref);
+	table2[3].transitive.hdr.flags = GTF_transitive;
+	table2[3].transitive.trans_domid = granter->id;
+	table2[3].transitive.gref = 1;
+	ck_assert_int_eq(map(3, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_gntref);
+	ck_assert_int_eq(copy_from_grant(3, 0, 0, 64), GNTST_bad_gntref);
+	grant2(4, 9, 3, 0); /* for somebody else */
+	ck_assert_int_eq(map(4, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_gntref);
+	grant2(5, 0, 1ULL << 44, 0);
+	ck_assert_int_eq(map(5, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_page);
+	/* Half as many entries to a frame. */
+	ck_assert_int_eq(map(256, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_bad_gntref);
+	for (uint32_t i = 0; i < 8; i++)
+		ck_assert_uint_eq(status2[i], 0);
+}
+END_TEST
+
+START_TEST(versions_change_when_only_reserved_entries_are_in_use)
+{
+	uint32_t store, other;
+
+	setup_granter();
+	grant(0, 0, 4, 0);
+	grant(1, 0, 3, 0);
+	grant(9, 0, 5, 0);
+	ck_assert_int_eq(map(1, WINDOW_GFN, GNTMAP_host_map), GNTST_okay);
+	store = ARG(struct gnttab_map_grant_ref)->handle;
+	ck_assert_int_eq(map(9, WINDOW_GFN + 1, GNTMAP_host_map), GNTST_okay);
+	other = ARG(struct gnttab_map_grant_ref)->handle;
+	ck_assert_int_eq(set_version(granter, 2), -EBUSY);
+	ck_assert_uint_eq(ARG(struct gnttab_set_version)->version, 1);
+	ck_assert_uint_eq(table[9].frame, 5);
+	ck_assert_int_eq(unmap(0, other), GNTST_okay);
+
+	ck_assert_int_eq(set_version(granter, 2), 0);
+	table2 = (union grant_entry_v2 *)(void *)table;
+	ck_assert_uint_eq(table2[0].hdr.flags, GTF_permit_access);
+	ck_assert_uint_eq(table2[0].full_page.frame, 4);
+	ck_assert_uint_eq(table2[1].full_page.frame, 3);
+	ck_assert_uint_eq(table2[9].hdr.flags, 0);
+	/* And back, with one still in use. */
+	ck_assert_int_eq(set_version(granter, 1), 0);
+	ck_assert_uint_eq(table[1].flags, GTF_permit_access | GTF_reading | GTF_writing);
+	ck_assert_uint_eq(table[1].frame, 3);
+	ck_assert_int_eq(unmap(0, store), GNTST_okay);
+	ck_assert_uint_eq(table[1].flags, GTF_permit_access);
+	/* What the other version can't say. */
+	table[2].flags = GTF_accept_transfer;
+	ck_assert_int_eq(set_version(granter, 2), -EINVAL);
+	ck_assert_uint_eq(table[0].frame, 4);
+}
+END_TEST
+
+START_TEST(status_frames_follow_the_table)
+{
+	struct gnttab_get_status_frames *s = ARG(struct gnttab_get_status_frames);
+	mfn_t mfn;
+
+	setup_granter();
+	ck_assert_int_eq(gnttab_get_frame(granter, true, 0, &mfn), -EINVAL);
+	ck_assert_int_eq(set_version(granter, 2), 0);
+	ck_assert_int_eq(gnttab_get_frame(granter, false, 8, &mfn), 0);
+	frame_put(mfn);
+	*s = (struct gnttab_get_status_frames){.nr_frames = 2, .dom = granter->id};
+	set_xen_guest_handle_raw(s->frame_list, (uint64_t *)(uintptr_t)FAKE_GVA(512));
+	ck_assert_int_eq(op(GNTTABOP_get_status_frames, 1), 0);
+	ck_assert_int_eq(s->status, GNTST_okay);
+	s->nr_frames = 3;
+	ck_assert_int_eq(op(GNTTABOP_get_status_frames, 1), 0);
+	ck_assert_int_eq(s->status, GNTST_general_error);
+	/* The last one grows the table; beyond there is none. */
+	ck_assert_int_eq(gnttab_get_frame(granter, true, GNTTAB_DEFAULT_FRAMES / 8 - 1, &mfn), 0);
+	frame_put(mfn);
+	ck_assert_int_eq(gnttab_get_frame(granter, true, GNTTAB_DEFAULT_FRAMES / 8, &mfn), -EINVAL);
+	/* Entry 2048 has its status in the second page. */
+	ck_assert_int_eq(gnttab_get_frame(granter, false, 8, &mfn), 0);
+	table2 = mfn_to_virt(mfn);
+	frame_put(mfn);
+	grant2(0, 0, 3, 0);
+	ck_assert_int_eq(map(2048, WINDOW_GFN, GNTMAP_host_map), GNTST_okay);
+	ck_assert_int_eq(gnttab_get_frame(granter, true, 1, &mfn), 0);
+	ck_assert_uint_eq(((grant_status_t *)mfn_to_virt(mfn))[0], GTF_reading | GTF_writing);
+	frame_put(mfn);
+}
+END_TEST
+
+START_TEST(v2_entries_can_be_swapped)
+{
+	setup_granter_v2();
+	grant2(20, 0, 3, 0);
+	grant2(21, 0, 4, GTF_readonly);
+	fake_run_as(granter->vcpus[0]);
+	*ARG(struct gnttab_swap_grant_ref) = (struct gnttab_swap_grant_ref){20, 21, 0};
+	ck_assert_int_eq(op(GNTTABOP_swap_grant_ref, 1), 0);
+	ck_assert_int_eq(ARG(struct gnttab_swap_grant_ref)->status, GNTST_okay);
+	ck_assert_uint_eq(table2[20].full_page.frame, 4);
+	ck_assert_uint_eq(table2[21].full_page.frame, 3);
+	fake_run_as(hwdom->vcpus[0]);
 }
 END_TEST
 
@@ -396,6 +567,11 @@ Suite *gnttab_suite(void)
 	tcase_add_test(tc, questions_and_versions);
 	tcase_add_test(tc, the_table_grows_to_its_limit);
 	tcase_add_test(tc, handles_run_out_cleanly);
+	tcase_add_test(tc, v2_tells_users_in_the_status_frames);
+	tcase_add_test(tc, v2_refuses_what_it_does_not_offer);
+	tcase_add_test(tc, versions_change_when_only_reserved_entries_are_in_use);
+	tcase_add_test(tc, status_frames_follow_the_table);
+	tcase_add_test(tc, v2_entries_can_be_swapped);
 	suite_add_tcase(s, tc);
 	return s;
 }

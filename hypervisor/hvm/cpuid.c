@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What guests see of the CPU. A feature is shown only if the host has it and its bit stands in the
+ * What guests see of the CPU; ../README.md has it in words. A feature is shown only if the host has it and its bit stands in the
  * masks below; everything not listed is hidden, so that a new CPU cannot surprise us. The masks hold
  * for domain 0 and for PVH guests alike.
  */

@@ -85,13 +85,25 @@ class Resources(unittest.TestCase):
         self.assertEqual(self.refused(422, one, affinity=[63])["errors"][0]["field"], "affinity")
 
     def test_cpus(self):
-        """a CPU is taken away from a running guest, and no more are given than it was made with"""
+        """CPUs are taken from a running guest and given back, never more than it was made with"""
         vm, console = self.start("elastic", vcpus=2)
         self.wait_guest(console, b"nproc", lambda n: n == 2)
-        self.patch(vm, vcpus=1)
-        self.wait_guest(console, b"nproc", lambda n: n == 1)
+        for wanted in (1, 2, 1):
+            self.patch(vm, vcpus=wanted)
+            self.wait_guest(console, b"nproc", lambda n: n == wanted)
+            self.wait_online(vm, wanted)
         self.refused(409, vm, vcpus=3)
         self.refused(409, vm, memory=256 * MIB)
+
+    def wait_online(self, vm, wanted):
+        """As the hypervisor sees them."""
+        deadline = time.monotonic() + 60
+        while True:
+            online = [v for v in self.stats(vm)["vcpus"] if v["state"] != "offline"]
+            if len(online) == wanted:
+                return
+            self.assertLess(time.monotonic(), deadline, f"{len(online)} CPUs, not {wanted}")
+            time.sleep(0.5)
 
     def wait_actual(self, vm, wanted):
         deadline = time.monotonic() + 120

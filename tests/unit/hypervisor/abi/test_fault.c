@@ -277,6 +277,124 @@ static long getvcpucontext(void)
 	return domctl(XEN_DOMCTL_getvcpucontext, dom->id);
 }
 
+static long gethvmcontext_partial(void)
+{
+	struct xen_domctl *ctl = ARG(struct xen_domctl);
+
+	memset(ctl, 0, sizeof(*ctl));
+	ctl->u.hvmcontext_partial.type = HVM_SAVE_CODE(CPU);
+	ctl->u.hvmcontext_partial.bufsz = 0x1000;
+	ctl->u.hvmcontext_partial.buffer.p = &fake_guest_mem[0x1000];
+	return domctl(XEN_DOMCTL_gethvmcontext_partial, dom->id);
+}
+
+static long init_control(void)
+{
+	*ARG(struct evtchn_init_control) = (struct evtchn_init_control){.control_gfn = 2};
+	return fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_init_control, ARG_GVA, 0);
+}
+
+static long expand_array(void)
+{
+	*ARG(struct evtchn_expand_array) = (struct evtchn_expand_array){.array_gfn = 3};
+	return fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_expand_array, ARG_GVA, 0);
+}
+
+static void setup_fifo(void)
+{
+	setup_as_dom();
+	ck_assert_int_eq(init_control(), 0);
+}
+
+static uint32_t offered;
+
+static void setup_offer(void)
+{
+	setup_as_dom();
+	ck_assert_int_eq(alloc_unbound(), 0);
+	offered = ARG(struct evtchn_alloc_unbound)->port;
+	fake_run_as(hwdom->vcpus[0]);
+}
+
+static long bind_interdomain(void)
+{
+	*ARG(struct evtchn_bind_interdomain) =
+		(struct evtchn_bind_interdomain){.remote_dom = dom->id, .remote_port = offered};
+	return fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_bind_interdomain, ARG_GVA, 0);
+}
+
+static long setup_table(void)
+{
+	struct gnttab_setup_table *op = ARG(struct gnttab_setup_table);
+
+	*op = (struct gnttab_setup_table){.dom = DOMID_SELF, .nr_frames = 4};
+	op->frame_list.p = (xen_pfn_t *)(void *)&fake_guest_mem[0x1000];
+	if (fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_setup_table, ARG_GVA, 1))
+		return -EINVAL;
+	return op->status;
+}
+
+/* More mappings than one page of handles holds; what was mapped stays so. */
+static unsigned int mapped;
+
+static long grant_map_many(void)
+{
+	struct gnttab_map_grant_ref *op = ARG(struct gnttab_map_grant_ref);
+
+	for (; mapped < 200; mapped++) {
+		*op = (struct gnttab_map_grant_ref){.host_addr = ((uint64_t)FRESH_GFN + mapped)
+								 << PAGE_SHIFT,
+						    .flags = GNTMAP_host_map,
+						    .ref = 8,
+						    .dom = dom->id};
+		if (fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, ARG_GVA, 1))
+			return -EINVAL;
+		if (op->status)
+			return op->status;
+	}
+	return 0;
+}
+
+static void setup_superpage(void)
+{
+	setup_dom();
+	ck_assert_int_eq(populate_large(), 0);
+}
+
+/* A page out of a superpage, whose mapping must be split for it. */
+static long decrease(void)
+{
+	struct xen_memory_reservation *r = ARG(struct xen_memory_reservation);
+	uint64_t *gfn = (uint64_t *)(void *)&fake_guest_mem[0x1000];
+	uint64_t before = dom->tot_pages;
+	long rc;
+
+	*gfn = FRESH_GFN + 7;
+	*r = (struct xen_memory_reservation){.nr_extents = 1, .domid = dom->id};
+	r->extent_start.p = (xen_pfn_t *)gfn;
+	rc = fake_hypercall(__HYPERVISOR_memory_op, XENMEM_decrease_reservation, ARG_GVA, 0);
+	ck_assert_uint_eq(dom->tot_pages, before - (rc == 1));
+	return rc == 1 ? 0 : -ENOMEM;
+}
+
+/* Both of its calls allocate; one that did its work must not be undone, nor be done twice. */
+static long multicall(void)
+{
+	struct multicall_entry *e = ARG(struct multicall_entry);
+	struct evtchn_alloc_unbound *port = (void *)&fake_guest_mem[0x1000];
+	struct gnttab_setup_table *table = (void *)&fake_guest_mem[0x1100];
+
+	*port = (struct evtchn_alloc_unbound){.dom = DOMID_SELF};
+	*table = (struct gnttab_setup_table){.dom = DOMID_SELF, .nr_frames = 4};
+	table->frame_list.p = (xen_pfn_t *)(void *)&fake_guest_mem[0x2000];
+	e[0] = (struct multicall_entry){.op = __HYPERVISOR_event_channel_op,
+					.args = {EVTCHNOP_alloc_unbound, FAKE_GVA(0x1000)}};
+	e[1] = (struct multicall_entry){.op = __HYPERVISOR_grant_table_op,
+					.args = {GNTTABOP_setup_table, FAKE_GVA(0x1100), 1}};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_multicall, ARG_GVA, 2, 0), 0);
+	return e[0].result ? (long)e[0].result : e[1].result ? (long)e[1].result : table->status;
+}
+
 static const struct row {
 	const char *name;
 	void (*setup)(void);
@@ -299,6 +417,14 @@ static const struct row {
 	{"gethvmcontext", setup_dom, gethvmcontext},
 	{"sethvmcontext", setup_dom, sethvmcontext},
 	{"getvcpucontext", setup_dom, getvcpucontext},
+	{"gethvmcontext_partial", setup_dom, gethvmcontext_partial},
+	{"init_control", setup_as_dom, init_control},
+	{"expand_array", setup_fifo, expand_array},
+	{"bind_interdomain", setup_offer, bind_interdomain},
+	{"gnttab setup_table", setup_as_dom, setup_table},
+	{"map_grant_ref, 200 of them", setup_granter, grant_map_many},
+	{"decrease_reservation in a superpage", setup_superpage, decrease},
+	{"multicall", setup_as_dom, multicall},
 };
 
 /* In a child. Return: true when the @n-th allocation was there to fail. */

@@ -28,6 +28,7 @@ static const struct option options[] = {
 	{"http-group", required_argument, NULL, 'g'},
 	{"tickets-group", required_argument, NULL, 't'},
 	{"power-command", required_argument, NULL, 'x'},
+	{"networks", required_argument, NULL, 'n'},
 	{"shutdown-timeout", required_argument, NULL, 's'},
 	{NULL, 0, NULL, 0},
 };
@@ -44,6 +45,7 @@ static const char **option_target(struct app_config *config, int option)
 		{'p', &config->password_file},     {'c', &config->console},
 		{'g', &config->http_group},        {'t', &config->svc.tickets_group},
 		{'x', &config->svc.power_command}, {'s', &config->svc.shutdown_timeout},
+		{'n', &config->svc.networks},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -79,7 +81,7 @@ int app_parse(int argc, char **argv, struct app_config *config)
 		"usage: mgmtd [--data DIR] [--run DIR] [--webui DIR] [--images DIR]\n"
 		"             [--admin-password-file FILE] [--local-console FILE]\n"
 		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n"
-		"             [--shutdown-timeout SECONDS]\n");
+		"             [--shutdown-timeout SECONDS] [--networks DIR]\n");
 	return 2;
 }
 

@@ -19,6 +19,7 @@ static const struct {
 	enum role least;
 } permissions[] = {
 	{"self", ROLE_VIEWER},          {"host.read", ROLE_VIEWER},
+	{"network.read", ROLE_VIEWER},  {"network.write", ROLE_ADMIN},
 	{"image.read", ROLE_VIEWER},    {"vm.read", ROLE_VIEWER},
 	{"task.read", ROLE_VIEWER},     {"event.read", ROLE_VIEWER},
 	{"console.view", ROLE_VIEWER},  {"token.manage", ROLE_VIEWER},

@@ -64,6 +64,21 @@ const struct migration migrations[] = {
 	 " image TEXT REFERENCES image(id), read_only INTEGER NOT NULL, UNIQUE (vm, slot)) STRICT;"
 	 "CREATE INDEX vm_disk_volume ON vm_disk(volume);"
 	 "CREATE INDEX vm_disk_image ON vm_disk(image);"},
+	{"networks",
+	 "CREATE TABLE network (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,"
+	 " interface TEXT NOT NULL UNIQUE, vlan INTEGER UNIQUE, subnet TEXT UNIQUE,"
+	 " base INTEGER, prefix INTEGER, dhcp INTEGER NOT NULL DEFAULT 0,"
+	 " nat INTEGER NOT NULL DEFAULT 0, builtin INTEGER NOT NULL DEFAULT 0,"
+	 " created_at TEXT NOT NULL, revision INTEGER NOT NULL DEFAULT 1) STRICT;"
+	 "CREATE TABLE nic (id TEXT PRIMARY KEY,"
+	 " vm TEXT NOT NULL REFERENCES vm(id) ON DELETE CASCADE,"
+	 " network TEXT NOT NULL REFERENCES network(id), devid INTEGER NOT NULL,"
+	 " mac TEXT NOT NULL UNIQUE, address TEXT, rate INTEGER,"
+	 " spoof_protection INTEGER NOT NULL DEFAULT 1, link INTEGER NOT NULL DEFAULT 1,"
+	 " domid INTEGER, UNIQUE (vm, devid), UNIQUE (network, address)) STRICT;"
+	 "INSERT INTO network (id, name, kind, interface, builtin, created_at) VALUES"
+	 " ('6e657477-6f72-4000-8000-000000000001', 'default', 'bridge', 'br0', 1,"
+	 " strftime('%Y-%m-%dT%H:%M:%fZ'));"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

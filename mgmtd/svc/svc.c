@@ -12,6 +12,7 @@
 #include "autostart.h"
 #include "image.h"
 #include "monitor.h"
+#include "nic.h"
 #include "reconcile.h"
 #include "task.h"
 #include "ticket.h"
@@ -66,6 +67,8 @@ int svc_open(const struct svc_config *config, struct svc *svc)
 	svc->workers = UINT32_MAX;
 	rc = reconcile(svc);
 	svc->workers = 0;
+	if (!rc)
+		nics_settle(svc);
 	if (rc)
 		goto out_close;
 	return 0;

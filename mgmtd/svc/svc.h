@@ -24,7 +24,9 @@ struct svc_config {
 	const char *images;           /* built-in images, or NULL */
 	const char *power_command;    /* run with "poweroff" or "reboot" */
 	const char *shutdown_timeout; /* seconds that guests have by default, or NULL: none */
-	const char *tickets_group;    /* may open tickets.sock, or NULL */
+	const char *
+		networks; /* folder for DHCP services, or NULL: the host's networks are left alone */
+	const char *tickets_group; /* may open tickets.sock, or NULL */
 };
 
 /* Lock order: db, then [s]. */

@@ -63,6 +63,10 @@ extern const size_t vm_actions_count;
 	" 'volume', d.volume, 'image', d.image, 'read_only', json(iif(d.read_only, 'true',"          \
 	" 'false')))) FROM (SELECT * FROM vm_disk WHERE vm = vm.id ORDER BY slot) d)"                \
 	" AS \"disks:j\","                                                                           \
+	" (SELECT json_group_array(json_object('id', n.id, 'network', n.network, 'mac', n.mac,"      \
+	" 'address', n.address, 'rate', n.rate, 'spoof_protection', json(iif(n.spoof_protection,"    \
+	" 'true', 'false')), 'link', json(iif(n.link, 'true', 'false')))) FROM (SELECT * FROM nic"   \
+	" WHERE vm = vm.id ORDER BY devid) n) AS \"nics:j\","                                        \
 	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
 	" END AS \"reason:j\", domid AS \"domid:i\", task_id, created_at, updated_at, started_at"    \
 	" FROM vm"

@@ -9,6 +9,7 @@
 #include "broker.h"
 #include "event.h"
 #include "image.h"
+#include "nic.h"
 #include "task.h"
 #include "task_kinds.h"
 #include "vm.h"
@@ -119,6 +120,8 @@ static int insert(struct svc *svc, const struct vm *vm, const json_t *spec, stru
 		or_null(vm->initrd), vm->cmdline, now, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
+	if (!rc && nics_create(svc, vm->id, json_object_get(spec, "nics"), p))
+		return -ECANCELED;
 	json = rc || vm_tuning_store(svc, vm) || set_policy(svc, vm->id, spec) ?
 		       NULL :
 		       vm_json(svc, vm->id);

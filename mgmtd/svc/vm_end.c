@@ -7,6 +7,7 @@
 
 #include "../util/log.h"
 #include "host.h"
+#include "nic.h"
 #include "task.h"
 #include "vm_tune.h"
 
@@ -168,6 +169,7 @@ void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info 
 		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
 		return;
 	}
+	nics_forget(svc, vm->id);
 	if (endings[i].ending == END_RESTART && !is_to_stay_down(svc, vm))
 		rc = restart(svc, vm, "guest");
 	else

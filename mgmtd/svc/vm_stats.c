@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "nic.h"
 #include "task_kinds.h"
 #include "vm_tune.h"
 
@@ -107,11 +108,11 @@ int vm_stats(struct svc *svc, const char *id, json_t **out, struct problem *p)
 		return -ECANCELED;
 	if (ts_uptime(svc->ts, &time, NULL))
 		return problem_set(p, 503, "unavailable", "The hypervisor does not answer.");
-	*out = json_pack("{sI sI so s{sI sI sI sI} so}", "time", (json_int_t)time, "cpu_time",
+	*out = json_pack("{sI sI so s{sI sI sI sI} so so}", "time", (json_int_t)time, "cpu_time",
 			 (json_int_t)info.cpu_time, "vcpus", vcpus_json(svc, &info), "memory",
 			 "actual", (json_int_t)info.memory, "target", (json_int_t)vm.memory, "min",
 			 (json_int_t)vm.memory_min, "max", (json_int_t)vm.memory_max, "disks",
-			 disks_json(svc, id, info.domid));
+			 disks_json(svc, id, info.domid), "nics", nic_list_json(svc, id));
 	return *out ? 0 : problem_internal(p, "vm_stats");
 }
 

@@ -7,6 +7,7 @@
 #include "../util/log.h"
 #include "disk.h"
 #include "image.h"
+#include "nic.h"
 #include "task_kinds.h"
 #include "vm.h"
 #include "vm_tune.h"
@@ -141,12 +142,15 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 
 	if (!rc && task_cancelled(svc, run))
 		rc = cancelled(p);
+	if (!rc && nics_attach(svc, vm->id, domid, p))
+		rc = -ECANCELED;
 	if (!rc &&
 	    (vm_tuning_effect(svc, vm, domid, &err) || ts_domain_unpause(svc->ts, domid, &err)))
 		rc = ts_problem(&err, p);
 	if (rc) {
 		if (ts_domain_destroy(svc->ts, domid, &ignored))
 			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
+		nics_forget(svc, vm->id);
 		return rc;
 	}
 	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") :
@@ -194,6 +198,8 @@ int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
 	rc = vm_find_domain(svc, run->target, &info, &err);
 	if (!rc)
 		rc = ts_domain_destroy(svc->ts, info.domid, &err);
+	if (!rc || err.code == TS_ENODOM)
+		nics_forget(svc, run->target);
 	if (rc && err.code != TS_ENODOM)
 		rc = ts_problem(&err, p);
 	else if (vm_set_state(svc, run->target, VM_STOPPED, NULL, NULL))

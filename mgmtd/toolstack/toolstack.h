@@ -329,6 +329,27 @@ int ts_watch_fd(struct toolstack *ts);
 /** Take all pending notices, so that the descriptor is quiet again. Return: how many, or -errno. */
 int ts_watch_read(struct toolstack *ts);
 
+/** A network interface of a domain. */
+struct ts_vif {
+	uint32_t devid;
+	char mac[18];  /* aa:bb:cc:dd:ee:ff */
+	uint64_t rate; /* bytes per second that the guest may send; 0: any */
+};
+
+/**
+ * Offer a network interface to a domain. The kernel then makes a device vif<domid>.<devid>, which
+ * the caller puts in its place before ts_vif_connected().
+ */
+int ts_vif_attach(struct toolstack *ts, uint32_t domid, const struct ts_vif *vif,
+		  struct ts_error *err);
+/** Its device is in place: guest and back end may connect. */
+int ts_vif_connected(struct toolstack *ts, uint32_t domid, uint32_t devid, struct ts_error *err);
+/** Change the rate of one that is attached. */
+int ts_vif_rate(struct toolstack *ts, uint32_t domid, uint32_t devid, uint64_t rate,
+		struct ts_error *err);
+/** Ask the guest to let it go (at most 5 s), and remove it either way. */
+int ts_vif_detach(struct toolstack *ts, uint32_t domid, uint32_t devid, struct ts_error *err);
+
 /** Write @uuid as 8-4-4-4-12 lower-case hex digits. */
 void ts_uuid_format(const uint8_t uuid[TS_UUID_LEN], char out[TS_UUID_STR_LEN]);
 /** The opposite; false when @text is no uuid. */

@@ -595,3 +595,32 @@ const char *ts_shutdown_name(enum ts_shutdown reason)
 
 	return (unsigned int)reason < 5 ? names[reason] : "unknown";
 }
+
+int ts_vif_attach(struct toolstack *ts, uint32_t domid, const struct ts_vif *vif,
+		  struct ts_error *err)
+{
+	struct ts_domain_info info;
+
+	(void)vif;
+	return ts_domain_info(ts, domid, &info, err);
+}
+
+int ts_vif_connected(struct toolstack *ts, uint32_t domid, uint32_t devid, struct ts_error *err)
+{
+	struct ts_domain_info info;
+
+	(void)devid;
+	return ts_domain_info(ts, domid, &info, err);
+}
+
+int ts_vif_rate(struct toolstack *ts, uint32_t domid, uint32_t devid, uint64_t rate,
+		struct ts_error *err)
+{
+	(void)rate;
+	return ts_vif_connected(ts, domid, devid, err);
+}
+
+int ts_vif_detach(struct toolstack *ts, uint32_t domid, uint32_t devid, struct ts_error *err)
+{
+	return ts_vif_connected(ts, domid, devid, err);
+}

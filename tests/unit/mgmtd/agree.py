@@ -255,6 +255,7 @@ class Tour:
         assert debug["hypercalls"][1] == {"name": "number 40", "calls": 3, "absent": 3}, debug
         assert debug["grants"] == {"used": 5, "mapped": 0}, debug
         assert [c["kind"] for c in debug["event_channels"]] == ["interdomain", "virq"], debug
+        self.with_nics(spec)
         self.do("hypervisor_log", 200)
         self.do("vm_delete", 409, id=vm["id"])
         self.do("console_ticket", 201, {}, id=vm["id"])
@@ -263,15 +264,62 @@ class Tour:
         for action in ("pause", "resume", "reboot", "shutdown"):
             task = self.do("vm_action", 202, {}, id=vm["id"], action=action)[1]
             assert self.wait(task["id"])["status"] == "succeeded", action
+        self.networks(vm["id"])
         self.do("vm_action", 409, id=vm["id"], action="destroy")
         self.do("task_cancel", 409, id=task["id"])
         self.do("task_list", 200, query="?limit=2")
         self.do("vm_delete", 204, id=vm["id"])
 
+    def with_nics(self, spec):
+        """A machine is made with its network interfaces, or not at all."""
+        net = self.do("network_create", 201, {"name": "with", "kind": "private"})[1]["id"]
+        spec = {**spec, "name": "with", "start": False, "nics": [{"network": net}, {"network": net}]}
+        vm = self.do("vm_create", 201, spec)[1]
+        assert [nic["network"] for nic in vm["nics"]] == [net, net], vm
+        refused = {**spec, "name": "without", "nics": [{"network": net}, {"network": NOTHING}]}
+        problem = self.do("vm_create", 422, refused)[1]
+        assert problem["errors"][0]["field"] == "nics.1.network", problem
+        self.do("vm_create", 422, {**refused, "nics": [{"network": net}] * 9})
+        assert not self.do("vm_list", 200, query="?name=without")[1]["items"]
+        self.do("vm_delete", 204, id=vm["id"])
+        self.do("network_delete", 204, id=net)
+
+    def networks(self, vm):
+        """On a stopped machine, and while it runs."""
+        net = self.do("network_create", 201, {"name": "n", "kind": "private", "nat": True})[1]
+        self.do("network_create", 409, {"name": "n", "kind": "private"})
+        self.do("network_create", 422, {"name": "m", "kind": "private", "subnet": net["subnet"]})
+        vlan = self.do("network_create", 201, {"name": "v", "kind": "bridge", "vlan": 9})[1]
+        self.do("network_update", 422, {"nat": True}, id=vlan["id"])
+        self.do("network_update", 200, {"name": "w"}, id=vlan["id"])
+        self.do("network_list", 200, query="?kind=private")
+        self.do("network_get", 200, id=net["id"])
+        for running in (False, True):
+            nic = self.do("nic_create", 201, {"network": net["id"], "rate": 1000000}, id=vm)[1]
+            self.do("nic_create", 409, {"network": net["id"], "mac": nic["mac"]}, id=vm)
+            nic = self.do("nic_update", 200, {"network": vlan["id"], "rate": None}, id=vm,
+                          nic=nic["id"])[1]
+            assert nic["address"] is None and nic["rate"] is None, nic
+            self.do("nic_list", 200, id=vm)
+            self.do("network_delete", 409, id=vlan["id"])
+            if not running:
+                task = self.do("vm_action", 202, id=vm, action="start")[1]
+                assert self.wait(task["id"])["status"] == "succeeded"
+        self.do("nic_delete", 204, id=vm, nic=nic["id"])
+        self.do("nic_delete", 404, id=vm, nic=nic["id"])
+        task = self.do("vm_action", 202, id=vm, action="destroy")[1]
+        assert self.wait(task["id"])["status"] == "succeeded"
+        rest = self.do("vm_get", 200, id=vm)[1]["nics"]
+        assert len(rest) == 1, rest
+        self.do("nic_delete", 204, id=vm, nic=rest[0]["id"])
+        self.do("network_delete", 204, id=vlan["id"])
+        self.do("network_delete", 204, id=net["id"])
+        self.do("network_delete", 404, id=net["id"])
+
     def strangers(self):
         """Nobody gets in without credentials where the document does not say so."""
         for method, path, op in self.document.operations():
-            url = re.sub(r"\{id\}", NOTHING, path).replace("{action}", "start" if "vms" in path
+            url = re.sub(r"\{(id|nic)\}", NOTHING, path).replace("{action}", "start" if "vms" in path
                                                           else "reboot")
             status, kind, _, data = self.daemon.call(method, url, anonymous=True)
             public = op.get("security") == []

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "../svc/nic.h"
+#include "../svc/vm.h"
+#include "handlers.h"
+
+void handle_nic_list(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	struct vm vm;
+	json_t *list;
+
+	if (vm_require(svc_of(req), req->args[0], &vm, &p)) {
+		http_reply_problem(req, &p);
+		return;
+	}
+	list = nic_list_json(svc_of(req), vm.id);
+	if (!list)
+		http_fail(req, 503, "unavailable", "The database does not answer.");
+	else
+		http_reply(req, 200, json_pack("{so sn}", "items", list, "next_cursor"));
+}
+
+static void reply_nic(struct http_request *req, int status, const char *nic)
+{
+	json_t *json = nic_json(svc_of(req), req->args[0], nic);
+
+	if (!json)
+		http_fail(req, 404, "not_found", "It has no network interface with this id.");
+	else
+		http_reply(req, status, json);
+}
+
+static void create(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+
+	if (nic_add(svc_of(req), req->args[0], req->json, id, &p)) {
+		http_reply_problem(req, &p);
+		return;
+	}
+	reply_nic(req, 201, id);
+	http_set_header(req, "Location", "/api/v1/vms/%s/nics/%s", req->args[0], id);
+}
+
+static void update(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+
+	if (nic_change(svc_of(req), req->args[0], req->args[1], req->json, &p))
+		http_reply_problem(req, &p);
+	else
+		reply_nic(req, 200, req->args[1]);
+}
+
+static void delete (struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+
+	if (nic_remove(svc_of(req), req->args[0], req->args[1], &p))
+		http_reply_problem(req, &p);
+	else
+		http_reply(req, 204, NULL);
+}
+
+/* Guest and kernel have their say in these. */
+void handle_nic_create(struct http_request *req)
+{
+	http_defer(req, create);
+}
+
+void handle_nic_update(struct http_request *req)
+{
+	http_defer(req, update);
+}
+
+void handle_nic_delete(struct http_request *req)
+{
+	http_defer(req, delete);
+}

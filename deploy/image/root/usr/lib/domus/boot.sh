@@ -73,9 +73,21 @@ load_hypervisor_modules() {
 	mount -t xenfs xenfs /proc/xen
 }
 
+# A bridge takes the address of the lowest port unless told: it is to stay the card's.
+join_uplink() {
+	read -r mac </sys/class/net/eth0/address
+	ip link set br0 address "$mac"
+	[ -e /sys/class/net/eth0/master ] || brctl addif br0 eth0
+	ip link set eth0 up
+	ip link set br0 up
+}
+
 # shellcheck disable=SC2046
 start_network() {
-	load $(pci_aliases '0x02*')
+	load bridge $(pci_aliases '0x02*')
+	# The host's own address is on a bridge with the first card, where guests can join it.
+	brctl addbr br0
+	echo 1 >/sys/class/net/br0/bridge/vlan_filtering
 	for dev in /sys/class/net/*; do
 		ip link set "${dev##*/}" up
 	done
@@ -98,7 +110,7 @@ start_platform() {
 	[ ! -e /sys/bus/acpi/devices/QEMU0002:00 ] || load qemu_fw_cfg
 	local_password
 	: >/run/domus/platform.ready
-	load xen-blkback
+	load xen-blkback xen-netback
 	load button evdev sr_mod $(pci_aliases '0x0[3-9c]*')
 	step platform
 }

@@ -11,6 +11,7 @@ import { theme, type Theme } from './lib/theme';
 import { HostScreen } from './screens/host';
 import { ImagesScreen } from './screens/images';
 import { LoginScreen } from './screens/login';
+import { NetworksScreen } from './screens/networks';
 import { TasksScreen } from './screens/tasks';
 import { TokensScreen } from './screens/tokens';
 import { VmScreen } from './screens/vm';
@@ -37,6 +38,7 @@ const NAV: NavItem[] = [
 	{ to: href.vms, icon: 'vms', text: 'Virtual machines', short: 'VMs', screens: ['vms', 'vm', 'vm-new'] },
 	{ to: href.images, icon: 'images', text: 'Images', short: 'Images', screens: ['images'] },
 	{ to: href.volumes, icon: 'volumes', text: 'Volumes', short: 'Volumes', screens: ['volumes'] },
+	{ to: href.networks, icon: 'networks', text: 'Networks', short: 'Nets', screens: ['networks'] },
 	{ to: href.tasks, icon: 'tasks', text: 'Tasks', short: 'Tasks', screens: ['tasks'] },
 	{ to: href.tokens, icon: 'tokens', text: 'API tokens', short: 'Tokens', screens: ['tokens'] },
 ];
@@ -84,6 +86,7 @@ function CurrentScreen({ route }: { route: Route }) {
 	case 'vm': return <VmScreen key={route.id} id={route.id} tab={route.tab} />;
 	case 'images': return <ImagesScreen />;
 	case 'volumes': return <VolumesScreen />;
+	case 'networks': return <NetworksScreen />;
 	case 'tasks': return <TasksScreen />;
 	case 'tokens': return <TokensScreen />;
 	default: return (

@@ -5,7 +5,7 @@ import { filterVms, hasLiveConsole, STATES, VERBS, verbsFor } from '../src/lib/a
 const vm = (name: string, state: VmState, allowed: string[] = []): Vm => ({
 	id: name, name, mode: 'pvh', vcpus: 1, vcpus_max: 1, memory: 1 << 28,
 	memory_min: 1 << 28, memory_max: 1 << 28, weight: 256, cap: 0, affinity: null, boot: { kernel: 'k', initrd: null, cmdline: '' },
-	disks: [], restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, crash: null,
+	disks: [], nics: [], restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, crash: null,
 	state, reason: null, allowed_actions: allowed, domid: null, task_id: null,
 	created_at: '', updated_at: '', started_at: null,
 });

@@ -3,7 +3,9 @@ import { applyEvent, type World } from '../src/api/events';
 import { delayBefore, parseFrame } from '../src/console/link';
 import { parseRoute } from '../src/lib/router';
 
-const world = (): World => ({ vms: new Map(), images: new Map(), volumes: new Map(), tasks: new Map() });
+const world = (): World => ({
+	vms: new Map(), images: new Map(), volumes: new Map(), networks: new Map(), tasks: new Map(),
+});
 const body = (resource: object) => JSON.stringify({ id: 1, type: 'x', time: '', vm: null, resource });
 
 describe('applyEvent', () => {

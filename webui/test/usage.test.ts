@@ -15,6 +15,7 @@ function stats(seconds: number, cpu: number, more: Partial<VmStats> = {}): VmSta
 		}],
 		memory: { actual: 100, target: 100, min: 100, max: 200 },
 		disks: [],
+		nics: [],
 		...more,
 	};
 }

@@ -10,7 +10,7 @@ const form = (patch: Partial<VmForm> = {}): VmForm => ({ ...newForm(images, []),
 const vm: Vm = {
 	id: 'x', name: 'one', mode: 'pvh', vcpus: 2, vcpus_max: 2, memory: 512 * MIB,
 	memory_min: 512 * MIB, memory_max: 512 * MIB, weight: 256, cap: 0, affinity: null,
-	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, disks: [], restart_policy: 'never',
+	boot: { kernel: 'deb', initrd: 'demo', cmdline: 'console=hvc0' }, disks: [], nics: [], restart_policy: 'never',
 	autostart: { enabled: false, order: 0, delay: 0 }, crash: null, state: 'stopped', reason: null,
 	allowed_actions: ['start'], domid: null, task_id: null, created_at: '', updated_at: '', started_at: null,
 };

@@ -72,6 +72,8 @@ export async function removeLeftovers() {
 		await removeVm(vm);
 	for (const volume of (await items('volumes')).filter(ours))
 		await call('DELETE', `/volumes/${volume.id}`);
+	for (const network of (await items('networks')).filter(ours))
+		await call('DELETE', `/networks/${network.id}`);
 	for (const image of (await items('images')).filter(ours))
 		await call('DELETE', `/images/${image.id}`);
 	for (const token of (await items('tokens')).filter(ours))

@@ -27,6 +27,10 @@ export function screens(vm) {
 			await page.getByRole('button', { name: 'Attach' }).click();
 			await dialog(page);
 		}],
+		['machine, network card dialog', async (page) => {
+			await page.getByRole('button', { name: 'Add a card' }).click();
+			await dialog(page);
+		}],
 		['console', async (page) => {
 			await visit(page, `/vms/${vm.id}/console`, vm.name);
 			await page.locator('.xterm-screen').waitFor();
@@ -41,6 +45,11 @@ export function screens(vm) {
 		['volumes', (page) => visit(page, '/volumes', 'Volumes')],
 		['volumes, new dialog', async (page) => {
 			await page.getByRole('button', { name: 'New volume' }).click();
+			await dialog(page);
+		}],
+		['networks', (page) => visit(page, '/networks', 'Networks').then(() => page.getByText('Built in').first().waitFor())],
+		['networks, new dialog', async (page) => {
+			await page.getByRole('button', { name: 'New network' }).click();
 			await dialog(page);
 		}],
 		['tasks', (page) => visit(page, '/tasks', 'Tasks')],

@@ -2,8 +2,8 @@
 
 import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
 import type {
-	Disk, DiskCreate, Host, Image, ImageKind, Page, Session, Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate,
-	VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
+	Disk, DiskCreate, Host, Image, ImageKind, Network, NetworkCreate, NetworkPatch, Nic, NicCreate, NicPatch, NicStatus, Page, Session,
+	Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate, VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
 } from './types';
 
 const BASE = '/api/v1';
@@ -139,6 +139,17 @@ export const api = {
 		json<Disk>('POST', `/vms/${vm}/disks`, { body: disk, idempotent: true }),
 	detachDisk: (vm: string, id: string) => send('DELETE', `/vms/${vm}/disks/${id}`),
 	deleteImage: (id: string) => send('DELETE', `/images/${id}`),
+
+	networks: () => all<Network>('/networks'),
+	createNetwork: (network: NetworkCreate) => json<Network>('POST', '/networks', { body: network, idempotent: true }),
+	updateNetwork: (id: string, patch: NetworkPatch) =>
+		json<Network>('PATCH', `/networks/${id}`, { body: patch, type: MERGE_PATCH }),
+	deleteNetwork: (id: string) => send('DELETE', `/networks/${id}`),
+	nics: (vm: string) => json<Page<NicStatus>>('GET', `/vms/${vm}/nics`),
+	attachNic: (vm: string, nic: NicCreate) => json<Nic>('POST', `/vms/${vm}/nics`, { body: nic, idempotent: true }),
+	updateNic: (vm: string, nic: string, patch: NicPatch) =>
+		json<Nic>('PATCH', `/vms/${vm}/nics/${nic}`, { body: patch, type: MERGE_PATCH }),
+	detachNic: (vm: string, nic: string) => send('DELETE', `/vms/${vm}/nics/${nic}`),
 
 	tasks: async () => (await json<Page<Task>>('GET', '/tasks?limit=200&sort=-created_at')).items,
 	cancelTask: (id: string) => json<Task>('DELETE', `/tasks/${id}`),

@@ -1,20 +1,22 @@
 /** Events: each carries a whole resource, so applying one is putting it in its place. */
 
-import type { Event, Image, Task, Vm, Volume } from './types';
+import type { Event, Image, Network, Task, Vm, Volume } from './types';
 
 export interface World {
 	vms: Map<string, Vm>;
 	images: Map<string, Image>;
 	volumes: Map<string, Volume>;
+	networks: Map<string, Network>;
 	tasks: Map<string, Task>;
 }
 
-const COLLECTIONS = { vm: 'vms', image: 'images', volume: 'volumes', task: 'tasks' } as const;
+const COLLECTIONS = { vm: 'vms', image: 'images', volume: 'volumes', network: 'networks', task: 'tasks' } as const;
 type Kind = keyof typeof COLLECTIONS;
 
 export const EVENT_NAMES: readonly Event['type'][] = [
 	'vm.created', 'vm.updated', 'vm.deleted', 'task.created', 'task.updated', 'image.created', 'image.deleted',
 	'volume.created', 'volume.updated', 'volume.deleted',
+	'network.created', 'network.updated', 'network.deleted',
 ];
 
 interface Versioned {

@@ -3,7 +3,7 @@
 import { api } from '../api/client';
 import { applyEvent, EVENT_NAMES, type World } from '../api/events';
 import { say } from '../api/problem';
-import type { Event, Host, Image, Task, Vm } from '../api/types';
+import type { Event, Host, Image, Network, Task, Vm } from '../api/types';
 import { createStore } from './store';
 
 const HOST_INTERVAL = 15_000;
@@ -42,11 +42,14 @@ export async function refresh(): Promise<void> {
 	const since: Heard[] = [];
 	listeners.add(since);
 	try {
-		const [vms, images, volumes, tasks] = await Promise.all([api.vms(), api.images(), api.volumes(), api.tasks()]);
+		const [vms, images, volumes, networks, tasks] = await Promise.all([
+			api.vms(), api.images(), api.volumes(), api.networks(), api.tasks(),
+		]);
 		if (!source)
 			return; /* logged out meanwhile */
 		const loaded: World = {
-			vms: listById(vms), images: listById(images), volumes: listById(volumes), tasks: listById(tasks),
+			vms: listById(vms), images: listById(images), volumes: listById(volumes),
+			networks: listById(networks), tasks: listById(tasks),
 		};
 		world.set(since.reduce((w, [name, data]) => applyEvent(w, name, data), loaded));
 		loadError.set('');
@@ -88,7 +91,7 @@ function receive(event: MessageEvent<string>): void {
 }
 
 /** Take in what an answer told already, without waiting for its event. */
-export function learn(name: Event['type'], resource: Vm | Image | Task | { id: string }): void {
+export function learn(name: Event['type'], resource: Vm | Image | Network | Task | { id: string }): void {
 	hear(name, JSON.stringify({ resource }));
 }
 

@@ -10,6 +10,7 @@ export type Route =
 	| { screen: 'vm'; id: string; tab: VmTab }
 	| { screen: 'images' }
 	| { screen: 'volumes' }
+	| { screen: 'networks' }
 	| { screen: 'tasks' }
 	| { screen: 'tokens' }
 	| { screen: 'missing'; path: string };
@@ -22,6 +23,7 @@ const PLAIN = new Map<string, Route>([
 	['vms/new', { screen: 'vm-new' }],
 	['images', { screen: 'images' }],
 	['volumes', { screen: 'volumes' }],
+	['networks', { screen: 'networks' }],
 	['tasks', { screen: 'tasks' }],
 	['tokens', { screen: 'tokens' }],
 ]);
@@ -48,6 +50,7 @@ export const href = {
 	debug: (id: string) => `#/vms/${id}/debug`,
 	images: '#/images',
 	volumes: '#/volumes',
+	networks: '#/networks',
 	tasks: '#/tasks',
 	tokens: '#/tokens',
 };

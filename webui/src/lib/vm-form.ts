@@ -1,6 +1,6 @@
 /** The form for a machine: what is typed, and what becomes of it. */
 
-import type { Image, Vm, VmCreate, VmPatch } from '../api/types';
+import type { Image, Network, Vm, VmCreate, VmPatch } from '../api/types';
 import { formatBytes } from './format';
 
 export const MIB = 1024 * 1024;
@@ -30,6 +30,8 @@ export interface VmForm {
 	order: string;
 	/** seconds */
 	delay: string;
+	/** of a new machine's network card; '' for none */
+	network: string;
 	start: boolean;
 }
 
@@ -52,7 +54,7 @@ export const RESTART_POLICIES: Record<Vm['restart_policy'], string> = {
 /** The form's fields, by the API's names. */
 export const FIELDS = [
 	'name', 'vcpus', 'vcpus_max', 'memory', 'memory_min', 'memory_max', 'weight', 'cap', 'affinity', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'restart_policy',
-	'autostart.order', 'autostart.delay',
+	'autostart.order', 'autostart.delay', 'nics.0.network',
 ];
 
 /** @returns a name that no machine has yet: `vm-1`, `vm-2` … */
@@ -65,7 +67,7 @@ export function freeName(taken: Iterable<string>): string {
 }
 
 /** @returns the form as it is first shown: a guest of the built-in images, ready to go. */
-export function newForm(images: readonly Image[], names: Iterable<string>): VmForm {
+export function newForm(images: readonly Image[], names: Iterable<string>, networks: readonly Network[] = []): VmForm {
 	const first = (kind: Image['kind']) =>
 		(images.find((i) => i.kind === kind && i.builtin) ?? images.find((i) => i.kind === kind))?.id ?? '';
 	return {
@@ -85,6 +87,7 @@ export function newForm(images: readonly Image[], names: Iterable<string>): VmFo
 		autostart: false,
 		order: '0',
 		delay: '0',
+		network: networks.find((one) => one.builtin)?.id ?? '',
 		start: true,
 	};
 }
@@ -107,6 +110,7 @@ export function formOf(vm: Vm): VmForm {
 		autostart: vm.autostart.enabled,
 		order: String(vm.autostart.order),
 		delay: String(vm.autostart.delay),
+		network: '',
 		start: false,
 	};
 }
@@ -177,6 +181,7 @@ export function createRequest(form: VmForm): VmCreate {
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
 		restart_policy: form.restartPolicy,
 		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
+		...(form.network ? { nics: [{ network: form.network, spoof_protection: true, link: true }] } : {}),
 		start: form.start,
 	};
 }

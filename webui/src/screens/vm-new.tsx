@@ -7,14 +7,15 @@ import { useStore } from '../lib/store';
 import { checkForm, createRequest, FIELDS, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
 import type { World } from '../api/events';
 import { Button, Empty, LinkButton, Loading, Note, Screen } from '../ui/basics';
-import { CheckField, focusFirstError } from '../ui/field';
+import { CheckField, focusFirstError, SelectField } from '../ui/field';
 import { VmFields } from '../ui/vm-fields';
 
 function NewForm({ all }: { all: World }) {
 	const hostNow = useStore(host);
 	const images = [...all.images.values()].sort((a, b) => Number(b.builtin) - Number(a.builtin) || a.name.localeCompare(b.name));
 	const names = [...all.vms.values()].map((vm) => vm.name);
-	const [form, setForm] = useState<VmForm>(() => newForm(images, names));
+	const networks = [...all.networks.values()].sort((a, b) => a.name.localeCompare(b.name));
+	const [form, setForm] = useState<VmForm>(() => newForm(images, names, networks));
 	const [errors, setErrors] = useState<FormErrors>({});
 	const [failure, setFailure] = useState('');
 	const [busy, setBusy] = useState(false);
@@ -51,6 +52,11 @@ function NewForm({ all }: { all: World }) {
 			{failure && <Note tone="bad" title="The machine was not created">{failure}</Note>}
 			<VmFields form={form} errors={errors} images={images} host={hostNow}
 				change={(patch) => setForm({ ...form, ...patch })} />
+			<SelectField label="Network" value={form.network} error={errors['nics.0.network']}
+				hint="More network cards can be added later" onChange={(network) => setForm({ ...form, network })}>
+				<option value="">None</option>
+				{networks.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
+			</SelectField>
 			<CheckField label="Start it now" checked={form.start} hint="and open its console"
 				onChange={(start) => setForm({ ...form, start })} />
 			<footer class="form-foot">

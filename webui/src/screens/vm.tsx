@@ -21,6 +21,7 @@ import { focusFirstError } from '../ui/field';
 import { Registers } from '../ui/registers';
 import { toast } from '../ui/toast';
 import { Disks } from '../ui/vm-disks';
+import { Nics } from '../ui/nics';
 import { VmActions } from '../ui/vm-actions';
 import { Usage } from '../ui/usage';
 import { VmFields } from '../ui/vm-fields';
@@ -214,7 +215,11 @@ export function VmScreen({ id, tab }: { id: string; tab: VmTab }) {
 			{tab === 'debug' && <Debug vm={vm} />}
 			{tab === 'overview' && (
 					<div class="columns">
-						<div class="column"><Settings vm={vm} all={all} onEdit={() => setEditing(true)} /><Disks vm={vm} all={all} /></div>
+						<div class="column">
+							<Settings vm={vm} all={all} onEdit={() => setEditing(true)} />
+							<Disks vm={vm} all={all} />
+							<Nics vm={vm} all={all} />
+						</div>
 						<div class="column">
 							{vm.domid !== null && <Usage key={vm.domid} vm={vm} />}
 							<History tasks={tasks} vms={all.vms} />

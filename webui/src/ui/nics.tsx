@@ -1,0 +1,140 @@
+/** The network cards of a machine. */
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { api } from '../api/client';
+import type { World } from '../api/events';
+import { say } from '../api/problem';
+import type { Nic, NicStatus, Vm } from '../api/types';
+import { formatBytes } from '../lib/format';
+import { may } from '../lib/session';
+import { Button, Note } from './basics';
+import { Confirm, Dialog } from './dialog';
+import { CheckField, focusFirstError, SelectField, TextField } from './field';
+import { toast } from './toast';
+
+const COUNT_INTERVAL = 5_000;
+const MIB = 1 << 20;
+const RATE_MIN = 10_000;
+const RATE_MAX = 10_000 * MIB;
+
+/** Counters come by asking, the rest with the machine itself. */
+function useCounters(vm: Vm): Map<string, NicStatus> {
+	const [known, setKnown] = useState(new Map<string, NicStatus>());
+	const isUp = vm.domid !== null && vm.nics.length > 0;
+	useEffect(() => {
+		if (!isUp) {
+			setKnown(new Map());
+			return;
+		}
+		let gone = false;
+		const ask = () => api.nics(vm.id).then(
+			(page) => gone || setKnown(new Map(page.items.map((nic) => [nic.id, nic]))), () => undefined);
+		void ask();
+		const timer = setInterval(ask, COUNT_INTERVAL);
+		return () => {
+			gone = true;
+			clearInterval(timer);
+		};
+	}, [vm.id, isUp, vm.nics.length]);
+	return known;
+}
+
+/** The limit as typed, in bytes a second; null for none, undefined for what is no number. */
+function parseRate(text: string): number | null | undefined {
+	const rate = Math.round(Number(text.trim().replace(',', '.')) * MIB);
+	if (!text.trim())
+		return null;
+	return rate >= RATE_MIN && rate <= RATE_MAX ? rate : undefined;
+}
+
+/** Attaches a card, or changes the one given. */
+function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: World; onClose: () => void }) {
+	const networks = [...all.networks.values()].sort((a, b) => a.name.localeCompare(b.name));
+	const [network, setNetwork] = useState(nic?.network ?? networks.find((one) => one.builtin)?.id ?? networks[0]?.id ?? '');
+	const [rate, setRate] = useState(nic?.rate ? String(Math.round(nic.rate / MIB * 1000) / 1000) : '');
+	const [guarded, setGuarded] = useState(nic?.spoof_protection ?? true);
+	const [link, setLink] = useState(nic?.link ?? true);
+	const [error, setError] = useState('');
+	const [failure, setFailure] = useState('');
+	const [busy, setBusy] = useState(false);
+	const body = useRef<HTMLDivElement>(null);
+	const submit = async () => {
+		if (busy)
+			return;
+		const limit = parseRate(rate);
+		setError(limit === undefined ? 'Give a number of MiB a second from 0.01 to 10000, or nothing.' : '');
+		focusFirstError(body.current);
+		if (limit === undefined)
+			return;
+		setBusy(true);
+		const spec = { network, rate: limit, spoof_protection: guarded, link };
+		try {
+			await (nic ? api.updateNic(vm.id, nic.id, spec) : api.attachNic(vm.id, spec));
+			toast(nic ? 'Network card changed' : 'Network card added');
+			onClose();
+		} catch (refusal) {
+			setBusy(false);
+			setFailure(say(refusal));
+		}
+	};
+	return (
+		<Dialog title={nic ? 'Edit the network card' : 'Add a network card'} onClose={onClose} onSubmit={submit} footer={<>
+			<Button onClick={onClose}>Cancel</Button>
+			<Button type="submit" tone="primary" busy={busy}>{nic ? 'Save' : 'Add'}</Button>
+		</>}>
+			<div ref={body} class="form">
+				{failure && <Note tone="bad" title={nic ? 'Not saved' : 'Not added'}>{failure}</Note>}
+				<SelectField label="Network" value={network} onChange={setNetwork}>
+					{networks.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
+				</SelectField>
+				<TextField label="Rate limit, MiB/s" name="rate" inputMode="decimal" value={rate} error={error} onInput={setRate}
+					hint="In each direction; left empty, there is none" autocomplete="off" />
+				<CheckField label="Block forged senders" checked={guarded} onChange={setGuarded}
+					hint="The guest can only send under the card’s own addresses" />
+				<CheckField label="Plugged in" checked={link} onChange={setLink} />
+			</div>
+		</Dialog>
+	);
+}
+
+export function Nics({ vm, all }: { vm: Vm; all: World }) {
+	const counters = useCounters(vm);
+	const [editing, setEditing] = useState<Nic | 'new' | null>(null);
+	const [detaching, setDetaching] = useState<string | null>(null);
+	const mayChange = may('vm.write');
+	return (
+		<section class="card" aria-labelledby="nics-title">
+			<div class="card-head">
+				<h2 id="nics-title">Network cards</h2>
+				{mayChange && <Button tone="quiet" icon="plus" onClick={() => setEditing('new')}>Add a card</Button>}
+			</div>
+			{vm.nics.length
+				? <ul class="nic-list">{vm.nics.map((nic) => {
+					const count = counters.get(nic.id)?.counters;
+					return (
+						<li key={nic.id}>
+							<p><strong>{all.networks.get(nic.network)?.name ?? nic.network}</strong>{' '}
+								{nic.address && <code>{nic.address}</code>}</p>
+							<p><code>{nic.mac}</code>{!nic.link && ', unplugged'}{!nic.spoof_protection && ', may forge senders'}
+								{nic.rate && `, at most ${formatBytes(nic.rate)}/s`}</p>
+							{count && <p class="muted">Received {formatBytes(count.rx_bytes)}, sent {formatBytes(count.tx_bytes)}</p>}
+							{mayChange && <div class="nic-buttons">
+								<Button tone="quiet" icon="edit" label={`Change ${nic.mac}`} onClick={() => setEditing(nic)} />
+								<Button tone="quiet" icon="trash" label={`Detach ${nic.mac}`} onClick={() => setDetaching(nic.id)} />
+							</div>}
+						</li>
+					);
+				})}</ul>
+				: <div class="card-empty"><p>This machine has no network card.</p></div>}
+			{editing && <NicDialog vm={vm} nic={editing === 'new' ? null : editing} all={all} onClose={() => setEditing(null)} />}
+			{detaching && (
+				<Confirm title="Detach the network card?" button="Detach" onClose={() => setDetaching(null)}
+					text="A running guest loses it at once."
+					run={async () => {
+						await api.detachNic(vm.id, detaching);
+						toast('Network card detached');
+					}} />
+			)}
+		</section>
+	);
+}

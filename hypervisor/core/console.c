@@ -177,6 +177,10 @@ void console_write_guest(uint16_t domid, const char *buf, size_t len)
 		console_unlock();
 		return;
 	}
+	if (!log_guest_allowed(len)) {
+		console_unlock();
+		return;
+	}
 	if (l->domid != domid && l->len)
 		flush_line(l);
 	l->domid = domid;

@@ -28,7 +28,7 @@ void vprintk(const char *fmt, va_list ap) __printf(1, 0);
 
 /**
  * Write @len bytes of domain @domid's console. Domain 0's go out raw, others line by line
- * with their domid in front. Context: any.
+ * with their domid in front, and no more of them than the log can bear. Context: any.
  */
 void console_write_guest(uint16_t domid, const char *buf, size_t len);
 

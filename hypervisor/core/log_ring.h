@@ -18,4 +18,7 @@ void log_ring_clear(struct log_ring *r);
 uint32_t log_ring_read(const struct log_ring *r, char *buf, uint32_t size, bool incremental,
 		       uint32_t *index);
 
+/** Take @len bytes of what guests may write to the log; false if it is used up. Context: the console's lock is held. */
+bool log_guest_allowed(size_t len);
+
 #endif

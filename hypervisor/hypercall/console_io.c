@@ -1,44 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_console_io: domain 0's terminal, and the last words of other domains. */
-#include "arch/x86/cpu/clock.h"
 #include "core/console.h"
 #include "core/guest.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
-#include "lib/spinlock.h"
 
 #define CHUNK 128u
-
-/* What all guests together may write to the log: a burst, filled again at some bytes a millisecond. */
-#define GUEST_LOG_BURST  16384u
-#define GUEST_LOG_PER_MS 16u
-
-static struct {
-	struct spinlock lock;
-	uint64_t budget; /* [lock] bytes */
-	uint64_t filled; /* [lock] ns of the last filling */
-} guest_log = {.lock = SPINLOCK_INIT, .budget = GUEST_LOG_BURST};
-
-static bool guest_log_allowed(size_t len)
-{
-	const uint64_t now = now_ns();
-	uint64_t gained;
-	bool ok;
-
-	spin_lock(&guest_log.lock);
-	gained = (now - guest_log.filled) / 1000000;
-	if (gained) {
-		gained = min(gained, (uint64_t)GUEST_LOG_BURST);
-		guest_log.budget = min(guest_log.budget + gained * GUEST_LOG_PER_MS,
-				       (uint64_t)GUEST_LOG_BURST);
-		guest_log.filled = now;
-	}
-	ok = guest_log.budget >= len;
-	if (ok)
-		guest_log.budget -= len;
-	spin_unlock(&guest_log.lock);
-	return ok;
-}
 
 /* Arguments move forward with what is done, so that a preempted call goes on where it was. */
 static long console_write(struct hypercall *hc)
@@ -52,8 +19,7 @@ static long console_write(struct hypercall *hc)
 
 		if (guest_read(buf, hc->arg[2], n))
 			return -EFAULT;
-		if (d->is_hwdom || guest_log_allowed(n))
-			console_write_guest(d->id, buf, n);
+		console_write_guest(d->id, buf, n);
 		left -= n;
 		hc->arg[1] = left;
 		hc->arg[2] += n;

@@ -100,7 +100,7 @@ START_TEST(multicall_runs_entries_and_goes_on_inside_one)
 }
 END_TEST
 
-START_TEST(console_carries_domain_0_and_limits_guests)
+START_TEST(console_carries_domain_0_and_guests)
 {
 	memcpy(fake_guest_mem, "hello", 5);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 5, ARG_GVA), 0);
@@ -115,13 +115,7 @@ START_TEST(console_carries_domain_0_and_limits_guests)
 	fake_run_as(fake_domain(1, 1)->vcpus[0]);
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_read, 16, ARG_GVA),
 			 -EPERM);
-	for (int i = 0; i < 100; i++) {
-		fake_console_len = 0;
-		ck_assert_int_eq(
-			fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 4096, ARG_GVA), 0);
-	}
-	ck_assert_uint_eq(fake_console_len, 0); /* the burst is used up */
-	fake_now += 10000000000ULL;
+	fake_console_len = 0;
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 5, ARG_GVA), 0);
 	ck_assert_uint_eq(fake_console_len, 5);
 }
@@ -368,7 +362,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, absent_calls_are_counted);
 	tcase_add_test(tc, only_the_hardware_domain_controls);
 	tcase_add_test(tc, multicall_runs_entries_and_goes_on_inside_one);
-	tcase_add_test(tc, console_carries_domain_0_and_limits_guests);
+	tcase_add_test(tc, console_carries_domain_0_and_guests);
 	tcase_add_test(tc, vcpu_info_moves_once);
 	tcase_add_test(tc, vcpus_beyond_the_shared_page_share_nothing);
 	tcase_add_test(tc, vcpu_calls_that_linux_makes);

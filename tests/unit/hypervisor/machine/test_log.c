@@ -50,6 +50,23 @@ START_TEST(old_bytes_fall_out)
 }
 END_TEST
 
+START_TEST(guests_are_rationed)
+{
+	int allowed = 0;
+
+	fake_now = 1;
+	while (log_guest_allowed(128) && allowed < 1000)
+		allowed++;
+	ck_assert_int_eq(allowed, 128); /* the burst */
+	fake_now += 8000000;
+	ck_assert(log_guest_allowed(128));
+	ck_assert(!log_guest_allowed(1));
+	fake_now += 10000000000ULL;
+	ck_assert(log_guest_allowed(16384));
+	ck_assert(!log_guest_allowed(128));
+}
+END_TEST
+
 START_TEST(clock_scales)
 {
 	static const uint64_t khz[] = {1000,    32768,   999999,  1000000, 1000001,
@@ -76,6 +93,7 @@ Suite *log_suite(void)
 
 	tcase_add_test(t, reads_what_was_written);
 	tcase_add_test(t, old_bytes_fall_out);
+	tcase_add_test(t, guests_are_rationed);
 	tcase_add_test(t, clock_scales);
 	suite_add_tcase(s, t);
 	return s;

@@ -10,6 +10,7 @@
 
 #include "event.h"
 #include "image.h"
+#include "qcow2.h"
 
 #define SPARE_BYTES (16ull << 20) /* disk space an upload may not take */
 
@@ -129,9 +130,32 @@ int image_upload_write(struct image_upload *up, const char *data, size_t len, st
 static const struct {
 	const char *magic, *name;
 } foreign_formats[] = {
-	{"QFI\xfb", "qcow2"}, {"KDMV", "VMDK"},         {"vhdxfile", "VHDX"},
-	{"conectix", "VHD"},  {"# Disk Descr", "VMDK"},
+	{"KDMV", "VMDK"},
+	{"vhdxfile", "VHDX"},
+	{"conectix", "VHD"},
+	{"# Disk Descr", "VMDK"},
 };
+
+static int check_qcow2(int fd, struct problem *p)
+{
+	const char *why = NULL;
+	struct qcow2 q;
+	int rc = qcow2_open(fd, &q, &why);
+
+	if (!rc && q.size > IMAGE_MAX_DISK_BYTES)
+		rc = -EFBIG;
+	if (rc == -EFBIG)
+		return problem_set(p, 422, "invalid_disk",
+				   "This qcow2 image is not taken: a disk may have at most %" PRIu64
+				   " bytes, not %" PRIu64 ".",
+				   (uint64_t)IMAGE_MAX_DISK_BYTES, q.size);
+	if (!rc)
+		rc = qcow2_unpack(&q, -1, &why);
+	if (rc && why)
+		return problem_set(p, 422, "invalid_disk", "This qcow2 image is not taken. %s",
+				   why);
+	return rc ? problem_internal(p, "a qcow2 image can't be read") : 0;
+}
 
 static int check_disk(struct image_upload *up, struct problem *p)
 {
@@ -144,13 +168,15 @@ static int check_disk(struct image_upload *up, struct problem *p)
 	for (size_t i = 0; i < ARRAY_SIZE(foreign_formats); i++)
 		if (!memcmp(head, foreign_formats[i].magic, strlen(foreign_formats[i].magic)))
 			return problem_set(p, 422, "unsupported_format",
-					   "This is a %s image; disk images must be raw.",
+					   "This is a %s image; disk images must be raw or qcow2.",
 					   foreign_formats[i].name);
+	if (!strcmp(up->kind, "iso") && strcmp(iso, ISO_MAGIC))
+		return problem_set(p, 422, "invalid_iso", "This is no ISO 9660 image.");
+	if (qcow2_is(fd) && !strcmp(up->kind, "disk"))
+		return check_qcow2(fd, p);
 	if (up->size % SECTOR)
 		return problem_set(p, 422, "invalid_disk",
 				   "This is no disk image: its size is no multiple of 512 bytes.");
-	if (!strcmp(up->kind, "iso") && strcmp(iso, ISO_MAGIC))
-		return problem_set(p, 422, "invalid_iso", "This is no ISO 9660 image.");
 	return 0;
 }
 

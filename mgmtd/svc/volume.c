@@ -12,8 +12,10 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
+#include "disk.h"
 #include "event.h"
 #include "image.h"
+#include "qcow2.h"
 
 #define SPARE_BYTES (64ull << 20) /* of the data disk, for everything else */
 #define COPY_CHUNK  (16u << 20)
@@ -98,6 +100,15 @@ static int stretch(int fd, uint64_t size)
 	return ftruncate(fd, (off_t)size) ? -errno : 0;
 }
 
+static int unpack_image(int fd, int from)
+{
+	const char *why = NULL;
+	struct qcow2 q;
+	int rc = qcow2_open(from, &q, &why);
+
+	return rc ? rc : qcow2_unpack(&q, fd, &why);
+}
+
 static int copy_image(int fd, const char *path)
 {
 	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC);
@@ -105,6 +116,8 @@ static int copy_image(int fd, const char *path)
 
 	if (from < 0 || !chunk)
 		return -errno;
+	if (qcow2_is(from))
+		return unpack_image(fd, from);
 	for (;;) {
 		ssize_t n = read(from, chunk, COPY_CHUNK), done = 0;
 
@@ -132,25 +145,43 @@ static int fill(const char *path, uint64_t size, const char *image)
 	return rc;
 }
 
+/* The size of the disk that an image holds, bytes; -1 when it can't be read. */
+static int64_t disk_size(const char *path)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	const char *why;
+	struct qcow2 q;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -1;
+	if (!qcow2_is(fd))
+		return st.st_size;
+	return qcow2_open(fd, &q, &why) ? -1 : (int64_t)q.size;
+}
+
 /* The image a volume is to be a copy of. */
 static int find_image(struct svc *svc, const char *id, uint64_t size, struct image *image,
 		      struct problem *p)
 {
-	struct stat st;
 	int rc = image_load(svc, id, image);
+	int64_t needed;
 
 	if (rc == -ENOENT)
 		return problem_invalid(p, "image", "unknown_image",
 				       "There is no image with this id.");
-	if (rc || stat(image->path, &st))
+	if (rc)
 		return problem_internal(p, "image of a volume");
 	if (strcmp(image->kind, "disk") && strcmp(image->kind, "iso"))
 		return problem_invalid(p, "image", "wrong_kind",
 				       "This image is of kind %s, not disk.", image->kind);
-	if ((uint64_t)st.st_size > size)
+	needed = disk_size(image->path);
+	if (needed < 0)
+		return problem_set(p, 409, "invalid_disk", "The image can't be read.");
+	if ((uint64_t)needed > size)
 		return problem_invalid(p, "size", "too_small",
 				       "The image needs a volume of at least %lld bytes.",
-				       (long long)st.st_size);
+				       (long long)needed);
 	return 0;
 }
 
@@ -200,6 +231,8 @@ int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], s
 	rc = fill(path, size, from ? image.path : NULL);
 	if (rc == -ENOSPC) /* someone else was faster */
 		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
+	else if (rc == -EINVAL)
+		rc = problem_set(p, 409, "invalid_disk", "A block of the image is corrupt.");
 	else if (rc)
 		rc = problem_internal(p, "a volume's file can't be made");
 	else

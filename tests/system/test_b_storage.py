@@ -117,7 +117,9 @@ class Storage(unittest.TestCase):
         qcow2 = b"QFI\xfb\0\0\0\3" + bytes(1 << 16)
         for name, kind, data, code in (
             ("text", "disk", b"no disk at all\n", "invalid_disk"),
-            ("qcow2", "disk", qcow2, "unsupported_format"),
+            ("qcow2", "disk", qcow2, "invalid_disk"),
+            ("backed", "disk", backed_image(), "invalid_disk"),
+            ("qcow2-cd", "iso", backed_image(), "invalid_iso"),
             ("vmdk", "disk", b"KDMV" + bytes(65532), "unsupported_format"),
             ("iso", "iso", bytes(1 << 16), "invalid_iso"),
             ("short", "iso", bytes(512), "invalid_iso"),
@@ -179,6 +181,15 @@ class Storage(unittest.TestCase):
         guest = Guest(self.client, vm, UP)
         self.addCleanup(guest.close)
         self.assertIn("/dev/xvda / ext4 rw", guest.run("mount -t proc proc /proc; cat /proc/mounts"))
+
+
+def backed_image():
+    """A qcow2 image that would show the host's users to its guest."""
+    path = scratch("backed.qcow2")
+    make = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd", path]
+    subprocess.run(make, check=True)
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def root_image():

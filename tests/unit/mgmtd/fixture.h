@@ -50,6 +50,7 @@ const char *reply_text(const struct reply *r, const char *member);
 /** Suites, one per file. */
 Suite *suite_util(void);
 Suite *suite_store(void);
+Suite *suite_qcow2(void);
 Suite *suite_auth(void);
 Suite *suite_svc(void);
 Suite *suite_http(void);

@@ -81,7 +81,7 @@ function UploadDialog({ onClose }: { onClose: () => void }) {
 		</>}>
 			<div ref={body} class="form">
 				{failure && <Note tone="bad" title="Not uploaded">{failure}</Note>}
-				<Field label="File" error={errors['file']} hint="A Linux kernel (bzImage, or ELF with a PVH note), an initial RAM disk, a raw disk image or a CD">
+				<Field label="File" error={errors['file']} hint="A Linux kernel (bzImage, or ELF with a PVH note), an initial RAM disk, a disk image (raw or qcow2) or a CD">
 					{(wiring) => <input type="file" {...wiring} onChange={(e) => choose(e.currentTarget.files?.[0])} />}
 				</Field>
 				<TextField label="Name" name="image-name" value={name} error={errors['name']} onInput={setName}

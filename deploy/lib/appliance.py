@@ -94,6 +94,7 @@ class Options:
         self.hypervisor_extra = ""
         self.dom0_vcpus = None
         self.initramfs = None
+        self.gdb = False
         for name, value in given.items():
             if not hasattr(self, name):
                 raise TypeError(f"no option {name}")
@@ -114,6 +115,7 @@ class Appliance:
         self.serial = os.path.join(options.log, "serial.log")
         self.scratch = tempfile.mkdtemp(prefix="domus-")
         self.console_path = os.path.join(self.scratch, "console.sock")
+        self.gdb_path = os.path.join(self.scratch, "gdb.sock")
 
     # Command line
 
@@ -183,6 +185,12 @@ class Appliance:
         chardev = f"socket,id=serial,path={self.console_path},server=on,wait=off"
         return ["-chardev", f"{chardev},logfile={self.serial}", "-serial", "chardev:serial"]
 
+    def _gdb(self):
+        if not self.o.gdb:
+            return []
+        chardev = f"socket,id=gdb,path={self.gdb_path},server=on,wait=off"
+        return ["-chardev", chardev, "-gdb", "chardev:gdb"]
+
     def command(self):
         """The whole QEMU command line."""
         return [
@@ -194,6 +202,7 @@ class Appliance:
             *self._boot(),
             *self._devices(),
             *self._serial(),
+            *self._gdb(),
             *("-qmp", f"unix:{self.scratch}/qmp.sock,server=on,wait=off"),
         ]
 

@@ -26,6 +26,7 @@ def parse(argv):
     p.add_argument("--hypervisor", metavar="FILE", help="another hypervisor of the same ABI")
     p.add_argument("--admin-password", metavar="PW", help="set the administrator's password")
     p.add_argument("--log", default=d.log, metavar="DIR", help="where the serial log goes")
+    p.add_argument("--gdb", action="store_true", help="let gdb look into the hypervisor")
     p.add_argument("--check", action="store_true", help="try the whole product, then shut down")
     args = vars(p.parse_args(argv))
     checking = args.pop("check")
@@ -68,6 +69,8 @@ def serve(appliance, checking):
     )
     say(f"  {took:5.1f} s  REST answers")
     say(f"ready https://127.0.0.1:{appliance.o.port}/ user=admin password={appliance.password}")
+    if appliance.o.gdb:
+        say(f"gdb -x deploy/gdb.py -ex 'domus connect {appliance.gdb_path}'")
     if checking:
         check(appliance, say)
     else:

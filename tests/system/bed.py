@@ -90,7 +90,7 @@ def remove(client, vm):
 def bed():
     """The shared appliance; booted on first use, stopped when the tests end."""
     if "bed" not in _running or not _running["bed"].machine.running():
-        _running["bed"] = Bed("system")
+        _running["bed"] = Bed("system", gdb=True)
         atexit.register(_running["bed"].machine.kill)
     return _running["bed"]
 

@@ -15,8 +15,8 @@
 #include "lib/string.h"
 
 #define LINE_MAX        256u
-#define INPUT_SIZE      256u
-#define ESCAPE_KEY      1 /* Ctrl-A */
+#define INPUT_SIZE      4096u /* a paste is faster than its reader */
+#define ESCAPE_KEY      1     /* Ctrl-A */
 #define ESCAPE_COUNT    3u
 #define MAX_KEYS        128u
 #define GUEST_LINE_MAX  160u

@@ -16,6 +16,9 @@
 /* Grant reference the builder sets aside for the console page (xen/grant_table.h). */
 #define CONSOLE_GRANT GNTTAB_RESERVED_CONSOLE
 
+/* Who serves a console is its type; other toolstacks name other daemons there. */
+#define XEN_CONSOLE_TYPE "domus"
+
 struct xen {
 	struct xs_handle *store;
 	xenevtchn_handle *events;
@@ -141,9 +144,9 @@ int xen_describe(struct xen *x, uint32_t domid, struct xen_console *out)
 	uint64_t gfn_number, port_number;
 	const char *uuid;
 
-	if (type && !strcmp(type, "ioemu"))
+	if (type && strcmp(type, XEN_CONSOLE_TYPE))
 		return -ENOTSUP;
-	if (!gfn || !port || !vm)
+	if (!type || !gfn || !port || !vm)
 		return -EAGAIN;
 	uuid = strrchr(vm, '/');
 	if (!uuid || !util_is_uuid(uuid + 1) ||

@@ -80,7 +80,8 @@ static void put_guest_dirs(struct writer *w, const char *dir, uint32_t domid)
 
 static void put_console(struct writer *w, const char *dir, const struct nodes_spec *s)
 {
-	put(w, "xenconsoled", "%s/console/type", dir);
+	/* The name of who owns the ring: console-broker takes these only, and xenconsoled leaves them. */
+	put(w, "domus", "%s/console/type", dir);
 	put_number(w, CONSOLE_LIMIT, dir, "console/limit");
 	put_number(w, s->console_gfn, dir, "console/ring-ref");
 	put_number(w, s->console_port, dir, "console/port");

@@ -195,7 +195,7 @@ START_TEST(xenstore_is_filled)
 	ck_assert_ptr_null(fake_node("/local/domain/1/cpu/2/availability"));
 	ck_assert_str_eq(fake_node("/local/domain/1/console/ring-ref"), "1044479");
 	ck_assert_str_eq(fake_node("/local/domain/1/console/port"), "2");
-	ck_assert_str_eq(fake_node("/local/domain/1/console/type"), "xenconsoled");
+	ck_assert_str_eq(fake_node("/local/domain/1/console/type"), "domus");
 	ck_assert_str_eq(fake_node("/local/domain/1/store/ring-ref"), "1044476");
 	ck_assert_str_eq(fake_node("/local/domain/1/store/port"), "1");
 	ck_assert_str_eq(fake_node("/vm/" UUID_TEXT "/uuid"), UUID_TEXT);

@@ -391,7 +391,13 @@ class LocalConsole:
         except OSError:
             pass
 
-    def _wait(self, pattern, timeout):
+    def send(self, text):
+        """Type @text, as it is."""
+        self.sock.sendall(text.encode())
+
+    def expect(self, pattern, timeout):
+        """Read up to what matches @pattern; return the match."""
+
         def found():
             return re.search(pattern, self.seen, re.S)
 
@@ -409,7 +415,7 @@ class LocalConsole:
         report = f'echo "[{mark}:$?:$(base64 -w0 /tmp/.out)]"'
         self.sock.sendall(f"{{ {command}; }} >/tmp/.out 2>&1 </dev/null; {report}\n".encode())
         # Service messages may come between; base64 has none of their characters but letters.
-        found = self._wait(rf"\[{mark}:(\d+):([A-Za-z0-9+/=\n]*)\]", timeout)
+        found = self.expect(rf"\[{mark}:(\d+):([A-Za-z0-9+/=\n]*)\]", timeout)
         output = base64.b64decode(found.group(2)).decode(errors="replace")
         if found.group(1) != "0":
             raise RuntimeError(f"{command!r} failed ({found.group(1)}): {output[-400:]}")

@@ -32,6 +32,7 @@ DOM0_CMDLINE = (
 TCG_CPU = "EPYC,-rdtscp,-monitor,-avx,-avx2,-f16c,-fma"
 DOM0_MEMORY = "1024M"
 
+BASE64 = r"A-Za-z0-9+/=\n"
 ADMIN_LINE = re.compile(r"domus: administrator user=(\S+) password=(\S+)")
 
 
@@ -412,11 +413,18 @@ class LocalConsole:
         """Run a shell command in the management domain; return its output, raise if it failed."""
         self.count += 1
         mark = f"{os.getpid()}-{self.count}"
-        report = f'echo "[{mark}:$?:$(base64 -w0 /tmp/.out)]"'
-        self.sock.sendall(f"{{ {command}; }} >/tmp/.out 2>&1 </dev/null; {report}\n".encode())
-        # Service messages may come between; base64 has none of their characters but letters.
-        found = self.expect(rf"\[{mark}:(\d+):([A-Za-z0-9+/=\n]*)\]", timeout)
-        output = base64.b64decode(found.group(2)).decode(errors="replace")
+        report = f'echo "[{mark}:$rc:$(wc -c </tmp/.out):$(base64 -w0 /tmp/.out)]"\n'
+        self.send(f"{{ {command}; }} >/tmp/.out 2>&1 </dev/null; rc=$?; {report}")
+        for _ in range(4):
+            # Service messages may come between; base64 has none of their characters but letters.
+            found = self.expect(rf"\[{mark}:(\d+):(\d+):([{BASE64}]*)([^{BASE64}])", timeout)
+            # Every four letters are three bytes; what is over comes of an answer cut short.
+            text = found.group(3).replace("\n", "")
+            output = base64.b64decode(text[: len(text) // 4 * 4])
+            if found.group(4) == "]" and len(output) == int(found.group(2)):
+                break
+            self.send(report)  # something did come between: ask once more
+        output = output.decode(errors="replace")
         if found.group(1) != "0":
             raise RuntimeError(f"{command!r} failed ({found.group(1)}): {output[-400:]}")
         return output

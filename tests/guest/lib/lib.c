@@ -78,13 +78,18 @@ void say_number(const char *name, uint64_t n)
 	say(digits + at);
 }
 
+static void wait_read(void)
+{
+	while (*(volatile XENCONS_RING_IDX *)&console->out_cons != console->out_prod)
+		call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+}
+
 void finish(void)
 {
 	struct sched_shutdown crash = {SHUTDOWN_crash};
 
 	say("done\n");
-	while (*(volatile XENCONS_RING_IDX *)&console->out_cons != console->out_prod)
-		call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
+	wait_read();
 	call_op(__HYPERVISOR_sched_op, SCHEDOP_shutdown, &crash);
 	for (;;)
 		triple_fault();
@@ -95,6 +100,7 @@ void guest_dead(unsigned int vector, uint64_t rip)
 {
 	say_number("unexpected exception", vector);
 	say_number("at", rip);
+	wait_read();
 	triple_fault();
 }
 
@@ -118,7 +124,7 @@ static void set_gate(unsigned int n, const char *to)
 			       (uint32_t)(at >> 32), 0};
 }
 
-static uint64_t param(uint32_t index)
+uint64_t guest_param(uint32_t index)
 {
 	struct xen_hvm_param p = {.domid = DOMID_SELF, .index = index};
 
@@ -163,8 +169,8 @@ void guest_setup(void *start_info)
 	seed = guest_option("seed", 1);
 	for (unsigned int i = 0; i < 256; i++)
 		set_gate(i, i == 2 ? nmi : i < 32 ? trap_stubs + i * 16 : interrupt);
-	console = (void *)(uintptr_t)(param(HVM_PARAM_CONSOLE_PFN) << 12);
-	console_port = (uint32_t)param(HVM_PARAM_CONSOLE_EVTCHN);
+	console = (void *)(uintptr_t)(guest_param(HVM_PARAM_CONSOLE_PFN) << 12);
+	console_port = (uint32_t)guest_param(HVM_PARAM_CONSOLE_EVTCHN);
 	enter(0);
 	say_number("seed", seed);
 }

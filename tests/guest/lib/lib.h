@@ -15,8 +15,8 @@
 #define MAX_CPUS  4
 #define STACK     16384
 #define LAPIC     0xfee00000u
-#define IMAGE     0x100000u /* where a guest's own code and data lie, all below IMAGE_END */
-#define IMAGE_END 0x200000u
+#define IMAGE     0x400000u /* where a guest's own code and data lie, all below IMAGE_END */
+#define IMAGE_END 0x600000u
 
 /* At the bottom of each stack. */
 struct cpu {
@@ -42,6 +42,8 @@ static inline struct cpu *this_cpu(void)
 void guest_setup(void *start_info);
 /** Value of @name in the command line, or @otherwise. */
 uint64_t guest_option(const char *name, uint64_t otherwise);
+/** One of the domain's parameters, HVM_PARAM_*. */
+uint64_t guest_param(uint32_t index);
 /** Run fn(arg). Return: 0, or the vector + 1 of the exception that ended it. */
 int probe(void (*fn)(void *), void *arg);
 /** Start processors 1 to n - 1, each at fn(id), and wait until they run. */

@@ -161,7 +161,8 @@ class Network(unittest.TestCase):
         nic = self.attach(vm, self.network("more"))
         self.has_address(guest, "eth1")
         self.client.delete(f"/vms/{vm}/nics/{nic['id']}")
-        self.assertEqual(self.run_in(guest, "test ! -e /sys/class/net/eth1"), 0)
+        gone = "for n in $(seq 60); do test -e /sys/class/net/eth1 || exit 0; sleep 1; done; false"
+        self.assertEqual(self.run_in(guest, gone), 0)
         self.assertTrue(self.pings(guest, OUTSIDE))
         self.bed.console.run("kill -9 $(pidof mgmtd)")
         self.assertTrue(self.pings(guest, OUTSIDE, 5))

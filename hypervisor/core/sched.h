@@ -10,6 +10,8 @@ struct vcpu;
 struct vcpu_runstate_info;
 
 #define SCHED_DEFAULT_WEIGHT 256
+/* Domain 0 serves all guests and is idle in between: many busy vCPUs must not slow down its answers. */
+#define SCHED_HWDOM_WEIGHT   1024
 #define SCHED_MAX_WEIGHT     65535
 
 /** Before any vCPU exists, on the boot CPU. */

@@ -7,6 +7,7 @@
 #include "core/console.h"
 #include "core/guest.h"
 #include "core/panic.h"
+#include "core/sched.h"
 #include "core/vcpu.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"
@@ -148,6 +149,7 @@ static struct domain *create_domain(const struct boot_info *info)
 
 	if (domain_create(0, nr, &hvm_guest_ops, true, &d))
 		panic("domain 0 could not be created");
+	d->weight = SCHED_HWDOM_WEIGHT;
 	for (unsigned int i = 0; i < nr; i++)
 		if (vcpu_create(d, i, &v))
 			panic("vCPU %u of domain 0 could not be created", i);

@@ -90,12 +90,9 @@ uint32_t gnttab_max_status_frames(struct domain *d)
 
 struct gnttab_usage gnttab_usage(struct domain *d)
 {
-	struct gnttab_usage usage;
+	const struct gnttab_usage *u = &d->gnttab->usage;
 
-	spin_lock(&d->gnttab->lock);
-	usage = d->gnttab->usage;
-	spin_unlock(&d->gnttab->lock);
-	return usage;
+	return (struct gnttab_usage){READ_ONCE(u->used), READ_ONCE(u->mapped)};
 }
 
 int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)

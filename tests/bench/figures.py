@@ -57,6 +57,7 @@ ROWS = [
     Row(TRIPS, "lapic_read", "local APIC register read (MMIO)", 900, 16084),
     Row(TRIPS, "sched_yield", "`sched_yield`", 900, 8942),
     Row(TRIPS, "event_send", "event channel send, seen pending", 800, 11941),
+    Row(TRIPS, "event_send_fifo", "the same with FIFO event channels, as Linux has them", 800),
     Row(TRIPS, "grant_copy", "grant copy, 4 KiB", 1600, 19458, why=COPY),
     Row(TRIPS, "grant_map_unmap", "grant map + unmap", 2500, 34435, why=MAP),
     Row(WHOLE, "userspace", "power-on to management userspace", None, 11.5, SECONDS),

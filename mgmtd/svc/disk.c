@@ -139,15 +139,39 @@ static int from_spec(const json_t *spec, struct disk *disk, struct problem *p)
 	return 0;
 }
 
-static int insert(struct svc *svc, const char *vm, const struct disk *disk, struct problem *p)
+static const char *target_of(const json_t *spec)
 {
+	return json_string_value(json_object_get(spec, "target"));
+}
+
+/* Within a transaction. */
+static int insert(struct svc *svc, const char *vm, struct disk *disk, const char *target,
+		  struct problem *p)
+{
+	if (check_source(svc, disk, p) || choose_slot(svc, vm, target, disk, p))
+		return -ECANCELED;
 	if (db_run(svc->db,
 		   "INSERT INTO vm_disk (id, vm, slot, volume, image, read_only)"
 		   " VALUES (?, ?, ?, ?, ?, ?)",
 		   "ssissi", disk->id, vm, disk->slot, disk->volume[0] ? disk->volume : NULL,
-		   disk->image[0] ? disk->image : NULL, (int64_t)disk->read_only) ||
-	    vm_touch(svc, vm, "vm.updated"))
+		   disk->image[0] ? disk->image : NULL, (int64_t)disk->read_only))
 		return problem_internal(p, "disk insert");
+	return 0;
+}
+
+int disks_insert(struct svc *svc, const char *vm, const json_t *specs, struct problem *p)
+{
+	size_t i;
+	json_t *spec;
+
+	json_array_foreach(specs, i, spec) {
+		struct disk disk = {0};
+
+		if (from_spec(spec, &disk, p) || insert(svc, vm, &disk, target_of(spec), p)) {
+			problem_prefix(p, "disks", i);
+			return -ECANCELED;
+		}
+	}
 	return 0;
 }
 
@@ -191,11 +215,9 @@ static int attach(struct svc *svc, const char *vm, struct disk *disk, const char
 		return -ECANCELED;
 	if (db_begin(svc->db))
 		return problem_internal(p, "disk_attach");
-	rc = check_source(svc, disk, p);
-	if (!rc)
-		rc = choose_slot(svc, vm, target, disk, p);
-	if (!rc)
-		rc = insert(svc, vm, disk, p);
+	rc = insert(svc, vm, disk, target, p);
+	if (!rc && vm_touch(svc, vm, "vm.updated"))
+		rc = problem_internal(p, "disk_attach");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
@@ -211,7 +233,6 @@ static int attach(struct svc *svc, const char *vm, struct disk *disk, const char
 int disk_attach(struct svc *svc, const char *vm, const json_t *spec, char id[UUID_TEXT_LEN],
 		struct problem *p)
 {
-	const char *target = json_string_value(json_object_get(spec, "target"));
 	struct disk disk = {0};
 	int rc;
 
@@ -219,7 +240,7 @@ int disk_attach(struct svc *svc, const char *vm, const json_t *spec, char id[UUI
 		return -ECANCELED;
 	if (!svc_claim(svc, vm))
 		return problem_set(p, 503, "unavailable", "The service is stopping.");
-	rc = attach(svc, vm, &disk, target, p);
+	rc = attach(svc, vm, &disk, target_of(spec), p);
 	svc_release(svc, vm);
 	memcpy(id, disk.id, UUID_TEXT_LEN);
 	return rc;

@@ -11,6 +11,12 @@
  */
 must_check int disk_attach(struct svc *svc, const char *vm, const json_t *spec,
 			   char id[UUID_TEXT_LEN], struct problem *p);
+/**
+ * Record the disks of the array @specs (checked DiskCreates, or NULL) for a machine that is being
+ * made. Within its transaction; problems name their fields "disks.0.volume".
+ */
+must_check int disks_insert(struct svc *svc, const char *vm, const json_t *specs,
+			    struct problem *p);
 /** Take a disk away; a running guest is asked, and with @force is not. Slow. */
 must_check int disk_detach(struct svc *svc, const char *vm, const char *id, bool force,
 			   struct problem *p);

@@ -7,6 +7,7 @@
 
 #include "../util/log.h"
 #include "broker.h"
+#include "disk.h"
 #include "event.h"
 #include "image.h"
 #include "nic.h"
@@ -120,7 +121,8 @@ static int insert(struct svc *svc, const struct vm *vm, const json_t *spec, stru
 		or_null(vm->initrd), vm->cmdline, now, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
-	if (!rc && nics_create(svc, vm->id, json_object_get(spec, "nics"), p))
+	if (!rc && (disks_insert(svc, vm->id, json_object_get(spec, "disks"), p) ||
+		    nics_create(svc, vm->id, json_object_get(spec, "nics"), p)))
 		return -ECANCELED;
 	json = rc || vm_tuning_store(svc, vm) || set_policy(svc, vm->id, spec) ?
 		       NULL :

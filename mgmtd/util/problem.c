@@ -68,6 +68,18 @@ int problem_invalid(struct problem *p, const char *field, const char *code, cons
 	return -ECANCELED;
 }
 
+void problem_prefix(struct problem *p, const char *array, size_t index)
+{
+	json_t *error;
+	size_t i;
+
+	json_array_foreach(json_object_get(p->extra, "errors"), i, error) {
+		const char *field = json_string_value(json_object_get(error, "field"));
+
+		json_object_set_new(error, "field", json_sprintf("%s.%zu.%s", array, index, field));
+	}
+}
+
 void problem_fini(struct problem *p)
 {
 	json_decref(p->extra);

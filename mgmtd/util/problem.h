@@ -26,6 +26,8 @@ void problem_field(struct problem *p, const char *field, const char *code, const
 /** A 422 about one field. Return: -ECANCELED. */
 int problem_invalid(struct problem *p, const char *field, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+/** What it says of a field is of that of item @index of @array: "volume" becomes "disks.0.volume". */
+void problem_prefix(struct problem *p, const char *array, size_t index);
 void problem_fini(struct problem *p);
 /** Copy @from, counting up the shared members. */
 void problem_copy(struct problem *to, const struct problem *from);

@@ -4,10 +4,12 @@
 #include <string.h>
 
 #include "fixture.h"
+#include "svc/disk.h"
 #include "svc/host.h"
 #include "svc/task.h"
 #include "svc/ticket.h"
 #include "svc/vm.h"
+#include "svc/volume.h"
 
 static struct svc svc;
 static bool is_open;
@@ -111,6 +113,56 @@ static size_t domains(void)
 	free(list);
 	return count;
 }
+
+static void make_volume(const char *name, struct volume *out)
+{
+	json_t *spec = json_pack("{ss sI}", "name", name, "size", (json_int_t)MIB);
+	struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+
+	ck_assert_msg(!volume_create(&svc, spec, id, &p), "%s", p.detail);
+	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
+	json_decref(spec);
+}
+
+/* A machine made with the volume twice over is refused whole; once over it has its disk. */
+START_TEST(disks_come_with_the_machine)
+{
+	json_t *spec = json_pack("{ss ss si sI s{ss} sb}", "name", "disks", "mode", "pvh", "vcpus",
+				 1, "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
+				 "start", true);
+	struct problem p = {0};
+	struct volume volume;
+	char id[UUID_TEXT_LEN];
+	json_t *vm;
+
+	open_svc(true);
+	make_volume("root", &volume);
+	json_object_set_new(spec, "disks",
+			    json_pack("[{ss} {ss}]", "volume", volume.id, "volume", volume.id));
+	ck_assert_int_lt(vm_create(&svc, spec, "tester", "r", id, &p), 0);
+	ck_assert_int_eq(p.status, 409);
+	ck_assert_int_eq(db_value(svc.db, -1, "SELECT count(*) FROM vm", ""), 0);
+	json_object_set_new(spec, "disks", json_pack("[{ss}]", "volume", TEST_KERNEL));
+	ck_assert_int_lt(vm_create(&svc, spec, "tester", "r", id, &p), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(json_object_get(p.extra, "errors"), 0), "field")),
+			 "disks.0.volume");
+	json_object_set_new(spec, "disks",
+			    json_pack("[{ss ss}]", "volume", volume.id, "target", "xvdc"));
+	ck_assert_int_eq(vm_create(&svc, spec, "tester", "r", id, &p), 0);
+	wait_state(id, VM_RUNNING);
+	vm = vm_json(&svc, id);
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(json_object_get(vm, "disks"), 0), "target")),
+			 "xvdc");
+	ck_assert_int_lt(volume_delete(&svc, &volume, &p), 0);
+	ck_assert_int_eq(p.status, 409);
+	json_decref(vm);
+	json_decref(spec);
+	problem_fini(&p);
+}
+END_TEST
 
 START_TEST(table_of_actions)
 {
@@ -628,6 +680,7 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, policy_always_starts_what_switched_itself_off);
 	tcase_add_test(tc, host_starts_what_is_to_run);
 	tcase_add_test(tc, host_goes_down_after_its_guests);
+	tcase_add_test(tc, disks_come_with_the_machine);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -277,3 +277,44 @@ int disk_detach(struct svc *svc, const char *vm, const char *id, bool force, str
 	svc_release(svc, vm);
 	return rc;
 }
+
+static int resized(struct svc *svc, const char *vm, uint32_t slot, struct problem *p)
+{
+	struct ts_error err = {0};
+	uint32_t domid;
+	int rc;
+
+	if (!svc_claim(svc, vm))
+		return problem_set(p, 503, "unavailable", "The service is stopping.");
+	rc = find_domain(svc, vm, &domid, p);
+	if (!rc && domid != TS_DOMID_NONE && ts_disk_resize(svc->ts, domid, slot, &err) &&
+	    err.code != TS_ENODOM)
+		rc = ts_problem(&err, p);
+	svc_release(svc, vm);
+	return rc;
+}
+
+int disks_resized(struct svc *svc, const char *volume, struct problem *p)
+{
+	auto_json json_t *users = json_array();
+	struct db_query *q =
+		db_query(svc->db, "SELECT vm, slot FROM vm_disk WHERE volume = ?", "s", volume);
+	json_t *user;
+	size_t i;
+	int rc = 0;
+
+	if (!q)
+		return problem_internal(p, "disks_resized");
+	while (db_next(q) == 1)
+		json_array_append_new(users, json_pack("{ss sI}", "vm", db_text(q, 0), "slot",
+						       (json_int_t)db_int(q, 1)));
+	db_end(q);
+	json_array_foreach(users, i, user) {
+		const char *vm = json_string_value(json_object_get(user, "vm"));
+
+		if (resized(svc, vm, (uint32_t)json_integer_value(json_object_get(user, "slot")),
+			    p))
+			rc = -ECANCELED;
+	}
+	return rc;
+}

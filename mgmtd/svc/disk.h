@@ -22,6 +22,8 @@ must_check int disk_detach(struct svc *svc, const char *vm, const char *id, bool
 			   struct problem *p);
 /** The resource as the API shows it, or NULL. */
 json_t *disk_json(struct svc *svc, const char *vm, const char *id);
+/** @volume has grown: let the domains that have it see that. Slow. */
+must_check int disks_resized(struct svc *svc, const char *volume, struct problem *p);
 /** Give the new domain of a machine all its disks. */
 must_check int disk_attach_all(struct svc *svc, const char *vm, uint32_t domid, struct problem *p);
 

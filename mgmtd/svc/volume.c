@@ -242,15 +242,6 @@ int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], s
 	return rc;
 }
 
-/* Machines whose domain has, or may be about to have, the volume open. */
-static int64_t users_up(struct svc *svc, const char *id)
-{
-	return db_value(svc->db, -1,
-			"SELECT count(*) FROM vm_disk JOIN vm ON vm.id = vm_disk.vm"
-			" WHERE vm_disk.volume = ? AND vm.state NOT IN ('stopped', 'crashed')",
-			"s", id);
-}
-
 static int grow(struct svc *svc, const struct volume *volume, uint64_t size, struct problem *p)
 {
 	char path[512];
@@ -260,9 +251,6 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 		return problem_invalid(p, "size", "too_small", "A volume can't be made smaller.");
 	if (size == volume->size)
 		return 0;
-	if (users_up(svc, volume->id))
-		return problem_set(p, 409, "in_use",
-				   "A volume can be resized when no machine that has it is up.");
 	if (check_room(svc, size - volume->size, p))
 		return -ECANCELED;
 	volume_path(svc, volume->id, path, sizeof(path));
@@ -283,12 +271,17 @@ int volume_update(struct svc *svc, const struct volume *volume, const json_t *pa
 	const char *name = json_string_value(json_object_get(patch, "name"));
 	uint64_t size = given ? (uint64_t)json_integer_value(given) : volume->size;
 	auto_json json_t *json = NULL;
+	struct volume now;
 	int rc;
 
-	/* Held throughout: no machine can start meanwhile. */
 	if (db_begin(svc->db))
 		return problem_internal(p, "volume_update");
-	rc = grow(svc, volume, size, p);
+	rc = volume_require(svc, volume->id, &now, p);
+	if (!rc && now.revision != volume->revision)
+		rc = problem_set(p, 409, "changed",
+				 "It was changed at the same time; read it again.");
+	if (!rc)
+		rc = grow(svc, volume, size, p);
 	if (!rc)
 		rc = db_run(svc->db,
 			    "UPDATE volume SET name = coalesce(?, name), size = ?,"
@@ -303,7 +296,9 @@ int volume_update(struct svc *svc, const struct volume *volume, const json_t *pa
 		db_rollback(svc->db);
 		return p->status ? -ECANCELED : problem_internal(p, "volume_update");
 	}
-	return svc_commit(svc) ? problem_internal(p, "volume_update") : 0;
+	if (svc_commit(svc))
+		return problem_internal(p, "volume_update");
+	return given ? disks_resized(svc, volume->id, p) : 0;
 }
 
 int volume_delete(struct svc *svc, const struct volume *volume, struct problem *p)

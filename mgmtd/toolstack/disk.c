@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/loop.h>
+#include <linux/major.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,4 +143,24 @@ int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool for
 	const struct device d = device_of(domid, slot);
 
 	return device_remove(ts, &d, DETACH_MS, force, err);
+}
+
+int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct ts_error *err)
+{
+	const struct device d = device_of(domid, slot);
+	TS_CLEANUP(ts_free) char *physical = device_get(ts, &d, "physical-device");
+	TS_CLEANUP(ts_close_fd) int loop = -1;
+	unsigned int high, low;
+	char path[32];
+
+	if (!physical)
+		return 0;
+	if (sscanf(physical, "%x:%x", &high, &low) != 2 || high != LOOP_MAJOR)
+		return ts_fail(err, TS_EIO, -EIO, "the disk is no loop device");
+	snprintf(path, sizeof(path), "/dev/loop%u", low);
+	loop = open(path, O_RDONLY | O_CLOEXEC);
+	if (loop < 0 || ioctl(loop, LOOP_SET_CAPACITY, 0))
+		return ts_fail(err, TS_EIO, -errno, "the disk's new size can't be set: %s",
+			       strerror(errno));
+	return 0;
 }

@@ -162,6 +162,12 @@ int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *d
 int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool force,
 		   struct ts_error *err);
 
+/**
+ * The file of a disk has grown: let the domain have the rest. Its backend tells the guest with the
+ * next block that is read or written. 0 also when there is no such disk.
+ */
+int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct ts_error *err);
+
 enum ts_request { TS_REQUEST_POWEROFF, TS_REQUEST_REBOOT };
 
 /** Ask the guest by control/shutdown; it may take its time or ignore it. */

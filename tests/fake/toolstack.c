@@ -342,6 +342,12 @@ int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool for
 	return with_domain(ts, domid, do_nothing, err);
 }
 
+int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct ts_error *err)
+{
+	(void)slot;
+	return with_domain(ts, domid, do_nothing, err);
+}
+
 int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
 {
 	return with_domain(ts, domid, unpause, err);

@@ -161,6 +161,9 @@ class Storage(unittest.TestCase):
         self.assertGreaterEqual(full, 8192)
         self.assertLess(int(self.bed.console.run(kept)), 4096)
 
+        self.client.request("PATCH", f"/volumes/{data['volume']}", {"size": 48 * MIB})
+        guest.run(f"until [ $(cat /sys/block/xvda/size) = {48 * MIB // 512} ]; do sleep 0.1; done")
+
         self.client.delete(f"/vms/{vm}/disks/{data['id']}")
         self.assertIn("gone", guest.run("[ -b /dev/xvda ] || echo go''ne"))
         self.client.action(vm, "destroy")
@@ -175,9 +178,8 @@ class Storage(unittest.TestCase):
         self.addCleanup(self.client.delete, f"/images/{image['id']}")
         spec = disk_spec(self.client, "root")
         spec["boot"]["cmdline"] = "console=hvc0 root=LABEL=tiny-root rw"
-        vm = self.client.create_vm(**spec)["id"]
-        self.attach(vm, volume=self.volume("root", image=image["id"]))
-        self.client.action(vm, "start")
+        spec["disks"] = [{"volume": self.volume("root", image=image["id"])}]
+        vm = self.client.create_vm(**{**spec, "start": True})["id"]
         guest = Guest(self.client, vm, UP)
         self.addCleanup(guest.close)
         self.assertIn("/dev/xvda / ext4 rw", guest.run("mount -t proc proc /proc; cat /proc/mounts"))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Image, Vm } from '../src/api/types';
 import { guessKind, imageName } from '../src/lib/image-name';
-import { checkForm, createRequest, formOf, freeName, MIB, newForm, patchRequest, type VmForm } from '../src/lib/vm-form';
+import { addDisk, checkForm, createRequest, formOf, freeName, MIB, newForm, patchRequest, type VmForm } from '../src/lib/vm-form';
 
 const image = (id: string, kind: Image['kind'], builtin: boolean): Image =>
 	({ id, name: id, kind, size: 1, sha256: null, builtin, created_at: '' });
@@ -53,6 +53,21 @@ it('turns the form into the request, in bytes and without blanks', () => {
 		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' },
 		restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, start: true,
 	});
+});
+
+describe('disks of a new machine', () => {
+	const volumes = new Map([['root', { id: 'root', name: 'root', size: 1, format: 'raw' as const, vms: [], created_at: '' }]]);
+	const all = [...images, { ...image('disk', 'initrd', true), name: 'disk-initrd' }];
+	it('makes it boot from the first volume', () => expect(addDisk(form(), 'root', all, volumes)).toEqual(
+		{ disks: ['root'], initrd: 'disk', cmdline: 'console=hvc0 root=/dev/xvda rw' }));
+	it('leaves alone what was typed, and CDs', () => {
+		expect(addDisk(form({ cmdline: 'quiet' }), 'root', all, volumes)).toEqual({ disks: ['root'] });
+		expect(addDisk(form(), 'cd', all, volumes)).toEqual({ disks: ['cd'] });
+	});
+	it('asks for volumes and images', () =>
+		expect(createRequest(form({ disks: ['root', 'cd'] }), new Set(['cd'])).disks).toEqual(
+			[{ volume: 'root', read_only: false }, { image: 'cd', read_only: true }]));
+	it('has at most 16', () => expect(checkForm(form({ disks: Array<string>(17).fill('x') }), [], 8)).toHaveProperty('disks'));
 });
 
 describe('patchRequest', () => {

@@ -63,6 +63,27 @@ export default function define() {
 		await call('DELETE', `/vms/${vm.id}`);
 	});
 
+	test('a machine is made with a disk, from which it boots', async () => {
+		const name = `${PREFIX}from-disk`;
+		const disk = await volume(NAME);
+		await withSession({}, async (page) => {
+			await visit(page, '/vms/new', 'New virtual machine');
+			await page.getByLabel('Name').fill(name);
+			await page.getByLabel('Add a disk').selectOption(disk.id);
+			await page.getByRole('list', { name: 'Disks' }).getByText(NAME).waitFor();
+			equal(await page.getByLabel('Kernel command line').inputValue(), 'console=hvc0 root=/dev/xvda rw', 'command line');
+			await page.getByRole('button', { name: `Without ${NAME}` }).click();
+			await page.getByRole('list', { name: 'Disks' }).waitFor({ state: 'detached' });
+			await page.getByLabel('Add a disk').selectOption(disk.id);
+			await page.getByLabel('Start it now').uncheck();
+			await page.getByRole('button', { name: 'Create', exact: true }).click();
+			await page.locator('.disks').getByText(NAME).waitFor();
+		});
+		const vm = (await items('vms')).find((one) => one.name === name);
+		equal(vm.disks[0].volume, disk.id, 'its disk');
+		await call('DELETE', `/vms/${vm.id}`);
+	});
+
 	test('a volume that nobody needs is deleted', async () => {
 		await withSession({}, async (page) => {
 			await visit(page, '/volumes', 'Volumes');

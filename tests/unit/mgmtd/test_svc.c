@@ -164,6 +164,34 @@ START_TEST(disks_come_with_the_machine)
 }
 END_TEST
 
+/* A volume grows while a machine has it; who has read it before that must read it again. */
+START_TEST(volumes_grow_while_in_use)
+{
+	json_t *spec = json_object(), *patch = json_pack("{sI}", "size", (json_int_t)(3 * MIB));
+	char id[UUID_TEXT_LEN], disk[UUID_TEXT_LEN];
+	struct volume before, after;
+	struct problem p = {0};
+
+	open_svc(true);
+	make_volume("grows", &before);
+	make_vm("guest", "", true, id);
+	wait_state(id, VM_RUNNING);
+	json_object_set_new(spec, "volume", json_string(before.id));
+	ck_assert_int_eq(disk_attach(&svc, id, spec, disk, &p), 0);
+	ck_assert_int_eq(volume_update(&svc, &before, patch, &p), 0);
+	ck_assert_int_eq(volume_require(&svc, before.id, &after, &p), 0);
+	ck_assert_uint_eq(after.size, 3 * MIB);
+	ck_assert_int_lt(volume_update(&svc, &before, patch, &p), 0);
+	ck_assert_str_eq(p.code, "changed");
+	json_object_set_new(patch, "size", json_integer((json_int_t)MIB));
+	ck_assert_int_lt(volume_update(&svc, &after, patch, &p), 0);
+	ck_assert_int_eq(p.status, 422);
+	json_decref(spec);
+	json_decref(patch);
+	problem_fini(&p);
+}
+END_TEST
+
 START_TEST(table_of_actions)
 {
 	static const struct {
@@ -681,6 +709,7 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, host_starts_what_is_to_run);
 	tcase_add_test(tc, host_goes_down_after_its_guests);
 	tcase_add_test(tc, disks_come_with_the_machine);
+	tcase_add_test(tc, volumes_grow_while_in_use);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

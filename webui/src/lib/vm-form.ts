@@ -1,10 +1,14 @@
 /** The form for a machine: what is typed, and what becomes of it. */
 
-import type { Image, Network, Vm, VmCreate, VmPatch } from '../api/types';
+import type { Image, Network, Vm, VmCreate, VmPatch, Volume } from '../api/types';
 import { formatBytes } from './format';
 
 export const MIB = 1024 * 1024;
 export const DEFAULT_CMDLINE = 'console=hvc0';
+/** With the built-in initial RAM disk for disks: what boots from the first of them. */
+const DISK_INITRD = 'disk-initrd';
+const DISK_CMDLINE = 'console=hvc0 root=/dev/xvda rw';
+const MAX_DISKS = 16;
 
 export interface VmForm {
 	name: string;
@@ -25,6 +29,8 @@ export interface VmForm {
 	/** '' for none */
 	initrd: string;
 	cmdline: string;
+	/** volumes and CDs that it is made with, in the order of their names */
+	disks: string[];
 	restartPolicy: Vm['restart_policy'];
 	autostart: boolean;
 	order: string;
@@ -53,7 +59,7 @@ export const RESTART_POLICIES: Record<Vm['restart_policy'], string> = {
 
 /** The form's fields, by the API's names. */
 export const FIELDS = [
-	'name', 'vcpus', 'vcpus_max', 'memory', 'memory_min', 'memory_max', 'weight', 'cap', 'affinity', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'restart_policy',
+	'name', 'vcpus', 'vcpus_max', 'memory', 'memory_min', 'memory_max', 'weight', 'cap', 'affinity', 'boot.kernel', 'boot.initrd', 'boot.cmdline', 'disks', 'restart_policy',
 	'autostart.order', 'autostart.delay', 'nics.0.network',
 ];
 
@@ -83,6 +89,7 @@ export function newForm(images: readonly Image[], names: Iterable<string>, netwo
 		kernel: first('kernel'),
 		initrd: first('initrd'),
 		cmdline: DEFAULT_CMDLINE,
+		disks: [],
 		restartPolicy: 'never',
 		autostart: false,
 		order: '0',
@@ -106,6 +113,7 @@ export function formOf(vm: Vm): VmForm {
 		kernel: vm.boot.kernel,
 		initrd: vm.boot.initrd ?? '',
 		cmdline: vm.boot.cmdline,
+		disks: [],
 		restartPolicy: vm.restart_policy,
 		autostart: vm.autostart.enabled,
 		order: String(vm.autostart.order),
@@ -113,6 +121,19 @@ export function formOf(vm: Vm): VmForm {
 		network: '',
 		start: false,
 	};
+}
+
+/**
+ * Add the disk @p id. With the first volume a form that still is as it was first shown becomes one
+ * that boots from it.
+ */
+export function addDisk(form: VmForm, id: string, images: readonly Image[], volumes: ReadonlyMap<string, Volume>): Partial<VmForm> {
+	const disks = [...form.disks, id];
+	const fresh = newForm(images, []);
+	const initrd = images.find((i) => i.builtin && i.name === DISK_INITRD);
+	const untouched = form.initrd === fresh.initrd && form.cmdline === fresh.cmdline;
+	return initrd && untouched && !form.disks.length && volumes.has(id)
+		? { disks, initrd: initrd.id, cmdline: DISK_CMDLINE } : { disks };
 }
 
 function wholeNumber(text: string): number | null {
@@ -159,14 +180,15 @@ export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: numbe
 			? `A whole number of MiB, at least ${MIN_MEMORY_MIB} and at most ${formatBytes(MAX_MEMORY_MIB * MIB)}.` : '',
 		'boot.kernel': form.kernel ? '' : 'Choose a kernel.',
 		'boot.cmdline': /^[ -~]*$/.test(form.cmdline) ? '' : 'Plain ASCII characters only.',
+		disks: form.disks.length > MAX_DISKS ? `At most ${MAX_DISKS} disks.` : '',
 		'autostart.order': checkRange(form.order, MAX_ORDER, 'A whole number'),
 		'autostart.delay': checkRange(form.delay, MAX_DELAY, 'Seconds,'),
 	};
 	return Object.fromEntries(Object.entries(found).filter(([, text]) => text));
 }
 
-/** @returns the request for a form that passed checkForm(). */
-export function createRequest(form: VmForm): VmCreate {
+/** @returns the request for a form that passed checkForm(). @param cds images among its disks */
+export function createRequest(form: VmForm, cds: ReadonlySet<string> = new Set()): VmCreate {
 	return {
 		name: form.name.trim(),
 		mode: 'pvh',
@@ -179,6 +201,7 @@ export function createRequest(form: VmForm): VmCreate {
 		cap: Number(form.cap),
 		affinity: form.affinity.length ? form.affinity : null,
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
+		...(form.disks.length ? { disks: form.disks.map((id) => cds.has(id) ? { image: id, read_only: true } : { volume: id, read_only: false }) } : {}),
 		restart_policy: form.restartPolicy,
 		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
 		...(form.network ? { nics: [{ network: form.network, spoof_protection: true, link: true }] } : {}),

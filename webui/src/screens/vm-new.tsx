@@ -8,6 +8,7 @@ import { checkForm, createRequest, FIELDS, newForm, type FormErrors, type VmForm
 import type { World } from '../api/events';
 import { Button, Empty, LinkButton, Loading, Note, Screen } from '../ui/basics';
 import { CheckField, focusFirstError, SelectField } from '../ui/field';
+import { NewDisks } from '../ui/vm-disks';
 import { VmFields } from '../ui/vm-fields';
 
 function NewForm({ all }: { all: World }) {
@@ -16,6 +17,7 @@ function NewForm({ all }: { all: World }) {
 	const names = [...all.vms.values()].map((vm) => vm.name);
 	const networks = [...all.networks.values()].sort((a, b) => a.name.localeCompare(b.name));
 	const [form, setForm] = useState<VmForm>(() => newForm(images, names, networks));
+	const change = (patch: Partial<VmForm>) => setForm({ ...form, ...patch });
 	const [errors, setErrors] = useState<FormErrors>({});
 	const [failure, setFailure] = useState('');
 	const [busy, setBusy] = useState(false);
@@ -38,7 +40,7 @@ function NewForm({ all }: { all: World }) {
 		setBusy(true);
 		show({}, '');
 		try {
-			const vm = await api.createVm(createRequest(form));
+			const vm = await api.createVm(createRequest(form, new Set(all.images.keys())));
 			learn('vm.created', vm);
 			navigate(form.start ? href.console(vm.id) : href.vm(vm.id));
 		} catch (error) {
@@ -50,10 +52,11 @@ function NewForm({ all }: { all: World }) {
 	return (
 		<form ref={ref} class="card form" onSubmit={submit} noValidate>
 			{failure && <Note tone="bad" title="The machine was not created">{failure}</Note>}
-			<VmFields form={form} errors={errors} images={images} host={hostNow}
-				change={(patch) => setForm({ ...form, ...patch })} />
+			<VmFields form={form} errors={errors} images={images} host={hostNow} change={change} />
+			{(all.volumes.size > 0 || images.some((i) => i.kind === 'iso')) &&
+				<NewDisks form={form} all={all} error={errors['disks']} change={change} />}
 			<SelectField label="Network" value={form.network} error={errors['nics.0.network']}
-				hint="More network cards can be added later" onChange={(network) => setForm({ ...form, network })}>
+				hint="More network cards can be added later" onChange={(network) => change({ network })}>
 				<option value="">None</option>
 				{networks.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
 			</SelectField>

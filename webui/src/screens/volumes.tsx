@@ -67,7 +67,7 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 				<TextField label="Name" name="volume-name" value={name} error={errors['name']} onInput={setName}
 					autocomplete="off" spellcheck={false} />
 				<TextField label="Size in GiB" name="volume-size" value={size} error={errors['size']} onInput={setSize}
-					inputMode="decimal" hint={volume ? 'A volume can be made larger while no machine that has it is up.' : 'The room is taken at once.'} />
+					inputMode="decimal" hint={volume ? 'A volume can only be made larger. Running machines see that at once; their partitions and file systems stay as they are.' : 'The room is taken at once.'} />
 				{!volume && disks.length > 0 && (
 					<SelectField label="Copy of" value={image} error={errors['image']} onChange={setImage}>
 						<option value="">Nothing: an empty volume</option>

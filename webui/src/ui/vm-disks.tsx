@@ -8,10 +8,51 @@ import type { Disk, Vm } from '../api/types';
 import { formatBytes } from '../lib/format';
 import { learn } from '../lib/live';
 import { may } from '../lib/session';
+import { addDisk, type VmForm } from '../lib/vm-form';
 import { Button, Note } from './basics';
 import { Confirm, Dialog } from './dialog';
 import { CheckField, SelectField } from './field';
 import { toast } from './toast';
+
+function Sources({ all, without = [] }: { all: World; without?: readonly string[] }) {
+	const left = (one: { id: string }) => !without.includes(one.id);
+	const cds = [...all.images.values()].filter((image) => image.kind === 'iso');
+	return (
+		<>
+			{[...all.volumes.values()].filter(left).map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
+			{cds.filter(left).map((image) => <option key={image.id} value={image.id}>{image.name} (CD)</option>)}
+		</>
+	);
+}
+
+/** The disks that a new machine is made with. */
+export function NewDisks({ form, all, error, change }: {
+	form: VmForm; all: World; error: string | undefined; change: (patch: Partial<VmForm>) => void;
+}) {
+	const nameOfSource = (id: string) => all.volumes.get(id)?.name ?? all.images.get(id)?.name ?? 'A disk that is gone';
+	return (
+		<div>
+			<SelectField label="Add a disk" value="" error={error}
+				hint="The first is xvda. Volumes are made on the Volumes screen, CDs are uploaded as images."
+				onChange={(id) => id && change(addDisk(form, id, [...all.images.values()], all.volumes))}>
+				<option value="">Choose a volume or a CD…</option>
+				<Sources all={all} without={form.disks} />
+			</SelectField>
+			{form.disks.length > 0 && (
+				<ul class="disks" aria-label="Disks">
+					{form.disks.map((id, n) => (
+						<li key={id}>
+							<code>xvd{String.fromCharCode(97 + n)}</code> <span>{nameOfSource(id)}</span>{' '}
+							{all.images.has(id) && <span class="chip">CD</span>}
+							<Button tone="quiet" icon="trash" label={`Without ${nameOfSource(id)}`}
+								onClick={() => change({ disks: form.disks.filter((other) => other !== id) })} />
+						</li>
+					))}
+				</ul>
+			)}
+		</div>
+	);
+}
 
 function nameOf(disk: Disk, all: World): string {
 	if (disk.volume)
@@ -29,7 +70,6 @@ function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () =>
 	const [error, setError] = useState('');
 	const [failure, setFailure] = useState('');
 	const [busy, setBusy] = useState(false);
-	const images = [...all.images.values()].filter((image) => image.kind === 'iso');
 	const isImage = all.images.has(source);
 
 	const submit = async () => {
@@ -60,8 +100,7 @@ function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () =>
 				<SelectField label="Volume or CD" value={source} error={error || undefined} onChange={setSource}
 					hint="Volumes are made on the Volumes screen, CDs are uploaded as images.">
 					<option value="">Choose…</option>
-					{[...all.volumes.values()].map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
-					{images.map((image) => <option key={image.id} value={image.id}>{image.name} (CD)</option>)}
+					<Sources all={all} />
 				</SelectField>
 				{!isImage && <CheckField label="Read-only" checked={readOnly} onChange={setReadOnly} />}
 			</div>

@@ -40,6 +40,9 @@ class Answer:
             return None
 
 
+IDLE = 30  # seconds after which a kept connection isn't used again: the front door closes it after 60
+
+
 class Client:
     """Talks to one appliance; the certificate is its own, so it is pinned or not checked."""
 
@@ -51,9 +54,12 @@ class Client:
         self.context.verify_mode = ssl.CERT_NONE
         self.headers = {}
         self.connection = None
+        self.used = 0.0
 
     def raw(self, method, path, body=None, headers=None):
         """Send one request and return its Answer, whatever the status."""
+        if time.monotonic() - self.used > IDLE:
+            self.close()
         for attempt in (1, 2):
             fresh = self.connection is None
             if fresh:
@@ -64,6 +70,7 @@ class Client:
                 self.connection.request(method, path, body, {**self.headers, **(headers or {})})
                 response = self.connection.getresponse()
                 answer = Answer(response.status, response.headers, response.read())
+                self.used = time.monotonic()
                 if response.will_close:
                     self.close()
                 return answer

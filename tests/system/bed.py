@@ -77,7 +77,7 @@ class Bed:
     def stop(self):
         self.console.close()
         self.client.close()
-        return self.machine.stop()
+        return self.machine.stop(limit=120)
 
 
 def remove(client, vm):

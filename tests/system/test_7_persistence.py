@@ -23,7 +23,7 @@ class Persistence(unittest.TestCase):
             vm = client.post("/vms", {**spec, "boot": {"kernel": kernel}, "start": False}).json
             certificate = _certificate(client)
         finally:
-            clean = machine.stop()
+            clean = machine.stop(limit=120)
         self.assertTrue(clean, "no clean shutdown\n" + machine.tail())
         again = boot("persistence-2", data=data)
         try:

@@ -149,7 +149,7 @@ class WithTheHost(unittest.TestCase):
         for vm in vms:
             console = client.console(vm)
             console.read_until(GUEST_READY, BOOT)
-        self.assertTrue(machine.stop(), "the power button did not do\n" + machine.tail())
+        self.assertTrue(machine.stop(limit=120), "the power button did not do\n" + machine.tail())
 
         machine, client = self.up("autostart-2", data)
         done = self.order(client, "vm.shutdown")
@@ -169,4 +169,4 @@ class WithTheHost(unittest.TestCase):
         self.assertEqual(starts, ["late", "early"] + ["early", "late"] * 2)
         for vm in vms:
             client.action(vm, "destroy")
-        self.assertTrue(machine.stop())
+        self.assertTrue(machine.stop(limit=120))

@@ -106,25 +106,25 @@ class Resources(unittest.TestCase):
             time.sleep(0.5)
 
     def test_many_cpus(self):
-        """16 of 128 CPUs at work at once, each on its own; then two more come"""
+        """8 of 128 CPUs at work at once, each on its own; then two more come"""
         # Without being told, Linux would start all 128 before it looks which it may use.
         boot = self.bed.spec("wide")["boot"]
-        boot["cmdline"] += " maxcpus=16"
-        vm, console = self.start("wide", vcpus=16, vcpus_max=128, memory=384 * MIB, boot=boot)
-        self.wait_guest(console, b"nproc", lambda n: n == 16, 300)
+        boot["cmdline"] += " maxcpus=8"
+        vm, console = self.start("wide", vcpus=8, vcpus_max=128, memory=384 * MIB, boot=boot)
+        self.wait_guest(console, b"nproc", lambda n: n == 8, 300)
         self.assertEqual(len(self.stats(vm)["vcpus"]), 128)
-        self.wait_online(vm, 16)
-        console.send(b"for n in $(seq 0 15); do (exec taskset -c $n sh -c "
+        self.wait_online(vm, 8)
+        console.send(b"for n in $(seq 0 7); do (exec taskset -c $n sh -c "
                      b"'while :; do :; done') & done\n")
         before = self.stats(vm)["vcpus"]
         self.wait_guest(console, b"sleep 10; echo 1", lambda n: n == 1)
         after = self.stats(vm)["vcpus"]
-        for a, b in zip(before[:16], after[:16]):
+        for a, b in zip(before[:8], after[:8]):
             self.assertGreater(b["cpu_time"], a["cpu_time"], f"CPU {a['vcpu']} did nothing")
         console.send(b"kill -9 $(jobs -p)\n")
         self.wait_guest(console, b"ps | grep -c '[w]hile'", lambda n: n == 0)
-        self.patch(vm, vcpus=18)
-        self.wait_guest(console, b"nproc", lambda n: n == 18)
+        self.patch(vm, vcpus=10)
+        self.wait_guest(console, b"nproc", lambda n: n == 10)
         self.wait_guest(console, b"dmesg | grep -c -E 'BUG|Oops|soft lockup|rcu.*stall'",
                         lambda n: n == 0)
 
@@ -175,7 +175,8 @@ class Resources(unittest.TestCase):
             self.assertIsNone(debug["hypercalls"])
             return
         times = stats["vcpus"][0]["times"]
-        self.assertEqual(times["running"], stats["vcpus"][0]["cpu_time"])
+        # Read one after the other: it may have run in between.
+        self.assertGreaterEqual(times["running"], stats["vcpus"][0]["cpu_time"])
         self.assertGreater(times["blocked"], 0)
         exits = debug["vcpus"][0]["exits"]
         self.assertGreater(exits["HLT"] + exits["hypercall"], 100)

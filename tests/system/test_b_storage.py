@@ -241,7 +241,7 @@ class PowerLoss(unittest.TestCase):
         self.assertIn("survived", guest.run("cat /word"))
         guest.close()
         remove(client, vm)
-        self.assertTrue(machine.stop())
+        self.assertTrue(machine.stop(limit=120))
 
     def up(self, name, data):
         machine = boot(name, data=data)

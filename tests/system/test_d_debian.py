@@ -100,4 +100,4 @@ class Debian(unittest.TestCase):
         self.assertIn("ext4 rw", shell.run("touch /root/more && sync && grep xvda /proc/mounts"))
         shell.close()
         remove(client, vm)
-        self.assertTrue(machine.stop())
+        self.assertTrue(machine.stop(limit=120))

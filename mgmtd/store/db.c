@@ -223,7 +223,7 @@ static struct db_query *vquery(struct db *db, const char *sql, const char *fmt, 
 	return q;
 }
 
-struct db_query *db_query(struct db *db, const char *sql, const char *fmt, ...)
+struct db_query *(db_query)(struct db *db, const char *sql, const char *fmt, ...)
 {
 	struct db_query *q;
 	va_list ap;
@@ -278,7 +278,7 @@ void db_end(struct db_query *q)
 	pthread_mutex_unlock(&db->lock);
 }
 
-int db_run(struct db *db, const char *sql, const char *fmt, ...)
+int(db_run)(struct db *db, const char *sql, const char *fmt, ...)
 {
 	struct db_query *q;
 	va_list ap;
@@ -294,7 +294,7 @@ int db_run(struct db *db, const char *sql, const char *fmt, ...)
 	return rc < 0 ? rc : 0;
 }
 
-int64_t db_value(struct db *db, int64_t fallback, const char *sql, const char *fmt, ...)
+int64_t(db_value)(struct db *db, int64_t fallback, const char *sql, const char *fmt, ...)
 {
 	struct db_query *q;
 	va_list ap;

@@ -38,6 +38,10 @@ int db_changes(struct db *db);
 
 /** Start a query. @sql must be a literal (statements are kept by address). NULL on failure. */
 struct db_query *db_query(struct db *db, const char *sql, const char *fmt, ...);
+/* Statements are kept by the address of their text: this lets only literals through. */
+#define db_run(db, sql, ...)             (db_run)(db, "" sql, __VA_ARGS__)
+#define db_value(db, fallback, sql, ...) (db_value)(db, fallback, "" sql, __VA_ARGS__)
+#define db_query(db, sql, ...)           (db_query)(db, "" sql, __VA_ARGS__)
 /** As db_query() for text that is made up, with the arguments as an array. */
 struct db_query *db_query_json(struct db *db, const char *sql, json_t *args);
 /** Next row. Return: 1, 0 at the end, -EIO. */

@@ -121,16 +121,11 @@ static void wait_until_none(struct svc *svc, struct task_run *run,
 
 #define IDS_MAX 256
 
-/* Machines for which @where holds. Return: how many, at most IDS_MAX. */
-static size_t list_machines(struct svc *svc, const char *where, char ids[IDS_MAX][UUID_TEXT_LEN])
+/* The machines that @q finds, at most IDS_MAX. Return: how many. */
+static size_t list_machines(struct db_query *q, char ids[IDS_MAX][UUID_TEXT_LEN])
 {
-	char sql[192];
-	struct db_query *q;
 	size_t n = 0;
 
-	snprintf(sql, sizeof(sql), "SELECT id FROM vm WHERE %s ORDER BY autostart_order DESC",
-		 where);
-	q = db_query(svc->db, sql, "");
 	while (q && n < IDS_MAX && db_next(q) == 1)
 		snprintf(ids[n++], UUID_TEXT_LEN, "%s", db_text(q, 0));
 	db_end(q);
@@ -141,7 +136,8 @@ static size_t list_machines(struct svc *svc, const char *where, char ids[IDS_MAX
 static void resume_guests(struct svc *svc, struct task_run *run)
 {
 	char ids[IDS_MAX][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
-	size_t n = list_machines(svc, "state = 'paused'", ids);
+	size_t n = list_machines(db_query(svc->db, "SELECT id FROM vm WHERE state = 'paused'", ""),
+				 ids);
 
 	for (size_t i = 0; i < n; i++) {
 		auto_problem struct problem p = {0};
@@ -158,7 +154,11 @@ static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 	auto_json json_t *params =
 		json_pack("{s I, s b}", "timeout", (json_int_t)timeout, "force", 1);
 	char ids[IDS_MAX][UUID_TEXT_LEN], task[UUID_TEXT_LEN];
-	size_t n = list_machines(svc, "state NOT IN ('stopped', 'crashed')", ids);
+	size_t n = list_machines(db_query(svc->db,
+					  "SELECT id FROM vm WHERE state NOT IN ('stopped',"
+					  " 'crashed') ORDER BY autostart_order DESC",
+					  ""),
+				 ids);
 
 	for (size_t i = 0; i < n; i++) {
 		auto_problem struct problem p = {0};

@@ -275,10 +275,10 @@ END_TEST
 
 static int64_t number_of(const char *id, const char *column)
 {
-	char sql[96];
-
-	snprintf(sql, sizeof(sql), "SELECT %s FROM vm WHERE id = ?", column);
-	return db_value(svc.db, 0, sql, "s", id);
+	return db_value(svc.db, 0,
+			"SELECT CASE ? WHEN 'domid' THEN domid WHEN 'restarts' THEN restarts"
+			" WHEN 'restart_ms' THEN restart_ms END FROM vm WHERE id = ?",
+			"ss", column, id);
 }
 
 START_TEST(deaf_guest)

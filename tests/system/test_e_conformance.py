@@ -97,7 +97,8 @@ class Tools(unittest.TestCase):
         self.assertEqual(
             self.rows("xl cpupool-list")[1], {"Pool-0": ["Pool-0", "2", "credit2", "y", "1"]}
         )
-        self.assertIn(["Domain-0", "0", "256", "0"], self.rows("xl sched-credit2")[1].values())
+        # It weighs four guests: SCHED_HWDOM_WEIGHT.
+        self.assertIn(["Domain-0", "0", "1024", "0"], self.rows("xl sched-credit2")[1].values())
 
     def test_cpuid(self):
         """xen-cpuid shows the host's features, and to guests none that the host lacks"""

@@ -77,7 +77,7 @@ export default function define() {
 			await page.getByLabel('Add a disk').selectOption(disk.id);
 			await page.getByLabel('Start it now').uncheck();
 			await page.getByRole('button', { name: 'Create', exact: true }).click();
-			await page.locator('.disks').getByText(NAME).waitFor();
+			await page.getByRole('button', { name: 'Detach xvda' }).waitFor();
 		});
 		const vm = (await items('vms')).find((one) => one.name === name);
 		equal(vm.disks[0].volume, disk.id, 'its disk');

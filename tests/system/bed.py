@@ -32,6 +32,15 @@ def boot(name, **options):
     return machine
 
 
+def boot_for(test, name, data):
+    """Boot on a data disk, log in, and be killed after @test: (the appliance, its client)."""
+    machine = boot(name, data=data)
+    test.addCleanup(machine.kill)
+    client = machine.client()
+    client.login("admin", machine.password)
+    return machine, client
+
+
 class Bed:
     """One booted appliance, a client logged in, and its local console."""
 

@@ -3,7 +3,7 @@
 import signal
 import unittest
 
-from bed import MIB, bed, boot, close_bed, hostile, remove, scratch
+from bed import MIB, bed, boot_for, close_bed, hostile, remove, scratch
 from check import guest_spec
 
 GUEST_READY = b"demo guest ready"
@@ -122,14 +122,6 @@ class Lifecycle(unittest.TestCase):
 class WithTheHost(unittest.TestCase):
     """Three boots from one data disk."""
 
-    def up(self, name, data):
-        """Boot, and log in."""
-        machine = boot(name, data=data)
-        self.addCleanup(machine.kill)
-        client = machine.client()
-        client.login("admin", machine.password)
-        return machine, client
-
     def order(self, client, kind):
         """Names of the machines that had tasks of @kind, in the order these were made."""
         names = {vm["id"]: vm["name"] for vm in client.get("/vms")["items"]}
@@ -140,7 +132,7 @@ class WithTheHost(unittest.TestCase):
         """guests are shut down before the host and start with it again in order, even after a power loss"""
         self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
-        machine, client = self.up("autostart-1", data)
+        machine, client = boot_for(self, "autostart-1", data)
         spec = {**guest_spec(client, "late"), "memory": 96 * MIB}
         vms = [
             client.create_vm(**{**spec, "name": name, "autostart": {"enabled": True, "order": order}})["id"]
@@ -151,7 +143,7 @@ class WithTheHost(unittest.TestCase):
             console.read_until(GUEST_READY, BOOT)
         self.assertTrue(machine.stop(limit=120), "the power button did not do\n" + machine.tail())
 
-        machine, client = self.up("autostart-2", data)
+        machine, client = boot_for(self, "autostart-2", data)
         done = self.order(client, "vm.shutdown")
         self.assertEqual(done, [("late", "succeeded"), ("early", "succeeded")], "not asked, or not in order")
         for vm in vms:
@@ -160,7 +152,7 @@ class WithTheHost(unittest.TestCase):
         machine.process.wait()
         machine.kill()
 
-        machine, client = self.up("autostart-3", data)
+        machine, client = boot_for(self, "autostart-3", data)
         for vm in vms:
             client.wait_state(vm, ("running",), BOOT)
         tasks = client.get("/tasks?limit=1000")["items"]

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from bed import BUILD, MIB, bed, boot, close_bed, remove, scratch
+from bed import BUILD, MIB, bed, boot_for, close_bed, remove, scratch
 from check import guest_spec
 from client import ApiError
 
@@ -220,7 +220,7 @@ class PowerLoss(unittest.TestCase):
         """what a guest had synced is there after QEMU was killed"""
         self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
-        machine, client = self.up("power-1", data)
+        machine, client = boot_for(self, "power-1", data)
         image = client.upload("root", "disk", root_image())["id"]
         spec = disk_spec(client, "lossy")
         spec["boot"]["cmdline"] = "console=hvc0 root=/dev/xvda rw"
@@ -234,7 +234,7 @@ class PowerLoss(unittest.TestCase):
         machine.process.wait()
         machine.kill()
 
-        machine, client = self.up("power-2", data)
+        machine, client = boot_for(self, "power-2", data)
         client.wait_state(vm, ("stopped",), 60)
         client.action(vm, "start")
         guest = Guest(client, vm, UP)
@@ -242,10 +242,3 @@ class PowerLoss(unittest.TestCase):
         guest.close()
         remove(client, vm)
         self.assertTrue(machine.stop(limit=120))
-
-    def up(self, name, data):
-        machine = boot(name, data=data)
-        self.addCleanup(machine.kill)
-        client = machine.client()
-        client.login("admin", machine.password)
-        return machine, client

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import unittest
 
-from bed import BUILD, MIB, TOP, boot, close_bed, remove, scratch
+from bed import BUILD, MIB, TOP, boot_for, close_bed, remove, scratch
 from check import guest_spec
 
 BOOT = 300
@@ -49,13 +49,6 @@ class Shell:
 class Debian(unittest.TestCase):
     """On an appliance with a data disk."""
 
-    def up(self, name, data):
-        machine = boot(name, data=data)
-        self.addCleanup(machine.kill)
-        client = machine.client()
-        client.login("admin", machine.password)
-        return machine, client
-
     def make(self, client):
         """A running machine whose only disk is a copy of the uploaded root."""
         image = client.upload("debian", "disk", debian_root())["id"]
@@ -74,7 +67,7 @@ class Debian(unittest.TestCase):
         self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         debian_root()
         data = scratch("data.img")
-        machine, client = self.up("debian-1", data)
+        machine, client = boot_for(self, "debian-1", data)
         vm = self.make(client)
         volume = client.get(f"/vms/{vm}")["disks"][0]["volume"]
         shell = Shell(client, vm)
@@ -92,7 +85,7 @@ class Debian(unittest.TestCase):
         shell.close()
         machine.kill()
 
-        machine, client = self.up("debian-2", data)
+        machine, client = boot_for(self, "debian-2", data)
         client.wait_state(vm, ("stopped",), 60)
         client.action(vm, "start")
         shell = Shell(client, vm)

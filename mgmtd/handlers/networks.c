@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "../svc/network.h"
 #include "handlers.h"
-
-#define ETAG_LEN 32
 
 void handle_network_list(struct http_request *req)
 {
@@ -17,15 +13,9 @@ void handle_network_list(struct http_request *req)
 	reply_list(req, &pq, NULL);
 }
 
-static void make_etag(const struct network *n, char out[ETAG_LEN])
-{
-	snprintf(out, ETAG_LEN, "\"r%lld\"", (long long)n->revision);
-}
-
 static void reply_network(struct http_request *req, int status, const char *id)
 {
 	auto_problem struct problem p = {0};
-	char etag[ETAG_LEN];
 	struct network n;
 	json_t *json;
 
@@ -38,9 +28,8 @@ static void reply_network(struct http_request *req, int status, const char *id)
 		http_fail(req, 404, "not_found", "There is no network with this id.");
 		return;
 	}
-	make_etag(&n, etag);
 	http_reply(req, status, json);
-	http_set_header(req, "ETag", "%s", etag);
+	http_set_revision(req, n.revision);
 }
 
 void handle_network_get(struct http_request *req)
@@ -51,14 +40,12 @@ void handle_network_get(struct http_request *req)
 static bool load(struct http_request *req, struct network *n)
 {
 	auto_problem struct problem p = {0};
-	char etag[ETAG_LEN];
 
 	if (network_require(svc_of(req), req->args[0], n, &p)) {
 		http_reply_problem(req, &p);
 		return false;
 	}
-	make_etag(n, etag);
-	return http_if_match(req, etag);
+	return http_if_revision(req, n->revision);
 }
 
 static void create(struct http_request *req)

@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <stdio.h>
-
 #include "../svc/vm.h"
 #include "../svc/vm_tune.h"
 #include "handlers.h"
-
-#define ETAG_LEN 32
-
-static void make_etag(const struct vm *vm, char out[ETAG_LEN])
-{
-	snprintf(out, ETAG_LEN, "\"r%lld\"", (long long)vm->revision);
-}
 
 void handle_vm_list(struct http_request *req)
 {
@@ -28,7 +19,6 @@ static void reply_vm(struct http_request *req, int status, const char *id)
 {
 	struct svc *svc = svc_of(req);
 	auto_problem struct problem p = {0};
-	char etag[ETAG_LEN];
 	json_t *json = NULL;
 	struct vm vm;
 	int rc = db_begin(svc->db);
@@ -44,9 +34,8 @@ static void reply_vm(struct http_request *req, int status, const char *id)
 		http_reply_problem(req, &p);
 		return;
 	}
-	make_etag(&vm, etag);
 	http_reply(req, status, json);
-	http_set_header(req, "ETag", "%s", etag);
+	http_set_revision(req, vm.revision);
 }
 
 void handle_vm_get(struct http_request *req)
@@ -71,14 +60,12 @@ void handle_vm_create(struct http_request *req)
 static bool load(struct http_request *req, struct vm *vm)
 {
 	auto_problem struct problem p = {0};
-	char etag[ETAG_LEN];
 
 	if (vm_require(svc_of(req), req->args[0], vm, &p)) {
 		http_reply_problem(req, &p);
 		return false;
 	}
-	make_etag(vm, etag);
-	return http_if_match(req, etag);
+	return http_if_revision(req, vm->revision);
 }
 
 void handle_vm_update(struct http_request *req)

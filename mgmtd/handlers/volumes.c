@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes, the room for them, and the disks that machines make of them. */
-#include <errno.h>
-#include <stdio.h>
-
 #include "../svc/disk.h"
 #include "../svc/volume.h"
 #include "handlers.h"
@@ -50,7 +47,7 @@ static void reply_volume(struct http_request *req, int status, const char *id)
 		return;
 	}
 	http_reply(req, status, json);
-	http_set_header(req, "ETag", "\"r%lld\"", (long long)volume.revision);
+	http_set_revision(req, volume.revision);
 }
 
 void handle_volume_get(struct http_request *req)
@@ -79,14 +76,12 @@ void handle_volume_create(struct http_request *req)
 static bool load(struct http_request *req, struct volume *volume)
 {
 	auto_problem struct problem p = {0};
-	char etag[32];
 
 	if (volume_require(svc_of(req), req->args[0], volume, &p)) {
 		http_reply_problem(req, &p);
 		return false;
 	}
-	snprintf(etag, sizeof(etag), "\"r%lld\"", (long long)volume->revision);
-	return http_if_match(req, etag);
+	return http_if_revision(req, volume->revision);
 }
 
 static void update(struct http_request *req)

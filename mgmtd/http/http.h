@@ -139,6 +139,8 @@ const char *http_cookie(const struct http_request *req, const char *name);
 int64_t http_query_int(const struct http_request *req, const char *name, int64_t fallback);
 /** Does If-Match allow a change of what has @etag? If not, a 412 has been replied. */
 must_check bool http_if_match(struct http_request *req, const char *etag);
+/** The same of what is at @revision and was answered with http_set_revision(). */
+must_check bool http_if_revision(struct http_request *req, int64_t revision);
 /** Is @etag one of those in the list @header? */
 bool http_etag_listed(const char *header, const char *etag);
 /** Is it a request that changes nothing? */
@@ -160,6 +162,8 @@ void http_reply_stream(struct http_request *req, const char *type,
 		       ssize_t (*reader)(struct http_request *req, char *buf, size_t max));
 __attribute__((format(printf, 3, 4))) void http_set_header(struct http_request *req,
 							   const char *name, const char *fmt, ...);
+/** The ETag of what is answered, for If-Match later on. */
+void http_set_revision(struct http_request *req, int64_t revision);
 const char *http_get_set_header(const struct http_request *req, const char *name);
 
 /* Waiting. */

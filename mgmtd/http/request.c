@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define ETAG_LEN 32
 
 void *http_opaque(const struct http_request *req)
 {
@@ -69,4 +72,25 @@ bool http_if_match(struct http_request *req, const char *etag)
 	http_fail(req, 412, "changed", "It has changed since it was read: its ETag is now %s.",
 		  etag);
 	return false;
+}
+
+static void make_etag(int64_t revision, char out[ETAG_LEN])
+{
+	snprintf(out, ETAG_LEN, "\"r%lld\"", (long long)revision);
+}
+
+void http_set_revision(struct http_request *req, int64_t revision)
+{
+	char etag[ETAG_LEN];
+
+	make_etag(revision, etag);
+	http_set_header(req, "ETag", "%s", etag);
+}
+
+bool http_if_revision(struct http_request *req, int64_t revision)
+{
+	char etag[ETAG_LEN];
+
+	make_etag(revision, etag);
+	return http_if_match(req, etag);
 }

@@ -88,6 +88,11 @@ export async function visit(page, hash, heading) {
 	await page.getByRole('heading', { level: 1, name: heading }).waitFor();
 }
 
+/** The row of a table that has @text in it. */
+export function row(page, text) {
+	return page.getByRole('row').filter({ hasText: text });
+}
+
 /** Pictures of the pages that a failed test left open, which are then closed. */
 export async function saveEvidence(name) {
 	const folder = resolve('failures');

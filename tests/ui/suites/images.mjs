@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
-import { visit, withSession } from '../lib/browser.mjs';
+import { row, visit, withSession } from '../lib/browser.mjs';
 import { check, equal, test } from '../lib/harness.mjs';
 
 const NAME = `${PREFIX}initrd`;
@@ -14,10 +14,6 @@ async function upload(page, name, kind, file) {
 	await dialog.getByLabel('Kind').selectOption(kind);
 	await dialog.getByRole('button', { name: 'Upload' }).click();
 	return dialog;
-}
-
-function row(page, name) {
-	return page.getByRole('row').filter({ hasText: name });
 }
 
 export default function define() {

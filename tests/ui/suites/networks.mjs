@@ -1,12 +1,8 @@
 import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
-import { visit, withSession } from '../lib/browser.mjs';
+import { row, visit, withSession } from '../lib/browser.mjs';
 import { check, equal, eventually, test } from '../lib/harness.mjs';
 
 const NAME = `${PREFIX}network`;
-
-function row(page, name) {
-	return page.getByRole('row').filter({ hasText: name });
-}
 
 async function network(name) {
 	return (await items('networks')).find((one) => one.name === name);

@@ -1,13 +1,9 @@
 import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
-import { visit, withSession } from '../lib/browser.mjs';
+import { row, visit, withSession } from '../lib/browser.mjs';
 import { check, equal, test } from '../lib/harness.mjs';
 
 const NAME = `${PREFIX}volume`;
 const MIB = 1024 * 1024;
-
-function row(page, name) {
-	return page.getByRole('row').filter({ hasText: name });
-}
 
 async function volume(name) {
 	return (await items('volumes')).find((one) => one.name === name);

@@ -6,7 +6,7 @@ import unittest
 
 from bed import MIB, bed
 from client import ApiError
-from test_b_storage import Guest, disk_spec
+from guests import Guest, disk_spec
 
 GUEST_READY = b"demo guest ready"
 BOOT = 300

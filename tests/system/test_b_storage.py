@@ -8,44 +8,11 @@ import subprocess
 import unittest
 
 from bed import BUILD, MIB, bed, boot_for, close_bed, remove, scratch
-from check import guest_spec
 from client import ApiError
+from guests import Guest, disk_spec
 
-READY = b"disk guest ready"
 UP = b"root disk up"
-BOOT = 180
 NODE = "/local/domain/0/backend/vbd"
-
-
-def disk_spec(client, name, **more):
-    """A small guest with the drivers of PV disks."""
-    images = client.images()
-    boot_from = {
-        "kernel": images["debian-kernel"]["id"],
-        "initrd": images["disk-initrd"]["id"],
-        "cmdline": "console=hvc0",
-    }
-    return {**guest_spec(client, name), "memory": 128 * MIB, "start": False, "boot": boot_from, **more}
-
-
-class Guest:
-    """The shell of a guest on the built-in disk-initrd."""
-
-    def __init__(self, client, vm, ready=READY):
-        self.console = client.console(vm)
-        self.console.read_until(ready, BOOT)
-        self.count = 0
-
-    def run(self, command, timeout=120):
-        """Run a command line; return what it printed, without its echo."""
-        self.count += 1
-        # The marker is put together by the shell, so that the echo of the line is none.
-        self.console.send(f"{command}; echo end'of'{self.count}=$?\n".encode())
-        text = self.console.read_until(f"endof{self.count}=".encode(), timeout)
-        return bytes(text).decode(errors="replace")
-
-    def close(self):
-        self.console.close()
 
 
 class Storage(unittest.TestCase):
@@ -229,7 +196,7 @@ class PowerLoss(unittest.TestCase):
         client.post(f"/vms/{vm}/disks", {"volume": volume["id"]})
         client.action(vm, "start")
         guest = Guest(client, vm, UP)
-        self.assertIn("=0", guest.run("echo sur''vived >/word; sync"))
+        guest.must("echo sur''vived >/word; sync")
         machine.process.send_signal(signal.SIGKILL)
         machine.process.wait()
         machine.kill()

@@ -8,9 +8,7 @@ import unittest
 
 from bed import BUILD, MIB, TOP, boot_for, close_bed, remove, scratch
 from check import guest_spec
-
-BOOT = 300
-LOGIN = b"debian login: "
+from guests import Guest
 
 
 def debian_root():
@@ -22,28 +20,11 @@ def debian_root():
         return f.read()
 
 
-class Shell:
+def log_in(client, vm):
     """A root shell of the guest, reached through its login prompt."""
-
-    def __init__(self, client, vm):
-        self.console = client.console(vm)
-        self.console.read_until(LOGIN, BOOT)
-        self.console.send(b"root\n")
-        self.console.read_until(b"Password: ", 60)
-        self.console.send(b"domus\n")
-        self.console.read_until(b"root@debian:~#", 60)
-        self.count = 0
-
-    def run(self, command):
-        """Run a command line; return what it printed. It must not fail."""
-        self.count += 1
-        # The marker is put together by the shell, so that the echo of the line is none.
-        self.console.send(f"{command}; echo end'of'{self.count}=$?\n".encode())
-        text = self.console.read_until(f"endof{self.count}=0".encode(), 120)
-        return bytes(text).decode(errors="replace")
-
-    def close(self):
-        self.console.close()
+    guest = Guest(client, vm, b"debian login: ")
+    guest.log_in(b"root", b"domus", b"root@debian:~#")
+    return guest
 
 
 class Debian(unittest.TestCase):
@@ -70,16 +51,16 @@ class Debian(unittest.TestCase):
         machine, client = boot_for(self, "debian-1", data)
         vm = self.make(client)
         volume = client.get(f"/vms/{vm}")["disks"][0]["volume"]
-        shell = Shell(client, vm)
-        self.assertIn("pid1=systemd", shell.run("echo pid''1=$(cat /proc/1/comm)"))
-        self.assertIn("/dev/xvda / ext4 rw", shell.run("grep xvda /proc/mounts"))
-        shell.run("head -c 4000000 /dev/urandom >/root/kept && sync /root/kept /root")
-        digest = shell.run("echo digest'='$(sha256sum </root/kept)").split("digest=")[1].split()[0]
+        shell = log_in(client, vm)
+        self.assertIn("pid1=systemd", shell.must("echo pid''1=$(cat /proc/1/comm)"))
+        self.assertIn("/dev/xvda / ext4 rw", shell.must("grep xvda /proc/mounts"))
+        shell.must("head -c 4000000 /dev/urandom >/root/kept && sync /root/kept /root")
+        digest = shell.must("echo digest'='$(sha256sum </root/kept)").split("digest=")[1].split()[0]
         self.assertEqual(len(digest), len(hashlib.sha256().hexdigest()))
         client.request("PATCH", f"/volumes/{volume}", {"size": 640 * MIB})
-        shell.run(f"until [ $(cat /sys/block/xvda/size) = {640 * MIB // 512} ]; do sleep 0.2; done")
+        shell.must(f"until [ $(cat /sys/block/xvda/size) = {640 * MIB // 512} ]; do sleep 0.2; done")
         # Written, but never synced: this may be lost, and the file system must bear it.
-        shell.run("head -c 4000000 /dev/urandom >/root/loose")
+        shell.must("head -c 4000000 /dev/urandom >/root/loose")
         machine.process.send_signal(signal.SIGKILL)
         machine.process.wait()
         shell.close()
@@ -88,9 +69,9 @@ class Debian(unittest.TestCase):
         machine, client = boot_for(self, "debian-2", data)
         client.wait_state(vm, ("stopped",), 60)
         client.action(vm, "start")
-        shell = Shell(client, vm)
-        self.assertIn(digest, shell.run("sha256sum /root/kept"))
-        self.assertIn("ext4 rw", shell.run("touch /root/more && sync && grep xvda /proc/mounts"))
+        shell = log_in(client, vm)
+        self.assertIn(digest, shell.must("sha256sum /root/kept"))
+        self.assertIn("ext4 rw", shell.must("touch /root/more && sync && grep xvda /proc/mounts"))
         shell.close()
         remove(client, vm)
         self.assertTrue(machine.stop(limit=120))

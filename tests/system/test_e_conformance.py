@@ -10,8 +10,8 @@ import time
 import unittest
 
 from bed import MIB, Bed, close_bed
+from guests import Guest, disk_spec
 from report import BUILD, TOP
-from test_b_storage import Guest, disk_spec
 
 # The root is read-only; libxl keeps its domains' files below /var/lib/xen.
 PLACES = (
@@ -137,7 +137,7 @@ class Tools(unittest.TestCase):
         client.post(f"/vms/{vm}/disks", {"volume": volume})
         client.action(vm, "start")
         guest = Guest(client, vm)  # xenconsoled, which runs here as well, leaves it to us
-        self.assertIn("endof", guest.run("dd if=/dev/xvda of=/dev/null bs=1M"))
+        guest.must("dd if=/dev/xvda of=/dev/null bs=1M")
         _, rows = self.rows("xl list -v")
         self.assertEqual(rows["Domain-0"][1], "0")
         seen = rows["seen"]

@@ -1,14 +1,14 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
 import type { Network, NetworkCreate } from '../api/types';
-import { refusalOf } from '../lib/form-errors';
 import { learn, loadError, world } from '../lib/live';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
 import { Button, Empty, Loading, Note, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
-import { CheckField, focusFirstError, SelectField, TextField } from '../ui/field';
+import { CheckField, SelectField, TextField } from '../ui/field';
+import { useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 
 const KINDS = { private: 'Private', bridge: 'VLAN of the uplink' };
@@ -21,16 +21,8 @@ function NetworkDialog({ network, onClose }: { network: Network | null; onClose:
 	const [subnet, setSubnet] = useState('');
 	const [dhcp, setDhcp] = useState(network?.dhcp ?? true);
 	const [nat, setNat] = useState(network?.nat ?? true);
-	const [errors, setErrors] = useState<Record<string, string>>({});
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
-	const body = useRef<HTMLDivElement>(null);
+	const { body, errors, failure, busy, submit } = useForm(['name', 'vlan', 'subnet']);
 
-	const show = (fields: Record<string, string>, rest: string) => {
-		setErrors(fields);
-		setFailure(rest);
-		focusFirstError(body.current);
-	};
 	const save = () => {
 		const rest = kind === 'private' ? { dhcp, nat } : {};
 		if (network)
@@ -42,31 +34,22 @@ function NetworkDialog({ network, onClose }: { network: Network | null; onClose:
 			made.subnet = subnet.trim();
 		return api.createNetwork(made);
 	};
-	const submit = async () => {
-		if (busy)
-			return;
+	const check = () => {
 		const wrong: Record<string, string> = {};
 		if (!name.trim())
 			wrong['name'] = 'Give the network a name.';
 		if (!network && kind === 'bridge' && !/^\d+$/.test(vlan))
 			wrong['vlan'] = 'Give the number of the VLAN, 1 to 4094.';
-		show(wrong, '');
-		if (Object.keys(wrong).length)
-			return;
-		setBusy(true);
-		try {
-			const saved = await save();
-			learn(network ? 'network.updated' : 'network.created', saved);
-			toast(`Saved ${saved.name}`);
-			onClose();
-		} catch (error) {
-			const refusal = refusalOf(error, ['name', 'vlan', 'subnet']);
-			setBusy(false);
-			show(refusal.fields, refusal.rest);
-		}
+		return wrong;
 	};
+	const go = () => submit(check(), async () => {
+		const saved = await save();
+		learn(network ? 'network.updated' : 'network.created', saved);
+		toast(`Saved ${saved.name}`);
+		onClose();
+	});
 	return (
-		<Dialog title={network ? `Edit ${network.name}` : 'New network'} onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title={network ? `Edit ${network.name}` : 'New network'} onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>{network ? 'Save' : 'Create'}</Button>
 		</>}>

@@ -1,13 +1,13 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import { say } from '../api/problem';
 import type { Token, TokenCreate, TokenCreated } from '../api/types';
-import { refusalOf } from '../lib/form-errors';
 import { formatAgo, formatTime } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { Button, CopyButton, Empty, Loading, Note, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
-import { focusFirstError, SelectField, TextField } from '../ui/field';
+import { SelectField, TextField } from '../ui/field';
+import { useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 
 const DAY = 86_400;
@@ -26,33 +26,13 @@ function CreateDialog({ onMade, onClose }: { onMade: (token: TokenCreated) => vo
 	const [name, setName] = useState('');
 	const [role, setRole] = useState<Role>('operator');
 	const [span, setSpan] = useState(String(DEFAULT_SPAN));
-	const [errors, setErrors] = useState<Record<string, string>>({});
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
-	const body = useRef<HTMLDivElement>(null);
-	const show = (fields: Record<string, string>, rest: string) => {
-		setErrors(fields);
-		setFailure(rest);
-		focusFirstError(body.current);
-	};
-	const submit = async () => {
-		if (busy)
-			return;
-		if (!name.trim()) {
-			show({ name: 'Give the token a name that says what uses it.' }, '');
-			return;
-		}
-		setBusy(true);
-		try {
-			onMade(await api.createToken({ name: name.trim(), role, expires_in: Number(span) }));
-		} catch (error) {
-			const refusal = refusalOf(error, ['name', 'role', 'expires_in']);
-			setBusy(false);
-			show(refusal.fields, refusal.rest);
-		}
-	};
+	const { body, errors, failure, busy, submit } = useForm(['name', 'role', 'expires_in']);
+	const wrong = (): Record<string, string> =>
+		name.trim() ? {} : { name: 'Give the token a name that says what uses it.' };
+	const go = () => submit(wrong(), async () =>
+		onMade(await api.createToken({ name: name.trim(), role, expires_in: Number(span) })));
 	return (
-		<Dialog title="New API token" onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title="New API token" onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>Create</Button>
 		</>}>

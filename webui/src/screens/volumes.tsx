@@ -2,7 +2,6 @@ import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
 import type { Storage, Volume } from '../api/types';
-import { refusalOf } from '../lib/form-errors';
 import { formatBytes, formatTime } from '../lib/format';
 import { learn, loadError, world } from '../lib/live';
 import { may } from '../lib/session';
@@ -10,6 +9,7 @@ import { useStore } from '../lib/store';
 import { Button, Empty, Loading, Note, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { SelectField, TextField } from '../ui/field';
+import { useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 
 const GIB = 1024 ** 3;
@@ -26,43 +26,31 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 	const [name, setName] = useState(volume?.name ?? '');
 	const [size, setSize] = useState(String((volume?.size ?? 10 * GIB) / GIB));
 	const [image, setImage] = useState('');
-	const [errors, setErrors] = useState<Record<string, string>>({});
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
+	const { body, errors, failure, busy, submit } = useForm(['name', 'size', 'image']);
 	const disks = [...all.images.values()].filter((one) => one.kind === 'disk' || one.kind === 'iso');
 
 	const save = (bytes: number) => volume
 		? api.updateVolume(volume.id, { name: name.trim(), ...(bytes === volume.size ? {} : { size: bytes }) })
 		: api.createVolume({ name: name.trim(), size: bytes, format: 'raw', ...(image ? { image } : {}) });
-	const submit = async () => {
+	const go = () => {
 		const bytes = volume && size === String(volume.size / GIB) ? volume.size : sizeOf(size);
-		const found = {
+		const wrong: Record<string, string> = {
 			...(name.trim() ? {} : { name: 'Give the volume a name.' }),
 			...(bytes ? {} : { size: 'Give the size in GiB, such as 10 or 0.5.' }),
 		};
-		setErrors(found);
-		setFailure('');
-		if (busy || Object.keys(found).length)
-			return;
-		setBusy(true);
-		try {
+		return submit(wrong, async () => {
 			const saved = await save(bytes);
 			learn(volume ? 'volume.updated' : 'volume.created', saved);
 			toast(`Saved ${saved.name}`);
 			onClose();
-		} catch (error) {
-			const refusal = refusalOf(error, ['name', 'size', 'image']);
-			setBusy(false);
-			setErrors(refusal.fields);
-			setFailure(refusal.rest);
-		}
+		});
 	};
 	return (
-		<Dialog title={volume ? `Change ${volume.name}` : 'New volume'} onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title={volume ? `Change ${volume.name}` : 'New volume'} onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>{volume ? 'Save' : 'Create'}</Button>
 		</>}>
-			<div class="form">
+			<div ref={body} class="form">
 				{failure && <Note tone="bad" title="Not saved">{failure}</Note>}
 				<TextField label="Name" name="volume-name" value={name} error={errors['name']} onInput={setName}
 					autocomplete="off" spellcheck={false} />

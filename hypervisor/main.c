@@ -18,6 +18,7 @@
 #include "core/keys.h"
 #include "core/panic.h"
 #include "core/sched.h"
+#include "core/softirq.h"
 #include "core/timer.h"
 #include "core/watchdog.h"
 #include "dom0/dom0.h"
@@ -25,6 +26,7 @@
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/gnttab.h"
+#include "lib/cmdline.h"
 #include "lib/errno.h"
 #include "main.h"
 #include "mm/bootmem.h"
@@ -139,6 +141,8 @@ static void start_devices(void)
 	for (uint32_t i = 0; i < acpi.nr_cpus; i++)
 		if (acpi.cpu[i].apic_id == this_cpu()->apic_id)
 			this_cpu()->acpi_id = acpi.cpu[i].uid;
+	if (acpi.nr_cpus > 1 && cmdline_bool(boot_info.cmdline, "spare_boot_cpu", false))
+		cpu_spare();
 	ioapic_init();
 	clock_init();
 	timers_init();
@@ -173,7 +177,10 @@ static void start_other_cpus(void)
 		smp_boot_aps(page);
 		buddy_free(paddr_to_mfn(page), 0);
 	}
-	printk("%u CPUs online\n", nr_cpus);
+	if (!nr_cpus)
+		panic("no CPU but the spare one starts\n");
+	printk("%u CPUs online%s\n", nr_cpus,
+	       cpu_id() == SPARE_CPU ? ", and the boot CPU spare" : "");
 }
 
 void ap_main(void)
@@ -186,6 +193,9 @@ void ap_main(void)
 static void start_domain0(void)
 {
 	dom0_create(&boot_info);
+	buddy_allow_scrubbing();
+	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
+		softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
 /* In this order; each relies on those before it. */

@@ -26,6 +26,8 @@ struct free_block {
 static struct {
 	struct spinlock lock; /* a leaf lock; guards all below and the records of free frames */
 	struct list free[NR_ZONES][2][BUDDY_MAX_ORDER + 1]; /* [zone][dirty][order] */
+	bool may_scrub;
+	unsigned int scrubbing; /* blocks being cleared: free, but on no list for the moment */
 	uint64_t free_pages;
 	uint64_t total_pages;
 } buddy;
@@ -132,6 +134,17 @@ static bool block_find(unsigned int order, bool want_dirty, uint64_t *n, unsigne
 	return false;
 }
 
+/* Let blocks that are being cleared come back. Return: whether there were any, so that another look pays. */
+static bool await_scrubbers(void)
+{
+	if (!buddy.scrubbing)
+		return false;
+	spin_unlock(&buddy.lock);
+	__builtin_ia32_pause();
+	spin_lock(&buddy.lock);
+	return true;
+}
+
 static void clear_pages(mfn_t mfn, unsigned int order)
 {
 	uint8_t *p = mfn_to_virt(mfn);
@@ -149,7 +162,10 @@ mfn_t buddy_alloc(unsigned int order, unsigned int flags)
 	if (order > BUDDY_MAX_ORDER)
 		return INVALID_MFN;
 	spin_lock(&buddy.lock);
-	if (!block_find(order, !(flags & BUDDY_ZERO), &n, &found)) {
+	while (!block_find(order, !(flags & BUDDY_ZERO), &n, &found)) {
+		/* The last frames may be with a scrubber; larger blocks, who asks can do without. */
+		if (order == 0 && await_scrubbers())
+			continue;
 		spin_unlock(&buddy.lock);
 		return INVALID_MFN;
 	}
@@ -279,10 +295,16 @@ static bool take_dirty(uint64_t *n, unsigned int *order)
 				block_insert(*n + (1ULL << (o - 1)), o - 1, true);
 			/* Still counted as free: it will be again in a moment. */
 			mark(*n, 1ULL << o, 1, FRAME_USED);
+			buddy.scrubbing++;
 			*order = o;
 			return true;
 		}
 	return false;
+}
+
+void buddy_allow_scrubbing(void)
+{
+	__atomic_store_n(&buddy.may_scrub, true, __ATOMIC_RELEASE);
 }
 
 bool buddy_scrub_some(void)
@@ -291,6 +313,8 @@ bool buddy_scrub_some(void)
 	uint64_t n;
 	bool found;
 
+	if (!__atomic_load_n(&buddy.may_scrub, __ATOMIC_ACQUIRE))
+		return false;
 	spin_lock(&buddy.lock);
 	found = take_dirty(&n, &order);
 	spin_unlock(&buddy.lock);
@@ -300,6 +324,7 @@ bool buddy_scrub_some(void)
 	spin_lock(&buddy.lock);
 	mark(n, 1ULL << order, 0, FRAME_FREE);
 	block_free(n, order, false);
+	buddy.scrubbing--;
 	spin_unlock(&buddy.lock);
 	return true;
 }

@@ -37,6 +37,12 @@ void buddy_add(mfn_t start, uint64_t nr);
 uint64_t buddy_free_pages(void);
 uint64_t buddy_total_pages(void);
 
+/**
+ * Let buddy_scrub_some() work from now on. Not before domain 0 has its memory: zeroed frames are given
+ * out first, and those scrubbed early would be taken from the low memory that is to be its.
+ */
+void buddy_allow_scrubbing(void);
+
 /** Zero one free block of at most 512 KiB. Return: whether there may be more. Context: idle. */
 bool buddy_scrub_some(void);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests.h"
 
+#include <pthread.h>
+
 #include "arch/x86/boot/boot_info.h"
 #include "lib/errno.h"
 #include "mm/bootmem.h"
@@ -14,6 +16,7 @@
 static void with_hole(void)
 {
 	arena_reset();
+	buddy_allow_scrubbing();
 	frames_add_range(0, MIB(5) >> PAGE_SHIFT);
 	frames_add_range(MIB(6) >> PAGE_SHIFT, PAGES);
 	buddy_add(mfn_of(0), MIB(5) >> PAGE_SHIFT);
@@ -21,6 +24,8 @@ static void with_hole(void)
 }
 
 #define FREE_AT_FIRST (PAGES - 256)
+
+static mfn_t held_frames[FREE_AT_FIRST];
 
 START_TEST(validity)
 {
@@ -149,6 +154,48 @@ START_TEST(scrubbing_ends)
 		ck_assert_int_lt(rounds++, 400);
 	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);
 	ck_assert(all_zero(buddy_alloc(11, BUDDY_ZERO), 2048));
+}
+END_TEST
+
+START_TEST(scrubbing_waits_for_leave)
+{
+	arena_reset();
+	frames_add_range(0, PAGES);
+	buddy_add(mfn_of(0), PAGES);
+	ck_assert(!buddy_scrub_some());
+	buddy_allow_scrubbing();
+	ck_assert(buddy_scrub_some());
+}
+END_TEST
+
+static bool scrubbers_stop;
+
+static void *scrubber(void *arg)
+{
+	(void)arg;
+	while (!__atomic_load_n(&scrubbers_stop, __ATOMIC_RELAXED))
+		buddy_scrub_some();
+	return NULL;
+}
+
+/* What is being scrubbed is free: the last frames are to be had although another CPU has them in hand. */
+START_TEST(scrubbing_hides_nothing)
+{
+	pthread_t thread;
+
+	with_hole();
+	ck_assert_int_eq(pthread_create(&thread, NULL, scrubber, NULL), 0);
+	for (int round = 0; round < 20; round++) {
+		for (uint64_t i = 0; i < FREE_AT_FIRST; i++)
+			held_frames[i] = buddy_alloc(0, 0);
+		for (uint64_t i = 0; i < FREE_AT_FIRST; i++)
+			ck_assert(!mfn_eq(held_frames[i], INVALID_MFN));
+		for (uint64_t i = 0; i < FREE_AT_FIRST; i++)
+			buddy_free(held_frames[i], 0);
+	}
+	__atomic_store_n(&scrubbers_stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);
 }
 END_TEST
 
@@ -323,6 +370,8 @@ Suite *mm_suite(void)
 	tcase_add_test(t, buddy_claims);
 	tcase_add_test(t, buddy_leaves_low_memory);
 	tcase_add_test(t, scrubbing_ends);
+	tcase_add_test(t, scrubbing_waits_for_leave);
+	tcase_add_test(t, scrubbing_hides_nothing);
 	tcase_add_test(t, heap_random);
 	tcase_add_test(t, heap_limits);
 	tcase_add_test(t, references);

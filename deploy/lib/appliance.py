@@ -133,6 +133,14 @@ class Appliance:
             return ["-M", "q35,kernel-irqchip=off", "-device", "amd-iommu"]
         return ["-M", "q35"]
 
+    def _spare_cpu(self):
+        """Whether one CPU more is emulated than was asked for, and runs no guests.
+
+        QEMU's TCG lets every CPU's thread write the flag word of the first CPU (whenever x87 state is
+        loaded) without a lock, and so undo what a VMRUN or VMEXIT there has just done to it.
+        """
+        return self.o.cpus > 1 and not self._kvm() and not self.o.hypervisor
+
     def hypervisor_args(self):
         """The hypervisor's command line."""
         args = f"dom0_mem={DOM0_MEMORY} console=com1 com1=115200"
@@ -140,6 +148,8 @@ class Appliance:
         vcpus = self.o.dom0_vcpus or (None if self._kvm() else 1)
         if vcpus:
             args += f" dom0_max_vcpus={vcpus}"
+        if self._spare_cpu():
+            args += " spare_boot_cpu"
         if self.o.hypervisor:
             args += " dom0=pvh"
         return f"{args} {self.o.hypervisor_extra}".strip()
@@ -196,7 +206,7 @@ class Appliance:
         """The whole QEMU command line."""
         return [
             *("qemu-system-x86_64", "-name", "domus", "-nodefaults", "-vga", "none"),
-            *("-display", "none", "-no-reboot", "-smp", str(self.o.cpus)),
+            *("-display", "none", "-no-reboot", "-smp", str(self.o.cpus + self._spare_cpu())),
             *("-m", str(self.o.memory)),
             *self._machine(),
             *self._accel(),

@@ -515,7 +515,7 @@ void sched_start(void)
 		struct vcpu *v;
 
 		softirq_run();
-		v = pick(cpu_id());
+		v = cpu_id() < nr_cpus ? pick(cpu_id()) : NULL;
 		if (!v) {
 			idle(rq);
 			continue;

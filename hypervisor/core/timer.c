@@ -155,13 +155,18 @@ void timer_set(struct timer *t, uint64_t when)
 	spin_unlock(&q->lock);
 }
 
+static bool runs_on(const struct timer *t, uint32_t cpu)
+{
+	return cpu != cpu_id() && __atomic_load_n(&queues[cpu].running, __ATOMIC_ACQUIRE) == t;
+}
+
 /* Whether @t's function runs on a CPU other than this one. */
 static bool runs_elsewhere(const struct timer *t)
 {
 	for (uint32_t cpu = 0; cpu < nr_cpus; cpu++)
-		if (cpu != cpu_id() && __atomic_load_n(&queues[cpu].running, __ATOMIC_ACQUIRE) == t)
+		if (runs_on(t, cpu))
 			return true;
-	return false;
+	return runs_on(t, SPARE_CPU);
 }
 
 void timer_cancel(struct timer *t)

@@ -133,6 +133,15 @@ void cpu_init(void)
 	this_cpu()->online = 1;
 }
 
+void cpu_spare(void)
+{
+	struct cpu *c = this_cpu();
+
+	cpu_register(c, SPARE_CPU, c->apic_id, c->acpi_id);
+	cpu_init();
+	nr_cpus = 0;
+}
+
 void cpu_describe(char *buf, size_t size)
 {
 	struct cpuid v = cpuid_raw(0, 0);

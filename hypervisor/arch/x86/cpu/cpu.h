@@ -5,7 +5,8 @@
 #include "lib/types.h"
 #include "arch/x86/cpu/self.h"
 
-#define MAX_CPUS 64
+#define MAX_CPUS  64
+#define SPARE_CPU (MAX_CPUS - 1) /* the boot CPU's number when it is to run no guests */
 
 struct vcpu;
 struct timer;
@@ -20,7 +21,7 @@ struct cpu {
 	volatile uint8_t online;
 	uint8_t gif;          /* SVM is on: the global interrupt flag gates interrupts as well */
 	bool resched;         /* core/sched.c's: choose again which vCPU runs; this CPU only */
-	uint32_t id;          /* 0..nr_cpus-1; 0 is the boot CPU */
+	uint32_t id;          /* 0..nr_cpus-1, the boot CPU first; or SPARE_CPU */
 	uint32_t apic_id;     /* of its local APIC */
 	uint32_t acpi_id;     /* MADT processor UID */
 	uint32_t softirq;     /* pending, by bit; atomic */
@@ -32,9 +33,10 @@ struct cpu {
 	uint64_t nr_irqs, nr_kicks; /* counters for debug keys */
 };
 
+/** CPUs that run guests, or will; a spare boot CPU is not among them. */
 extern uint32_t nr_cpus;
 
-/** The CPU numbered @id (0..nr_cpus-1). */
+/** The CPU numbered @id (0..nr_cpus-1, or SPARE_CPU). */
 struct cpu *cpu_by_id(uint32_t id);
 
 static inline uint32_t cpu_id(void)
@@ -46,6 +48,12 @@ static inline uint32_t cpu_id(void)
 
 /** Make @c CPU number @id and let it be counted. Context: boot CPU, before @c runs. */
 void cpu_register(struct cpu *c, uint32_t id, uint32_t apic_id, uint32_t acpi_id);
+
+/**
+ * Leave the numbers of CPUs that run guests to the others: the boot CPU only starts them up and takes
+ * the console's interrupts. Context: boot CPU, before others run and before any timer is set.
+ */
+void cpu_spare(void);
 
 /** Set up descriptor tables, control registers and features of the running CPU. */
 void cpu_init(void);

@@ -37,8 +37,8 @@ void irq_dispatch(uint8_t vector)
 
 /*
  * With SVM on, interrupts come only while GIF is set (APM vol. 2, 15.17). The way out of a guest sets it,
- * yet QEMU's TCG has been seen to halt here with GIF clear and an interrupt pending, for ever: so it is
- * set again where it matters.
+ * yet on QEMU's TCG that may be lost (deploy/README.md, "Emulated CPUs"), and the CPU would halt for ever: so
+ * it is set again where it matters.
  */
 static void open_gate(void)
 {

@@ -22,6 +22,7 @@ extern const char trampoline_cr3[], trampoline_stack[], trampoline_entry[], tram
 
 struct cpu *(*smp_stack_alloc)(void);
 
+static uint32_t nr_started = 1;
 static uint32_t stopping;
 static uint32_t nr_stopped;
 
@@ -78,7 +79,7 @@ void smp_boot_aps(paddr_t trampoline)
 
 		if (acpi.cpu[i].apic_id == self)
 			continue;
-		c = nr_cpus < MAX_CPUS ? smp_stack_alloc() : NULL;
+		c = nr_started < MAX_CPUS ? smp_stack_alloc() : NULL;
 		if (!c) {
 			arch_log("CPU with APIC id %u left out\n", acpi.cpu[i].apic_id);
 			continue;
@@ -86,6 +87,7 @@ void smp_boot_aps(paddr_t trampoline)
 		cpu_register(c, nr_cpus, acpi.cpu[i].apic_id, acpi.cpu[i].uid);
 		if (start_ap(c, trampoline)) {
 			nr_cpus++;
+			nr_started++;
 			continue;
 		}
 		/* It may still wake up some day: its stack stays its own. */
@@ -98,11 +100,11 @@ void smp_stop_others(void)
 {
 	uint64_t end;
 
-	if (nr_cpus < 2 || __atomic_exchange_n(&stopping, 1, __ATOMIC_SEQ_CST))
+	if (nr_started < 2 || __atomic_exchange_n(&stopping, 1, __ATOMIC_SEQ_CST))
 		return;
 	apic_send_nmi_others();
 	end = now_ns() + STOP_NS;
-	while (__atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < nr_cpus - 1 && now_ns() < end)
+	while (__atomic_load_n(&nr_stopped, __ATOMIC_ACQUIRE) < nr_started - 1 && now_ns() < end)
 		cpu_relax();
 }
 

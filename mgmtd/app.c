@@ -28,6 +28,7 @@ static const struct option options[] = {
 	{"http-group", required_argument, NULL, 'g'},
 	{"tickets-group", required_argument, NULL, 't'},
 	{"power-command", required_argument, NULL, 'x'},
+	{"disk-reader", required_argument, NULL, 'k'},
 	{"networks", required_argument, NULL, 'n'},
 	{"shutdown-timeout", required_argument, NULL, 's'},
 	{NULL, 0, NULL, 0},
@@ -45,7 +46,7 @@ static const char **option_target(struct app_config *config, int option)
 		{'p', &config->password_file},     {'c', &config->console},
 		{'g', &config->http_group},        {'t', &config->svc.tickets_group},
 		{'x', &config->svc.power_command}, {'s', &config->svc.shutdown_timeout},
-		{'n', &config->svc.networks},
+		{'n', &config->svc.networks},      {'k', &config->svc.disk_reader},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -63,6 +64,7 @@ int app_parse(int argc, char **argv, struct app_config *config)
 			.run = "/run/domus",
 			.tickets_group = "domus-console",
 			.power_command = "/usr/lib/domus/host-power",
+			.disk_reader = "/usr/lib/domus/disk-reader",
 			.shutdown_timeout = "30"},
 		.console = "/dev/console",
 		.http_group = "haproxy",
@@ -81,7 +83,8 @@ int app_parse(int argc, char **argv, struct app_config *config)
 		"usage: mgmtd [--data DIR] [--run DIR] [--webui DIR] [--images DIR]\n"
 		"             [--admin-password-file FILE] [--local-console FILE]\n"
 		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n"
-		"             [--shutdown-timeout SECONDS] [--networks DIR]\n");
+		"             [--shutdown-timeout SECONDS] [--networks DIR]\n"
+		"             [--disk-reader FILE]\n");
 	return 2;
 }
 

@@ -14,6 +14,7 @@ SHIPPED = (
     "certs/domus-certs",
     "console-proxy/console-broker",
     "console-proxy/console-proxy",
+    "mgmtd/disk-reader",
     "mgmtd/mgmtd",
     "webui/webui.stamp",
 )

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "disk_image.h"
 #include "event.h"
 #include "image.h"
-#include "qcow2.h"
 
 #define SPARE_BYTES (16ull << 20) /* disk space an upload may not take */
 
@@ -136,25 +136,26 @@ static const struct {
 	{"# Disk Descr", "VMDK"},
 };
 
-static int check_qcow2(int fd, struct problem *p)
+static int check_content(struct image_upload *up, int fd, struct problem *p)
 {
-	const char *why = NULL;
-	struct qcow2 q;
-	int rc = qcow2_open(fd, &q, &why);
+	const struct disk_image_job job = {.what = DISK_IMAGE_CHECK, .from = fd, .to = -1};
+	struct disk_image disk;
+	int rc = disk_image_read(up->svc, &job, &disk);
 
-	if (!rc && q.size > IMAGE_MAX_DISK_BYTES)
-		rc = -EFBIG;
-	if (rc == -EFBIG)
+	if (rc == -EINVAL)
+		return problem_set(p, 422, "invalid_disk", "This disk image is not taken. %s",
+				   disk.why);
+	if (rc)
+		return problem_internal(p, "a disk image can't be read");
+	if (disk.size > IMAGE_MAX_DISK_BYTES)
 		return problem_set(p, 422, "invalid_disk",
-				   "This qcow2 image is not taken: a disk may have at most %" PRIu64
+				   "This disk image is not taken: a disk may have at most %" PRIu64
 				   " bytes, not %" PRIu64 ".",
-				   (uint64_t)IMAGE_MAX_DISK_BYTES, q.size);
-	if (!rc)
-		rc = qcow2_unpack(&q, -1, &why);
-	if (rc && why)
-		return problem_set(p, 422, "invalid_disk", "This qcow2 image is not taken. %s",
-				   why);
-	return rc ? problem_internal(p, "a qcow2 image can't be read") : 0;
+				   (uint64_t)IMAGE_MAX_DISK_BYTES, disk.size);
+	if (disk.size % SECTOR)
+		return problem_set(p, 422, "invalid_disk",
+				   "This is no disk image: its size is no multiple of 512 bytes.");
+	return 0;
 }
 
 static int check_disk(struct image_upload *up, struct problem *p)
@@ -172,12 +173,7 @@ static int check_disk(struct image_upload *up, struct problem *p)
 					   foreign_formats[i].name);
 	if (!strcmp(up->kind, "iso") && strcmp(iso, ISO_MAGIC))
 		return problem_set(p, 422, "invalid_iso", "This is no ISO 9660 image.");
-	if (qcow2_is(fd) && !strcmp(up->kind, "disk"))
-		return check_qcow2(fd, p);
-	if (up->size % SECTOR)
-		return problem_set(p, 422, "invalid_disk",
-				   "This is no disk image: its size is no multiple of 512 bytes.");
-	return 0;
+	return check_content(up, fd, p);
 }
 
 static int check(struct image_upload *up, const char *sha256, struct problem *p)

@@ -13,12 +13,11 @@
 #include <sys/vfs.h>
 
 #include "disk.h"
+#include "disk_image.h"
 #include "event.h"
 #include "image.h"
-#include "qcow2.h"
 
 #define SPARE_BYTES (64ull << 20) /* of the data disk, for everything else */
-#define COPY_CHUNK  (16u << 20)
 
 void volume_path(struct svc *svc, const char *id, char *out, size_t size)
 {
@@ -100,64 +99,35 @@ static int stretch(int fd, uint64_t size)
 	return ftruncate(fd, (off_t)size) ? -errno : 0;
 }
 
-static int unpack_image(int fd, int from)
-{
-	const char *why = NULL;
-	struct qcow2 q;
-	int rc = qcow2_open(from, &q, &why);
-
-	return rc ? rc : qcow2_unpack(&q, fd, &why);
-}
-
-static int copy_image(int fd, const char *path)
+static int copy_image(struct svc *svc, int fd, const char *path)
 {
 	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC);
-	auto_free char *chunk = malloc(COPY_CHUNK);
+	const struct disk_image_job job = {.what = DISK_IMAGE_UNPACK, .from = from, .to = fd};
+	struct disk_image disk;
 
-	if (from < 0 || !chunk)
-		return -errno;
-	if (qcow2_is(from))
-		return unpack_image(fd, from);
-	for (;;) {
-		ssize_t n = read(from, chunk, COPY_CHUNK), done = 0;
-
-		if (n <= 0)
-			return n ? -errno : 0;
-		while (done < n) {
-			ssize_t w = write(fd, chunk + done, (size_t)(n - done));
-
-			if (w < 0 && errno != EINTR)
-				return -errno;
-			done += w > 0 ? w : 0;
-		}
-	}
+	return from < 0 ? -errno : disk_image_read(svc, &job, &disk);
 }
 
-static int fill(const char *path, uint64_t size, const char *image)
+static int fill(struct svc *svc, const char *path, uint64_t size, const char *image)
 {
 	auto_fd int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 	int rc = fd < 0 ? -errno : stretch(fd, size);
 
 	if (!rc && image)
-		rc = copy_image(fd, image);
+		rc = copy_image(svc, fd, image);
 	if (!rc && fsync(fd))
 		rc = -errno;
 	return rc;
 }
 
 /* The size of the disk that an image holds, bytes; -1 when it can't be read. */
-static int64_t disk_size(const char *path)
+static int64_t disk_size(struct svc *svc, const char *path)
 {
 	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
-	const char *why;
-	struct qcow2 q;
-	struct stat st;
+	const struct disk_image_job job = {.what = DISK_IMAGE_SIZE, .from = fd, .to = -1};
+	struct disk_image disk;
 
-	if (fd < 0 || fstat(fd, &st))
-		return -1;
-	if (!qcow2_is(fd))
-		return st.st_size;
-	return qcow2_open(fd, &q, &why) ? -1 : (int64_t)q.size;
+	return fd < 0 || disk_image_read(svc, &job, &disk) ? -1 : (int64_t)disk.size;
 }
 
 /* The image a volume is to be a copy of. */
@@ -175,7 +145,7 @@ static int find_image(struct svc *svc, const char *id, uint64_t size, struct ima
 	if (strcmp(image->kind, "disk") && strcmp(image->kind, "iso"))
 		return problem_invalid(p, "image", "wrong_kind",
 				       "This image is of kind %s, not disk.", image->kind);
-	needed = disk_size(image->path);
+	needed = disk_size(svc, image->path);
 	if (needed < 0)
 		return problem_set(p, 409, "invalid_disk", "The image can't be read.");
 	if ((uint64_t)needed > size)
@@ -228,7 +198,7 @@ int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], s
 		return -ECANCELED;
 	crypt_uuid(id);
 	volume_path(svc, id, path, sizeof(path));
-	rc = fill(path, size, from ? image.path : NULL);
+	rc = fill(svc, path, size, from ? image.path : NULL);
 	if (rc == -ENOSPC) /* someone else was faster */
 		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
 	else if (rc == -EINVAL)

@@ -55,6 +55,7 @@ void test_dir_make(void)
 		.images = make_dir(2, "images"),
 		.webui = make_dir(3, "webui"),
 		.power_command = "/bin/true",
+		.disk_reader = DISK_READER,
 	};
 	test_file("images/kernel", "\177ELF a kernel");
 	test_file("images/initrd", "an initrd");

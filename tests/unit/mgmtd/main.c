@@ -10,6 +10,7 @@ int main(void)
 
 	srunner_add_suite(runner, suite_store());
 	srunner_add_suite(runner, suite_qcow2());
+	srunner_add_suite(runner, suite_disk_image());
 	srunner_add_suite(runner, suite_auth());
 	srunner_add_suite(runner, suite_svc());
 	srunner_add_suite(runner, suite_http());

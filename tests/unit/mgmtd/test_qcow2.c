@@ -8,7 +8,7 @@
 #include <zstd.h>
 
 #include "fixture.h"
-#include "svc/qcow2.h"
+#include "reader/qcow2.h"
 
 #define CLUSTER  512u
 #define CLUSTERS 12u

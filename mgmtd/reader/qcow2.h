@@ -4,8 +4,8 @@
  * volumes. Images are hostile: nothing outside the file itself is ever opened, so those with a
  * backing file or an external data file are refused, and every offset is checked.
  */
-#ifndef MGMTD_SVC_QCOW2_H
-#define MGMTD_SVC_QCOW2_H
+#ifndef MGMTD_READER_QCOW2_H
+#define MGMTD_READER_QCOW2_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +20,8 @@ struct qcow2 {
 	uint64_t size;      /* of the disk, bytes */
 	uint64_t l1_offset; /* of the first-level table in the file */
 	unsigned int cluster_bits;
-	bool zstd; /* compressed clusters are, else deflate */
+	bool zstd;                    /* compressed clusters are, else deflate */
+	void (*done)(uint64_t bytes); /* is told how far it is, or NULL */
 };
 
 /** Does the file begin as a qcow2 image does? */
@@ -35,5 +36,10 @@ must_check int qcow2_open(int fd, struct qcow2 *q, const char **why);
  * file, which must read as zeros. Never writes beyond @q->size. Return: as qcow2_open().
  */
 must_check int qcow2_unpack(const struct qcow2 *q, int out, const char **why);
+
+/** Read @len bytes at @offset; what is past the end of the file is zeros. Return: 0 or -errno. */
+must_check int read_all_at(int fd, void *to, size_t len, uint64_t offset);
+/** Write @len bytes at @offset. Return: 0 or -errno. */
+must_check int write_all_at(int fd, const uint8_t *from, size_t len, uint64_t offset);
 
 #endif

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -69,8 +68,7 @@ static int refuse(const char **why, const char *text)
 	return -EINVAL;
 }
 
-/* Read at most @len bytes; what is past the end of the file is zeros. */
-static int read_at(int fd, void *to, size_t len, uint64_t offset)
+int read_all_at(int fd, void *to, size_t len, uint64_t offset)
 {
 	size_t done = 0;
 
@@ -89,7 +87,7 @@ static int read_at(int fd, void *to, size_t len, uint64_t offset)
 	return 0;
 }
 
-static int write_at(int fd, const uint8_t *from, size_t len, uint64_t offset)
+int write_all_at(int fd, const uint8_t *from, size_t len, uint64_t offset)
 {
 	while (len) {
 		ssize_t n = pwrite(fd, from, len, (off_t)offset);
@@ -137,17 +135,17 @@ static int check_features(const struct header *h, struct qcow2 *q, const char **
 int qcow2_open(int fd, struct qcow2 *q, const char **why)
 {
 	struct header h;
-	struct stat st;
+	off_t end = lseek(fd, 0, SEEK_END);
 	uint64_t reach, entries;
 	uint32_t version;
-	int rc = fstat(fd, &st) ? -errno : read_at(fd, &h, sizeof(h), 0);
+	int rc = end < 0 ? -errno : read_all_at(fd, &h, sizeof(h), 0);
 
 	if (rc)
 		return rc;
 	version = be32toh(h.version);
 	*q = (struct qcow2){
 		.fd = fd,
-		.file_size = (uint64_t)st.st_size,
+		.file_size = (uint64_t)end,
 		.size = be64toh(h.size),
 		.l1_offset = be64toh(h.l1_table_offset),
 		.cluster_bits = be32toh(h.cluster_bits),
@@ -230,7 +228,7 @@ static int load_compressed(struct unpacking *u, uint64_t entry)
 		return 0;
 	if (len > u->q->file_size - offset)
 		len = u->q->file_size - offset;
-	rc = read_at(u->q->fd, u->packed, len, offset);
+	rc = read_all_at(u->q->fd, u->packed, len, offset);
 	if (rc)
 		return rc;
 	return u->q->zstd ? unzstd_cluster(u, len) : inflate_cluster(u, len);
@@ -250,7 +248,7 @@ static int load_cluster(struct unpacking *u, uint64_t entry)
 		return 0;
 	if (offset % u->cluster || offset >= u->q->file_size)
 		return refuse(u->why, "A second-level table of it is corrupt.");
-	rc = u->out < 0 ? 0 : read_at(u->q->fd, u->data, u->cluster, offset);
+	rc = u->out < 0 ? 0 : read_all_at(u->q->fd, u->data, u->cluster, offset);
 	return rc ? rc : 1;
 }
 
@@ -266,7 +264,7 @@ static int unpack_table(struct unpacking *u, uint64_t entry, uint64_t at)
 	    u->cluster > u->q->file_size - offset)
 		return refuse(u->why, "Its first-level table is corrupt.");
 	if (offset != u->l2_offset) {
-		rc = read_at(u->q->fd, u->l2, u->cluster, offset);
+		rc = read_all_at(u->q->fd, u->l2, u->cluster, offset);
 		if (rc)
 			return rc;
 		u->l2_offset = offset;
@@ -276,9 +274,11 @@ static int unpack_table(struct unpacking *u, uint64_t entry, uint64_t at)
 		if (rc < 0)
 			return rc;
 		len = u->q->size - at < u->cluster ? u->q->size - at : u->cluster;
-		rc = rc && u->out >= 0 ? write_at(u->out, u->data, len, at) : 0;
+		rc = rc && u->out >= 0 ? write_all_at(u->out, u->data, len, at) : 0;
 		if (rc)
 			return rc;
+		if (u->q->done)
+			u->q->done(at);
 	}
 	return 0;
 }
@@ -301,7 +301,7 @@ int qcow2_unpack(const struct qcow2 *q, int out, const char **why)
 	int rc = l2 && data && packed ? 0 : -ENOMEM;
 
 	for (uint64_t i = 0; !rc && at < q->size; i++, at += reach) {
-		rc = read_at(q->fd, &entry, sizeof(entry), q->l1_offset + i * sizeof(entry));
+		rc = read_all_at(q->fd, &entry, sizeof(entry), q->l1_offset + i * sizeof(entry));
 		if (!rc)
 			rc = unpack_table(&u, be64toh(entry), at);
 	}

@@ -169,8 +169,7 @@ static void drop(struct domain *d, const struct dropped *old)
 	if (!old->nr && !old->tables && !old->flush)
 		return;
 	p2m_flush(d);
-	for (uint64_t i = 0; i < old->nr; i++)
-		frame_put(mfn_add(old->mfn, i));
+	frames_put(old->mfn, old->nr);
 	free_emptied(old->tables);
 }
 
@@ -288,8 +287,7 @@ static bool teardown_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *lea
 
 	note_dropped(leaf, frame, leaf->order, &old);
 	BUG_ON(ptab_unmap(&t->d->p2m.table, frame, leaf->order));
-	for (uint64_t i = 0; i < old.nr; i++)
-		frame_put(mfn_add(old.mfn, i));
+	frames_put(old.mfn, old.nr);
 	t->frames += old.nr + 1;
 	return t->frames < TEARDOWN_BATCH;
 }

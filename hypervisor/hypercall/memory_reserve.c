@@ -92,8 +92,7 @@ static bool populate_superpage(struct domain *d, gfn_t gfn)
 		return false;
 	if (!p2m_map(d, gfn, mfn, ORDER_2M, P2M_RAM))
 		return true;
-	for (uint64_t i = 0; i < 1ULL << ORDER_2M; i++)
-		frame_put(mfn_add(mfn, i));
+	frames_put(mfn, 1ULL << ORDER_2M);
 	return false;
 }
 

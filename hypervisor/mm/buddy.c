@@ -184,14 +184,21 @@ mfn_t buddy_alloc(unsigned int order, unsigned int flags)
 	return mfn_of(n);
 }
 
-void buddy_free(mfn_t mfn, unsigned int order)
+void buddy_free_run(mfn_t mfn, uint64_t nr)
 {
 	spin_lock(&buddy.lock);
-	BUG_ON(!mfn_valid(mfn) || mfn_to_frame(mfn)->kind <= FRAME_FREE_DIRTY);
-	mark(mfn.n, 1ULL << order, 0, FRAME_FREE);
-	block_free(mfn.n, order, true);
-	buddy.free_pages += 1ULL << order;
+	for (uint64_t i = 0; i < nr; i++)
+		BUG_ON(!mfn_valid(mfn_add(mfn, i)) ||
+		       mfn_to_frame(mfn_add(mfn, i))->kind <= FRAME_FREE_DIRTY);
+	mark(mfn.n, nr, 0, FRAME_FREE);
+	run_free(mfn.n, mfn.n + nr, true);
+	buddy.free_pages += nr;
 	spin_unlock(&buddy.lock);
+}
+
+void buddy_free(mfn_t mfn, unsigned int order)
+{
+	buddy_free_run(mfn, 1ULL << order);
 }
 
 static bool frame_is_free(uint64_t n)
@@ -280,11 +287,14 @@ uint64_t buddy_total_pages(void)
 	return READ_ONCE(buddy.total_pages);
 }
 
-/* Take a dirty block off the lists, at most SCRUB_ORDER of it. */
+/*
+ * Take a dirty block off the lists, at most SCRUB_ORDER of it. The largest first: what is still being
+ * freed frame by frame is left to merge.
+ */
 static bool take_dirty(uint64_t *n, unsigned int *order)
 {
 	for (unsigned int z = 0; z < NR_ZONES; z++)
-		for (unsigned int o = 0; o <= BUDDY_MAX_ORDER; o++) {
+		for (unsigned int o = BUDDY_MAX_ORDER + 1; o--;) {
 			struct list *l = &buddy.free[z][1][o];
 
 			if (list_empty(l))
@@ -315,7 +325,14 @@ bool buddy_scrub_some(void)
 
 	if (!__atomic_load_n(&buddy.may_scrub, __ATOMIC_ACQUIRE))
 		return false;
-	spin_lock(&buddy.lock);
+	/*
+	 * A ticket taken here is served before the next one of a CPU that frees a domain's memory: the two
+	 * would take turns for every frame, and where CPUs are themselves scheduled each turn can take ms.
+	 */
+	if (!spin_trylock(&buddy.lock)) {
+		__builtin_ia32_pause();
+		return true;
+	}
 	found = take_dirty(&n, &order);
 	spin_unlock(&buddy.lock);
 	if (!found)

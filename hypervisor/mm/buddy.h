@@ -20,6 +20,8 @@ mfn_t must_check buddy_alloc(unsigned int order, unsigned int flags);
 
 /** Free 2^@order frames at @mfn, whatever their references. Context: as buddy_alloc(). */
 void buddy_free(mfn_t mfn, unsigned int order);
+/** The same of the @nr frames from @mfn on. */
+void buddy_free_run(mfn_t mfn, uint64_t nr);
 
 /**
  * Take exactly the frames @mfn .. @mfn+@nr-1, which must all be free; state as buddy_alloc(), contents
@@ -43,7 +45,10 @@ uint64_t buddy_total_pages(void);
  */
 void buddy_allow_scrubbing(void);
 
-/** Zero one free block of at most 512 KiB. Return: whether there may be more. Context: idle. */
+/**
+ * Zero one free block of at most 512 KiB, unless the allocator is busy.
+ * Return: whether there may be more. Context: idle.
+ */
 bool buddy_scrub_some(void);
 
 /** Prepare the lists. Context: boot, once. */

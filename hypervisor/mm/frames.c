@@ -87,7 +87,8 @@ void frame_get_held(mfn_t mfn)
 	BUG_ON(!old || old == ~0u);
 }
 
-void frame_put(mfn_t mfn)
+/* Drop a reference. Return: was it the last one, so that the frame is to be freed? */
+static bool put_last(mfn_t mfn)
 {
 	struct frame *f = mfn_to_frame(mfn);
 	uint32_t old = __atomic_fetch_sub(&f->refs, 1, __ATOMIC_ACQ_REL);
@@ -95,11 +96,32 @@ void frame_put(mfn_t mfn)
 
 	BUG_ON(!old);
 	if (old > 1)
-		return;
+		return false;
 	owner = f->owner;
 	if (owner != FRAME_NONE && release_hook)
 		release_hook(owner, mfn);
-	buddy_free(mfn, 0);
+	return true;
+}
+
+void frames_put(mfn_t mfn, uint64_t nr)
+{
+	uint64_t run = 0; /* frames before this one that are freed together */
+
+	for (uint64_t i = 0; i < nr; i++) {
+		if (put_last(mfn_add(mfn, i))) {
+			run++;
+		} else if (run) {
+			buddy_free_run(mfn_add(mfn, i - run), run);
+			run = 0;
+		}
+	}
+	if (run)
+		buddy_free_run(mfn_add(mfn, nr - run), run);
+}
+
+void frame_put(mfn_t mfn)
+{
+	frames_put(mfn, 1);
 }
 
 void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner)

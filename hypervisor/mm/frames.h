@@ -77,6 +77,8 @@ void frame_get_held(mfn_t mfn);
  * Context: any; takes the buddy lock.
  */
 void frame_put(mfn_t mfn);
+/** The same of the @nr frames from @mfn on; those that are freed, together. */
+void frames_put(mfn_t mfn, uint64_t nr);
 
 /** Give 2^@order frames just allocated, still private to the caller, to @owner. */
 void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner);

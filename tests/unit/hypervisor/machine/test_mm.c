@@ -302,6 +302,53 @@ START_TEST(references)
 }
 END_TEST
 
+/* Many references dropped at once: who has another one keeps its frame, the rest is one block again. */
+START_TEST(references_of_a_run)
+{
+	mfn_t m, kept;
+
+	with_hole();
+	frame_set_release_hook(on_release);
+	m = buddy_alloc(9, 0);
+	kept = mfn_add(m, 77);
+	frame_set_owner(m, 9, 5);
+	ck_assert(frame_get(kept, 5));
+	releases = 0;
+	frames_put(m, 512);
+	ck_assert_uint_eq(releases, 511);
+	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST - 1);
+	for (uint64_t i = 0; i < 512; i++)
+		ck_assert_int_eq(buddy_is_free(mfn_add(m, i)), i != 77);
+	frames_put(kept, 1);
+	ck_assert_uint_eq(releases, 512);
+	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);
+	ck_assert(mfn_eq(buddy_alloc(9, 0), m));
+	frame_set_release_hook(NULL);
+}
+END_TEST
+
+/* A frame that was freed alone is left to merge while there is more to clear elsewhere. */
+START_TEST(scrubbing_takes_the_largest)
+{
+	mfn_t one, large;
+
+	with_hole();
+	while (buddy_scrub_some())
+		;
+	one = buddy_alloc(0, BUDDY_ZERO);
+	ck_assert(!mfn_eq(buddy_alloc(0, BUDDY_ZERO), INVALID_MFN)); /* its buddy stays in use */
+	large = buddy_alloc(9, BUDDY_ZERO);
+	buddy_free(large, 9);
+	buddy_free(one, 0);
+	for (int i = 0; i < 4; i++) {
+		ck_assert_int_eq(mfn_to_frame(one)->kind, FRAME_FREE_DIRTY);
+		ck_assert(buddy_scrub_some());
+	}
+	ck_assert(buddy_scrub_some() && !buddy_scrub_some());
+	ck_assert_int_ne(mfn_to_frame(one)->kind, FRAME_FREE_DIRTY);
+}
+END_TEST
+
 /* Modules in odd places: their bytes survive the move, and every page of RAM is accounted for. */
 START_TEST(boot_memory)
 {
@@ -375,6 +422,8 @@ Suite *mm_suite(void)
 	tcase_add_test(t, heap_random);
 	tcase_add_test(t, heap_limits);
 	tcase_add_test(t, references);
+	tcase_add_test(t, references_of_a_run);
+	tcase_add_test(t, scrubbing_takes_the_largest);
 	tcase_add_test(t, boot_memory);
 	suite_add_tcase(s, t);
 	return s;

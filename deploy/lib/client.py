@@ -42,6 +42,9 @@ class Answer:
 
 IDLE = 30  # seconds after which a kept connection isn't used again: the front door closes it after 60
 
+# The other side ended the connection, and not a byte of an answer came.
+CLOSED = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, ssl.SSLEOFError)
+
 
 class Client:
     """Talks to one appliance; the certificate is its own, so it is pinned or not checked."""
@@ -57,31 +60,42 @@ class Client:
         self.used = 0.0
 
     def raw(self, method, path, body=None, headers=None):
-        """Send one request and return its Answer, whatever the status."""
+        """Send one request and return its Answer, whatever the status.
+
+        A kept connection may have been closed by the other side before it saw the request: what can be
+        asked twice is then asked once more.  No answer in time is never that, and an error.
+        """
         if time.monotonic() - self.used > IDLE:
             self.close()
-        for attempt in (1, 2):
-            fresh = self.connection is None
-            if fresh:
-                self.connection = http.client.HTTPSConnection(
-                    *self.address, timeout=self.timeout, context=self.context
-                )
-            try:
-                self.connection.request(method, path, body, {**self.headers, **(headers or {})})
-                response = self.connection.getresponse()
-                answer = Answer(response.status, response.headers, response.read())
-                self.used = time.monotonic()
-                if method == "DELETE" and attempt == 2 and answer.status == 404:
-                    answer.status = 204  # the first time did it, and its answer was lost
-                if response.will_close:
-                    self.close()
-                return answer
-            except (http.client.HTTPException, OSError):
-                self.close()
-                # A kept connection may have been closed by the other side meanwhile.
-                if fresh or attempt == 2 or method not in ("GET", "DELETE"):
-                    raise
-        raise AssertionError("unreachable")
+        kept = self.connection is not None
+        try:
+            response = self._ask(method, path, body, headers)
+        except CLOSED:
+            if not kept or method not in ("GET", "DELETE"):
+                raise
+            response = self._ask(method, path, body, headers)
+        try:
+            answer = Answer(response.status, response.headers, response.read())
+        except (http.client.HTTPException, OSError):
+            self.close()
+            raise
+        self.used = time.monotonic()
+        if response.will_close:
+            self.close()
+        return answer
+
+    def _ask(self, method, path, body, headers):
+        """Send a request and wait for the head of its answer."""
+        if self.connection is None:
+            self.connection = http.client.HTTPSConnection(
+                *self.address, timeout=self.timeout, context=self.context
+            )
+        try:
+            self.connection.request(method, path, body, {**self.headers, **(headers or {})})
+            return self.connection.getresponse()
+        except (http.client.HTTPException, OSError):
+            self.close()
+            raise
 
     def request(self, method, path, data=None, headers=None):
         """Send JSON below the API's base; return the Answer or raise ApiError."""

@@ -525,7 +525,7 @@ int domain_alloc_frames(struct domain *d, unsigned int order, mfn_t *out)
 	rc = domain_charge_pages(d, nr);
 	if (rc)
 		return rc;
-	mfn = buddy_alloc(order, BUDDY_ZERO);
+	mfn = buddy_alloc(order, BUDDY_ZERO | (order > ORDER_2M ? BUDDY_CLEAN : 0));
 	if (mfn_eq(mfn, INVALID_MFN)) {
 		domain_uncharge_pages(d, nr);
 		return -ENOMEM;

@@ -129,7 +129,8 @@ int must_check domain_charge_pages(struct domain *d, uint64_t nr);
 void domain_uncharge_pages(struct domain *d, uint64_t nr);
 
 /**
- * Allocate 2^@order frames owned by @d (charged, refs 1 each, scrubbed). Return: 0, -ENOMEM.
+ * Allocate 2^@order frames owned by @d (charged, refs 1 each, scrubbed). More than 2 MiB are had only where
+ * they have been scrubbed already, which would take too long here. Return: 0, -ENOMEM.
  */
 int must_check domain_alloc_frames(struct domain *d, unsigned int order, mfn_t *mfn);
 

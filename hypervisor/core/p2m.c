@@ -283,13 +283,19 @@ struct teardown {
 static bool teardown_leaf(void *ctx, uint64_t frame, const struct ptab_leaf *leaf)
 {
 	struct teardown *t = ctx;
+	struct ptab *pt = &t->d->p2m.table;
+	unsigned int order = min(leaf->order, ORDER_2M);
 	struct dropped old = {.nr = 0};
 
-	note_dropped(leaf, frame, leaf->order, &old);
-	BUG_ON(ptab_unmap(&t->d->p2m.table, frame, leaf->order));
+	/* What is larger goes part by part, unless there is no page for the table of parts. */
+	if (ptab_unmap(pt, frame, order)) {
+		order = leaf->order;
+		BUG_ON(ptab_unmap(pt, frame, order));
+	}
+	note_dropped(leaf, frame, order, &old);
 	frames_put(old.mfn, old.nr);
 	t->frames += old.nr + 1;
-	return t->frames < TEARDOWN_BATCH;
+	return t->frames < TEARDOWN_BATCH && order == leaf->order;
 }
 
 int p2m_teardown(struct domain *d)

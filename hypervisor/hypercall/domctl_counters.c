@@ -62,6 +62,7 @@ static void put_vcpu(struct sink *to, struct vcpu *v)
 
 static void put_domain(struct sink *to, struct domain *d)
 {
+	static const char *const sizes[PTAB_SIZES] = {"4k", "2m", "1g"};
 	struct gnttab_usage grants = gnttab_usage(d);
 
 	for (unsigned int i = 0; i < HYPERCALL_NR; i++) {
@@ -77,6 +78,9 @@ static void put_domain(struct sink *to, struct domain *d)
 	}
 	put(to, named("used", DOMUS_COUNTER_GRANT, grants.used));
 	put(to, named("mapped", DOMUS_COUNTER_GRANT, grants.mapped));
+	for (unsigned int i = 0; i < PTAB_SIZES; i++)
+		put(to,
+		    named(sizes[i], DOMUS_COUNTER_MAPPING, READ_ONCE(d->p2m.table.nr_leaves[i])));
 }
 
 long domctl_counters(struct domctl_call *c)

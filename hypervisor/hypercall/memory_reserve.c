@@ -16,10 +16,11 @@ struct reservation {
 };
 
 /*
- * Return: 0 and *@r; -EFAULT, -ESRCH, -EPERM. Where the operation has nothing to do, as where the size
- * of extents is not ours, @r->nr is what is done already.
+ * Return: 0 and *@r; -EFAULT, -ESRCH, -EPERM. Where the operation has nothing to do, as where extents are larger
+ * than @max_order, @r->nr is what is done already.
  */
-static int reservation_decode(const struct memory_call *c, struct reservation *r)
+static int reservation_decode(const struct memory_call *c, unsigned int max_order,
+			      struct reservation *r)
 {
 	struct xen_memory_reservation op;
 	int rc;
@@ -33,7 +34,7 @@ static int reservation_decode(const struct memory_call *c, struct reservation *r
 	r->nr = op.nr_extents;
 	r->order = op.extent_order;
 	r->flags = op.mem_flags;
-	if (op.nr_extents > MEMORY_OP_MAX_START || op.extent_order > ORDER_2M)
+	if (op.nr_extents > MEMORY_OP_MAX_START || op.extent_order > max_order)
 		r->nr = c->start;
 	return 0;
 }
@@ -84,26 +85,31 @@ static bool populate_page(struct domain *d, gfn_t gfn)
 	return false;
 }
 
-static bool populate_superpage(struct domain *d, gfn_t gfn)
+static bool populate_superpage(struct domain *d, gfn_t gfn, unsigned int order)
 {
 	mfn_t mfn;
 
-	if (domain_alloc_frames(d, ORDER_2M, &mfn))
+	if (domain_alloc_frames(d, order, &mfn))
 		return false;
-	if (!p2m_map(d, gfn, mfn, ORDER_2M, P2M_RAM))
+	if (!p2m_map(d, gfn, mfn, order, P2M_RAM))
 		return true;
-	frames_put(mfn, 1ULL << ORDER_2M);
+	frames_put(mfn, 1ULL << order);
 	return false;
 }
 
-/* An extent is populated whole or not at all. */
+/*
+ * An extent is populated whole or not at all; those larger than 2 MiB as one leaf or not at all, for to make
+ * them of smaller ones the caller, who can be interrupted, is better placed.
+ */
 static bool populate_extent(struct domain *d, gfn_t gfn, unsigned int order)
 {
 	const uint64_t nr = 1ULL << order;
 	uint64_t i;
 
-	if (order == ORDER_2M && gfn.n % nr == 0 && populate_superpage(d, gfn))
+	if (order >= ORDER_2M && gfn.n % nr == 0 && populate_superpage(d, gfn, order))
 		return true;
+	if (order > ORDER_2M)
+		return false;
 	if (order == ORDER_2M && d->max_pages - min(d->tot_pages, d->max_pages) < nr)
 		return false;
 	for (i = 0; i < nr && populate_page(d, gfn_add(gfn, i)); i++)
@@ -121,7 +127,7 @@ long memory_populate_physmap(struct memory_call *c)
 	struct reservation r;
 	long rc;
 
-	rc = reservation_decode(c, &r);
+	rc = reservation_decode(c, c->caller->is_hwdom ? ORDER_1G : ORDER_2M, &r);
 	if (rc)
 		return rc;
 	/* Populate on demand is not offered: nothing is done, and the caller sees so. */
@@ -147,7 +153,7 @@ long memory_decrease_reservation(struct memory_call *c)
 	struct reservation r;
 	long rc;
 
-	rc = reservation_decode(c, &r);
+	rc = reservation_decode(c, ORDER_2M, &r);
 	if (rc)
 		return rc;
 	rc = for_extents(c, &r, release_extent);

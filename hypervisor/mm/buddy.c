@@ -170,6 +170,11 @@ mfn_t buddy_alloc(unsigned int order, unsigned int flags)
 		return INVALID_MFN;
 	}
 	dirty = block_remove(n);
+	if (dirty && (flags & BUDDY_CLEAN)) {
+		block_insert(n, found, true);
+		spin_unlock(&buddy.lock);
+		return INVALID_MFN;
+	}
 	/* Keep the upper half each time: low memory stays free and whole the longest. */
 	while (found > order) {
 		found--;

@@ -7,7 +7,8 @@
 #define BUDDY_MAX_ORDER 18u /* 1 GiB */
 
 /* Flags of buddy_alloc(). */
-#define BUDDY_ZERO 1u /* contents must be zero */
+#define BUDDY_ZERO  1u /* contents must be zero */
+#define BUDDY_CLEAN 2u /* with BUDDY_ZERO: they must be zero already, none is cleared now */
 
 /**
  * Take 2^@order frames, aligned to their size. Each has refs 1, owner FRAME_NONE, FRAME_USED.

@@ -158,17 +158,26 @@ static json_t *debug_vcpus_json(struct svc *svc, const struct ts_domain_info *in
 	return vcpus;
 }
 
-/* null in both when the hypervisor does not tell. */
+static json_int_t value_of(const struct ts_counter *list, size_t count, enum ts_counter_kind kind,
+			   const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (list[i].kind == kind && !strcmp(list[i].name, name))
+			return (json_int_t)list[i].value;
+	return 0;
+}
+
+/* null in each when the hypervisor does not tell. */
 static void put_counters(struct svc *svc, uint32_t domid, json_t *debug)
 {
 	struct ts_counter list[TS_COUNTERS_MAX];
-	json_int_t used = 0, mapped = 0;
 	json_t *calls;
 	size_t count;
 
 	if (ts_counters(svc->ts, domid, TS_WHOLE_DOMAIN, list, &count, NULL)) {
 		json_object_set_new(debug, "hypercalls", json_null());
 		json_object_set_new(debug, "grants", json_null());
+		json_object_set_new(debug, "mappings", json_null());
 		return;
 	}
 	calls = json_array();
@@ -179,13 +188,17 @@ static void put_counters(struct svc *svc, uint32_t domid, json_t *debug)
 			json_array_append_new(calls, json_pack("{ss sI sI}", "name", c->name,
 							       "calls", (json_int_t)c->value,
 							       "absent", (json_int_t)c->absent));
-		else if (c->kind == TS_COUNTER_GRANT && !strcmp(c->name, "used"))
-			used = (json_int_t)c->value;
-		else if (c->kind == TS_COUNTER_GRANT)
-			mapped = (json_int_t)c->value;
 	}
 	json_object_set_new(debug, "hypercalls", calls);
-	json_object_set_new(debug, "grants", json_pack("{sI sI}", "used", used, "mapped", mapped));
+	json_object_set_new(debug, "grants",
+			    json_pack("{sI sI}", "used",
+				      value_of(list, count, TS_COUNTER_GRANT, "used"), "mapped",
+				      value_of(list, count, TS_COUNTER_GRANT, "mapped")));
+	json_object_set_new(debug, "mappings",
+			    json_pack("{sI sI sI}", "4k",
+				      value_of(list, count, TS_COUNTER_MAPPING, "4k"), "2m",
+				      value_of(list, count, TS_COUNTER_MAPPING, "2m"), "1g",
+				      value_of(list, count, TS_COUNTER_MAPPING, "1g")));
 }
 
 /* What of a channel each kind has. */

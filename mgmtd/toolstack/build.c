@@ -16,10 +16,9 @@
 #include "layout.h"
 #include "nodes.h"
 
-#define LARGE_ORDER 9 /* 2 MiB extents */
-#define LARGE_PAGES (1u << LARGE_ORDER)
+#define HUGE_ORDER  18 /* 1 GiB */
+#define LARGE_ORDER 9  /* 2 MiB; a smaller step is a page */
 #define LARGE_BATCH 64 /* extents, so 128 MiB between two progress notices */
-#define SMALL_BATCH HV_POPULATE_MAX
 
 #define EVENT_PORT_MAX    1023
 #define GRANT_VERSION     2
@@ -53,8 +52,8 @@ struct build {
 	unsigned int percent_end; /* of the step under way */
 	enum ts_stage stage;
 	bool marked;
-	bool fresh_is_zero; /* new pages of the domain hold zeroes */
-	bool small_only;    /* the host has no 2 MiB extents left */
+	bool fresh_is_zero;     /* new pages of the domain hold zeroes */
+	unsigned int max_order; /* of extents that the host still has */
 };
 
 static uint64_t pool_size(const struct ts_domain_spec *s)
@@ -236,30 +235,47 @@ static int step_limits(struct build *b)
 	return 0;
 }
 
+/* The order of the largest extent for @gfn, and how many to ask for at once: up to where a larger one fits. */
+static unsigned int next_extents(const struct build *b, uint64_t gfn, uint64_t pages,
+				 unsigned int *count)
+{
+	static const uint64_t most[] = {HV_POPULATE_MAX, LARGE_BATCH, 1};
+	unsigned int order = b->max_order;
+	uint64_t edge = pages;
+
+	for (;; order -= LARGE_ORDER) {
+		uint64_t size = 1ull << order, odd = gfn % size;
+
+		if (!odd && pages >= size)
+			break;
+		if (odd && edge > size - odd)
+			edge = size - odd;
+	}
+	edge >>= order;
+	if (edge > most[order / LARGE_ORDER])
+		edge = most[order / LARGE_ORDER];
+	*count = (unsigned int)edge;
+	return order;
+}
+
 /* Up to @pages from @gfn on, in one call. @done: pages. */
 static int populate_some(struct build *b, uint64_t gfn, uint64_t pages, uint64_t *done)
 {
-	bool large = !b->small_only && gfn % LARGE_PAGES == 0 && pages >= LARGE_PAGES;
-	uint64_t step = large ? LARGE_PAGES : 1;
-	uint64_t to_edge = b->small_only ? pages : LARGE_PAGES - gfn % LARGE_PAGES;
-	uint64_t count = large ? pages / LARGE_PAGES : pages < to_edge ? pages : to_edge;
 	xen_pfn_t gfns[HV_POPULATE_MAX];
-	unsigned int n, got = 0;
+	unsigned int n, i = 0, got = 0, order = next_extents(b, gfn, pages, &n);
 	int rc;
 
-	n = large ? LARGE_BATCH : SMALL_BATCH;
-	if (count < n)
-		n = (unsigned int)count;
-	for (unsigned int i = 0; i < n; i++)
-		gfns[i] = gfn + i * step;
-	rc = hv_populate(b->ts, b->domid, large ? LARGE_ORDER : 0, gfns, n, &got);
-	if (large && (rc == -ENOMEM || (!rc && got < n)))
-		b->small_only = true;
-	else if (!rc && got < n)
+	do
+		gfns[i] = gfn + ((uint64_t)i << order);
+	while (++i < n);
+	rc = hv_populate(b->ts, b->domid, order, gfns, n, &got);
+	if (!rc && got < n)
 		rc = -ENOMEM;
-	if (rc && !(large && rc == -ENOMEM))
+	if (rc && !(order && rc == -ENOMEM))
 		return refused(b, "give the domain memory", rc);
-	*done = got * step;
+	if (rc)
+		b->max_order = order - LARGE_ORDER;
+	*done = (uint64_t)got << order;
 	return 0;
 }
 
@@ -530,6 +546,7 @@ int ts_domain_create(struct toolstack *ts, const struct ts_domain_spec *spec, ui
 			  .cmdline = spec->cmdline ? spec->cmdline : "",
 			  .kernel = KERNEL_NONE,
 			  .initrd_fd = -1,
+			  .max_order = HUGE_ORDER,
 			  .domid = TS_DOMID_NONE};
 	int rc = run_steps(&b);
 

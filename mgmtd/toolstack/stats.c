@@ -18,7 +18,7 @@
 #define XVD_MAJOR   202u
 
 _Static_assert(TS_COUNTER_RUNSTATE == DOMUS_COUNTER_RUNSTATE &&
-		       TS_COUNTER_GRANT == DOMUS_COUNTER_GRANT &&
+		       TS_COUNTER_MAPPING == DOMUS_COUNTER_MAPPING &&
 		       TS_WHOLE_DOMAIN == DOMUS_COUNTERS_DOMAIN,
 	       "as the interface numbers them");
 

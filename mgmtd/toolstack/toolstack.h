@@ -209,6 +209,7 @@ enum ts_counter_kind {
 	TS_COUNTER_EXIT,      /* of a vCPU: exits to the hypervisor by reason */
 	TS_COUNTER_HYPERCALL, /* of a domain: calls by name */
 	TS_COUNTER_GRANT,     /* of a domain: grants used by others, and mapped by it */
+	TS_COUNTER_MAPPING,   /* of a domain: "4k", "2m", "1g" entries of its nested page table */
 };
 
 struct ts_counter {

@@ -497,6 +497,7 @@ int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_c
 		{"xen_version", TS_COUNTER_HYPERCALL, 12, 0},
 		{"number 40", TS_COUNTER_HYPERCALL, 3, 3},
 		{"used", TS_COUNTER_GRANT, 5, 0},
+		{"2m", TS_COUNTER_MAPPING, 32, 0},
 	};
 	static const struct ts_counter of_vcpu[] = {
 		{"running", TS_COUNTER_RUNSTATE, 1000, 0},
@@ -511,7 +512,7 @@ int ts_counters(struct toolstack *ts, uint32_t domid, uint32_t vcpu, struct ts_c
 	unlock(ts);
 	if (!there)
 		return fail(err, TS_ENODOM, "there is no such domain");
-	*count = whole ? 3 : 4;
+	*count = 4;
 	memcpy(out, whole ? of_domain : of_vcpu, *count * sizeof(*out));
 	return 0;
 }

@@ -26,6 +26,7 @@ struct domus_counters {
 #define DOMUS_COUNTER_EXIT      1u /* of a vCPU: VM exits by reason */
 #define DOMUS_COUNTER_HYPERCALL 2u /* of a domain: by name, or "number N" when there is none */
 #define DOMUS_COUNTER_GRANT     3u /* of a domain: grants "used" by others, and "mapped" by it */
+#define DOMUS_COUNTER_MAPPING   4u /* of a domain: nested page-table entries, "4k", "2m", "1g" */
 
 struct domus_counter {
 	char name[20]; /* terminated */

@@ -255,6 +255,7 @@ class Tour:
         assert debug["vcpus"][0]["exits"] == {"CPUID": 70, "HLT": 700}, debug
         assert debug["hypercalls"][1] == {"name": "number 40", "calls": 3, "absent": 3}, debug
         assert debug["grants"] == {"used": 5, "mapped": 0}, debug
+        assert debug["mappings"] == {"4k": 0, "2m": 32, "1g": 0}, debug
         assert [c["kind"] for c in debug["event_channels"]] == ["interdomain", "virq"], debug
         self.with_nics(spec)
         self.do("hypervisor_log", 200)

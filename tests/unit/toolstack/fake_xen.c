@@ -371,7 +371,8 @@ static int do_sysctl(struct xen_sysctl *op)
 
 static bool populate_extent(struct fake_domain *d, uint64_t gfn, uint64_t pages)
 {
-	if (pages > fake.free_pages || (pages == LARGE && !fake.large_left))
+	if (pages > fake.free_pages || (pages == LARGE && !fake.large_left) ||
+	    (pages > LARGE && !fake.huge_left))
 		return false;
 	for (uint64_t i = 0; i < pages; i++) {
 		if (gfn + i >= GFNS || d->memory[gfn + i])
@@ -381,6 +382,9 @@ static bool populate_extent(struct fake_domain *d, uint64_t gfn, uint64_t pages)
 	if (pages == LARGE) {
 		fake.large_left--;
 		d->large_extents++;
+	} else if (pages > LARGE) {
+		fake.huge_left--;
+		d->huge_extents++;
 	}
 	d->pages += pages;
 	fake.free_pages -= pages;

@@ -25,7 +25,7 @@ struct fake_domain {
 	uint64_t pages;
 	uint64_t pool; /* bytes */
 	uint64_t claimed;
-	unsigned int large_extents;
+	unsigned int large_extents, huge_extents;
 	uint8_t **memory;  /* per gfn; NULL: not populated; see fake_touched() */
 	uint64_t *touched; /* gfns with a page of their own */
 	size_t nr_touched;
@@ -43,6 +43,7 @@ struct fake_xen {
 	uint32_t next_domid;
 	uint64_t free_pages;
 	uint64_t large_left;  /* extents of 2 MiB the host can give */
+	uint64_t huge_left;   /* of 1 GiB; none unless a test says so */
 	bool dirty_pages;     /* new pages are not zero */
 	bool has_copy_in;     /* XEN_DOMCTL_gdbsx_guestmemio works */
 	bool bare;            /* -ENOSYS for all that is optional */

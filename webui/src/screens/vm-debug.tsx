@@ -85,6 +85,18 @@ function Report({ debug }: { debug: VmDebug }) {
 						)
 						: <p class="muted">{NOT_TOLD}</p>}
 				</section>
+				<section class="card" aria-labelledby="mappings-title">
+					<div class="card-head"><h2 id="mappings-title">Memory mappings</h2></div>
+					{debug.mappings
+						? (
+							<Facts>
+								<Fact name="Of 1 GiB">{debug.mappings['1g'].toLocaleString()}</Fact>
+								<Fact name="Of 2 MiB">{debug.mappings['2m'].toLocaleString()}</Fact>
+								<Fact name="Of 4 KiB">{debug.mappings['4k'].toLocaleString()}</Fact>
+							</Facts>
+						)
+						: <p class="muted">{NOT_TOLD}</p>}
+				</section>
 			</div>
 			<div class="column">
 				<section class="card" aria-labelledby="exits-title">

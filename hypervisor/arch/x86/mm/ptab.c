@@ -79,10 +79,12 @@ static void table_put(struct ptab *pt, mfn_t mfn)
 /* Free @table of @level and all tables below it. The depth is bounded by LEVELS. */
 static void subtree_free(struct ptab *pt, mfn_t table, unsigned int level)
 {
-	for (unsigned int i = 0; level && i < ENTRIES; i++) {
+	for (unsigned int i = 0; i < ENTRIES; i++) {
 		uint64_t e = entries(table)[i];
 
-		if (e && !ptab_is_leaf(pt->fmt, e))
+		if (e && ptab_is_leaf(pt->fmt, e))
+			pt->nr_leaves[level]--;
+		else if (e)
 			subtree_free(pt, ptab_entry_mfn(e), level - 1);
 	}
 	table_free(pt, table);
@@ -136,6 +138,8 @@ static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int
 	}
 	if (pt->counted)
 		table_count_add(low, ENTRIES);
+	pt->nr_leaves[level]--;
+	pt->nr_leaves[level - 1] += ENTRIES;
 	write_entry(pt, table, i, pt->fmt->table(low));
 	return 0;
 }
@@ -189,7 +193,10 @@ static void replace(struct ptab *pt, const struct path *path, uint64_t frame, un
 	uint64_t old = entries(path->table[level])[i];
 
 	write_entry(pt, path->table[level], i, value);
-	if (old && !ptab_is_leaf(pt->fmt, old))
+	pt->nr_leaves[level] += value != 0;
+	if (old && ptab_is_leaf(pt->fmt, old))
+		pt->nr_leaves[level]--;
+	else if (old)
 		subtree_free(pt, ptab_entry_mfn(old), level - 1);
 }
 

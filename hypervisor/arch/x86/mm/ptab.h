@@ -47,6 +47,8 @@ static inline mfn_t ptab_entry_mfn(uint64_t entry)
 extern const struct ptab_format ptab_host; /* the hypervisor's own tables */
 extern const struct ptab_format ptab_npt;  /* AMD nested paging */
 
+#define PTAB_SIZES 3u /* of leaves: ORDER_4K, _2M, _1G */
+
 /**
  * A radix tree of frames. The user serialises changes; lookups may run beside them, since
  * entries are written whole. No function here flushes any TLB.
@@ -59,6 +61,7 @@ struct ptab {
 	void (*free)(void *ctx, mfn_t mfn);
 	void *ctx;
 	uint64_t nr_tables; /* including the root */
+	uint64_t nr_leaves[PTAB_SIZES];
 	mfn_t spare;  /* of a counted one: an empty table, so that a lone leaf may come and go */
 	bool counted; /* keep entry counts in the frame table and free emptied tables */
 };

@@ -471,7 +471,9 @@ START_TEST(calls_and_grants_are_counted_by_domain)
 	ck_assert_int_eq(map->status, GNTST_okay);
 
 	ck_assert_int_eq(counters(d->id, DOMUS_COUNTERS_DOMAIN, ARG_GVA + 4096, 99, &nr), 0);
-	ck_assert_uint_eq(nr, 4);
+	ck_assert_uint_eq(nr, 5);
+	ck_assert_uint_eq(counter("4k", nr)->value, 2);
+	ck_assert_uint_eq(counter("4k", nr)->kind, DOMUS_COUNTER_MAPPING);
 	c = counter("number 63", nr);
 	ck_assert_uint_eq(c->value, 2);
 	ck_assert_uint_eq(c->absent, 2);

@@ -92,6 +92,45 @@ START_TEST(odd_extents_are_whole_or_nothing)
 }
 END_TEST
 
+static void expect_leaves(const struct domain *d, uint64_t small, uint64_t large, uint64_t huge)
+{
+	ck_assert_uint_eq(d->p2m.table.nr_leaves[0], small);
+	ck_assert_uint_eq(d->p2m.table.nr_leaves[1], large);
+	ck_assert_uint_eq(d->p2m.table.nr_leaves[2], huge);
+}
+
+START_TEST(large_extents_are_large_pages)
+{
+	struct domain *d = fake_domain(1, 0);
+
+	d->max_pages = 1 << 20;
+	list()[0] = 0;
+	list()[1] = 512;
+	ck_assert_int_eq(reserve(XENMEM_populate_physmap, d->id, 2, 9), 2);
+	expect_leaves(d, 0, 2, 0);
+	/* A GiB is more than there is: as one page or not at all, and nothing has changed. */
+	list()[0] = 1 << 18;
+	ck_assert_int_eq(reserve(XENMEM_populate_physmap, d->id, 1, 18), 0);
+	ck_assert_int_eq(reserve(XENMEM_populate_physmap, d->id, 1, 27), 0);
+	ck_assert_uint_eq(d->tot_pages, 1024);
+	/* Guests have no extents of that size, whatever there is. */
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(reserve(XENMEM_populate_physmap, DOMID_SELF, 1, 18), 0);
+	expect_leaves(d, 0, 2, 0);
+	fake_run_as(hwdom->vcpus[0]);
+	/* One such page, were it there, splits as far as it must, and goes by parts in the end. */
+	ck_assert_int_eq(p2m_map(d, gfn_of(1 << 18), mfn_of(1 << 18), ORDER_1G, P2M_MMIO), 0);
+	expect_leaves(d, 0, 2, 1);
+	ck_assert_int_eq(p2m_unmap(d, gfn_of((1 << 18) + 513), INVALID_MFN, P2M_NONE), 0);
+	expect_leaves(d, 511, 2 + 511, 0);
+	ck_assert_int_eq(p2m_map(d, gfn_of(1 << 19), mfn_of(1 << 18), ORDER_1G, P2M_MMIO), 0);
+	domain_ref(d);
+	fake_domain_kill(d);
+	expect_leaves(d, 0, 0, 0);
+	domain_put(d);
+}
+END_TEST
+
 START_TEST(shared_info_replaces_ram)
 {
 	struct xen_add_to_physmap *a = ARG(struct xen_add_to_physmap);
@@ -327,6 +366,7 @@ Suite *memory_suite(void)
 
 	tcase_add_test(tc, populate_counts_what_it_did);
 	tcase_add_test(tc, odd_extents_are_whole_or_nothing);
+	tcase_add_test(tc, large_extents_are_large_pages);
 	tcase_add_test(tc, shared_info_replaces_ram);
 	tcase_add_test(tc, own_pages_move);
 	tcase_add_test(tc, foreign_pages_are_shown_and_outlive_their_domain);

@@ -150,9 +150,12 @@ START_TEST(scrubbing_ends)
 	with_hole();
 	memset((uint8_t *)phys_to_virt(MIB(8)) + 64, 0x55,
 	       64); /* beyond the links of free blocks */
+	/* What must be clean already is refused for as long as it is not, and nothing is lost by that. */
+	ck_assert(mfn_eq(buddy_alloc(11, BUDDY_ZERO | BUDDY_CLEAN), INVALID_MFN));
 	while (buddy_scrub_some())
 		ck_assert_int_lt(rounds++, 400);
 	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);
+	ck_assert(all_zero(buddy_alloc(11, BUDDY_ZERO | BUDDY_CLEAN), 2048));
 	ck_assert(all_zero(buddy_alloc(11, BUDDY_ZERO), 2048));
 }
 END_TEST

@@ -77,6 +77,13 @@ START_TEST(formats_lose_nothing)
 }
 END_TEST
 
+static void expect_leaves(uint64_t small, uint64_t large, uint64_t huge)
+{
+	ck_assert_uint_eq(pt.nr_leaves[0], small);
+	ck_assert_uint_eq(pt.nr_leaves[1], large);
+	ck_assert_uint_eq(pt.nr_leaves[2], huge);
+}
+
 START_TEST(splits_and_merges)
 {
 	uint64_t rwx = PT_R | PT_W | PT_X | PT_TYPE(3), ro = PT_R | PT_TYPE(9);
@@ -85,16 +92,22 @@ START_TEST(splits_and_merges)
 	ck_assert_int_eq(ptab_map(&pt, 0, mfn_of(1 << 18), ORDER_1G, rwx), 0);
 	ck_assert_uint_eq(pt.nr_tables, 2);
 	expect(12345, (1 << 18) + 12345, rwx, ORDER_1G);
+	expect_leaves(0, 0, 1);
 	/* One page differs: two levels of tables more, all else as it was. */
 	ck_assert_int_eq(ptab_map(&pt, 1000, mfn_of(7), ORDER_4K, ro), 0);
 	ck_assert_uint_eq(pt.nr_tables, 4);
 	expect(1000, 7, ro, ORDER_4K);
 	expect(1001, (1 << 18) + 1001, rwx, ORDER_4K);
 	expect(5000, (1 << 18) + 5000, rwx, ORDER_2M);
+	expect_leaves(512, 511, 0);
 	/* A large leaf put over it all takes the tables away. */
 	ck_assert_int_eq(ptab_map(&pt, 512, mfn_of(1024), ORDER_2M, rwx), 0);
 	ck_assert_uint_eq(pt.nr_tables, 3);
+	expect_leaves(0, 512, 0);
+	ck_assert_int_eq(ptab_map(&pt, 700, mfn_of(7), ORDER_4K, ro), 0);
+	expect_leaves(512, 511, 0);
 	ck_assert_int_eq(ptab_unmap(&pt, 0, ORDER_1G), 0);
+	expect_leaves(0, 0, 0);
 	ck_assert_uint_eq(pt.nr_tables, 1);
 	expect_none(0);
 	ck_assert_int_eq(ptab_unmap(&pt, 0, ORDER_1G), 0);

@@ -134,12 +134,30 @@ class Resources(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, f"{actual} bytes, not {wanted}")
             time.sleep(0.5)
 
-    def test_promised(self):
-        """memory that others were given can't be promised: a grown target is refused with numbers"""
-        vm, _ = self.start("grows", memory=192 * MIB, memory_min=64 * MIB)
+    def own_memory(self, console):
+        """Bytes that the guest's balloon driver and its page allocator count."""
+        ask = b"cat /sys/devices/system/xen_memory/xen_memory0/info/current_kb"
+        current = self.wait_guest(console, ask, bool)
+        ask = b"sed -n 's/^MemTotal: *\\([0-9]*\\).*/\\1/p' /proc/meminfo"
+        return current << 10, self.wait_guest(console, ask, bool) << 10
+
+    def test_balloon(self):
+        """memory is taken from a running guest and given back, as it and the hypervisor count it"""
+        vm, console = self.start("grows", memory=192 * MIB, memory_min=64 * MIB)
         full = self.stats(vm)["memory"]["actual"]
-        self.patch(vm, memory=96 * MIB)
-        self.wait_actual(vm, full - 96 * MIB)
+        before, free = self.own_memory(console), self.bed.free()
+        self.refused(422, vm, memory=48 * MIB)
+        for memory in (96 * MIB, 192 * MIB, 96 * MIB):
+            less = 192 * MIB - memory
+            self.patch(vm, memory=memory)
+            self.wait_actual(vm, full - less)
+            self.assertEqual(self.own_memory(console), tuple(n - less for n in before))
+            # To the page but for the nested page tables, where large pages were split.
+            self.assertAlmostEqual(self.bed.free() - free, less, delta=MIB)
+        self.check_promised(vm)
+
+    def check_promised(self, vm):
+        """What others were given since can't be promised: a grown target is refused with numbers."""
         rest = self.bed.free() // MIB - 32
         self.client.create_vm(**self.bed.spec("hog", start=True, memory=rest * MIB))
         answer = self.refused(507, vm, memory=192 * MIB)
@@ -173,6 +191,7 @@ class Resources(unittest.TestCase):
             # Another hypervisor: null, and no error.
             self.assertIsNone(stats["vcpus"][0]["times"])
             self.assertIsNone(debug["hypercalls"])
+            self.assertIsNone(debug["mappings"])
             return
         times = stats["vcpus"][0]["times"]
         # Read one after the other: it may have run in between.
@@ -184,4 +203,6 @@ class Resources(unittest.TestCase):
         self.assertGreater(calls["event_channel_op"]["calls"], 10)
         self.assertTrue(all(c["absent"] <= c["calls"] for c in calls.values()))
         self.assertGreater(debug["grants"]["used"], 0)
+        # Most of its 128 MiB is mapped by 2 MiB at a time.
+        self.assertGreaterEqual(debug["mappings"]["2m"], 48, debug["mappings"])
         self.assertGreaterEqual(self.client.get(f"/vms/{vm}/debug")["vcpus"][0]["exits"]["HLT"], exits["HLT"])

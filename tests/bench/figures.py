@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 
 from http.client import HTTPException
 
@@ -14,7 +15,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../../deploy/lib"))
 
 import build  # noqa: E402
-from appliance import BootError  # noqa: E402
+import devices  # noqa: E402
+from appliance import BootError, make_data  # noqa: E402
 from machine import BUILD, TOP, XEN, Machine  # noqa: E402
 
 # QEMU 7.2 may deliver an interrupt twice that a hypervisor injects: Linux does not always survive it.
@@ -23,6 +25,9 @@ PORT = int(os.environ.get("DOMUS_TEST_PORTS", "18440")) + 8
 
 TRIPS = "Cost inside a PVH guest, instructions"
 WHOLE = "Whole operations, on the wall's clock, and memory"
+DISKS = "4 KiB past the page cache: a guest's PV disk, as a share of its file in the management domain"
+NETS = "A private network, at one instruction a nanosecond"
+MORE = (DISKS, NETS)  # here more is better
 
 
 class Row:
@@ -39,7 +44,7 @@ class Row:
         self.why = why
 
 
-SECONDS, MB = "{:.3f} s", "{:.2f} MB"
+SECONDS, MB, SHARE = "{:.3f} s", "{:.2f} MB", "{:.2f}"
 CREATE = "create a paused 256 MiB PVH domain, second use"
 KEPT = 6 + 0.003 * 3 * 1073.741824  # 6 MB and 0.3 % of RAM
 
@@ -71,6 +76,20 @@ ROWS = [
     Row(WHOLE, "mgmtd", "resident memory of mgmtd, no guests", 12, None, MB),
     Row(WHOLE, "console-proxy", "resident memory of console-proxy", 6, None, MB),
     Row(WHOLE, "haproxy", "resident memory of the front door", 25, None, MB),
+    *(
+        Row(DISKS, f"{what}_{order}{deep}", f"{what}s, {words}, {depth}", None, form=SHARE)
+        for deep, depth in (("", "one at a time"), ("_deep", "16 at once"))
+        for order, words in (("sequential", "in order"), ("random", "at random"))
+        for what in ("read", "write")
+    ),
+    *(
+        row
+        for end, words in (("guest", "to another guest"), ("host", "to the management domain"))
+        for row in (
+            Row(NETS, f"{end}_stream", f"one TCP stream {words}", None, form="{:,.1f} MB/s"),
+            Row(NETS, f"{end}_packets", f"UDP of 64 bytes {words}", None, form="{:,.0f} packets/s"),
+        )
+    ),
 ]
 
 
@@ -97,9 +116,24 @@ def take_counted(hypervisor, name, port):
     say(f"{name}: one instruction a nanosecond")
     with Machine(f"bench-{name}", hypervisor, port, counted=True) as m:
         found = m.bench_guest()
+        networks = devices.networks(m)
     if abs(found.pop("thousand") - 1000) > 3:
         raise RuntimeError(f"the TSC does not count instructions: {found}")
+    for name, rate in networks.items():
+        found[name] = rate / 1e6 if name.endswith("_stream") else rate
     return found
+
+
+def take_disks(hypervisor, name, port):
+    """Operations a second on the data disk: the file's, and the guest's as a share of them."""
+    say(f"{name}: disks")
+    with tempfile.TemporaryDirectory() as folder:
+        data = os.path.join(folder, "data.img")
+        make_data(data, "1G")
+        with Machine(f"bench-{name}-disks", hypervisor, port, data=data) as m:
+            rates = devices.disks(m)
+    shares = {n: rate / rates[f"file_{n}"] for n, rate in rates.items() if f"file_{n}" in rates}
+    return {**rates, **shares}
 
 
 def take_boot(hypervisor, name, port):
@@ -119,6 +153,8 @@ def take_boot(hypervisor, name, port):
 def take(hypervisor, name, o):
     """All figures of one hypervisor; of those on the clock the best of several boots."""
     (found,) = persist(lambda: take_counted(hypervisor, name, o.port), name, 1)
+    (disks,) = persist(lambda: take_disks(hypervisor, name, o.port), name, 1)
+    found.update(disks)
     boots = persist(lambda: take_boot(hypervisor, name, o.port), name, o.boots)
     for key in boots[0] if boots else ():
         found[key] = min(boot[key] for boot in boots)
@@ -135,6 +171,14 @@ def verdict(row, ours):
     return f"{words}: {row.why}" if row.why else words
 
 
+def cell(row, value, found):
+    """A figure as words; a share says of what."""
+    if value is None:
+        return "-"
+    whole = found.get(f"file_{row.name}")
+    return row.form.format(value) + (f" of {whole:,}/s" if whole else "")
+
+
 def line(row, ours, peers):
     """One row of the table, as cells."""
     mine, peer, note = ours.get(row.name), peers.get(row.name), ""
@@ -142,8 +186,8 @@ def line(row, ours, peers):
         peer, note = row.peer, " (recorded)"
     return [
         row.words,
-        "-" if mine is None else row.form.format(mine),
-        "-" if peer is None else row.form.format(peer) + note,
+        cell(row, mine, ours),
+        "-" if peer is None else cell(row, peer, peers) + note,
         "-" if mine is None or not peer else f"{mine / peer:.3f}",
         "-" if row.goal is None else row.form.format(row.goal),
         verdict(row, mine),
@@ -153,7 +197,7 @@ def line(row, ours, peers):
 def markdown(ours, peers):
     """All tables."""
     out = []
-    for table in (TRIPS, WHOLE):
+    for table in (TRIPS, WHOLE, *MORE):
         out += [f"| {table} | ours | peer | ratio | goal | |", "|---|---|---|---|---|---|"]
         out += [f"| {' | '.join(line(r, ours, peers))} |" for r in ROWS if r.table == table]
         out.append("")
@@ -200,6 +244,7 @@ def main(argv):
     build.compile_everything(BUILD)
     build.make_image(BUILD)
     subprocess.run([os.path.join(HERE, "guest/build"), os.path.join(BUILD, "bench")], check=True)
+    devices.build_program()
     ours = take(None, "ours", o)
     peers = {}
     if not o.no_peer and os.path.exists(XEN):

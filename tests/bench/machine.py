@@ -28,13 +28,13 @@ class Counted(Appliance):
 class Machine:
     """One boot, logged in."""
 
-    def __init__(self, name, hypervisor, port, counted=False):
+    def __init__(self, name, hypervisor, port, counted=False, data="none"):
         options = Options(
             log=os.path.join(BUILD, "log", name),
             hypervisor=hypervisor,
             port=port,
             cpus=1,
-            data="none",
+            data=data,
             accel="tcg",
             dom0_extra="domus.console=shell",
         )
@@ -155,11 +155,13 @@ class Machine:
 
     def tool(self):
         """The toolstack's own command inside; it comes in as an image, files are files."""
-        path = TOOL.format(
-            id=self._upload("tool", "initrd", os.path.join(BUILD, "mgmtd/toolstack/domus-ts"))
-        )
-        self.console.run(f"chmod 755 {path}")
-        return path
+        return self.bring("tool", os.path.join(BUILD, "mgmtd/toolstack/domus-ts"), self.console)
+
+    def bring(self, name, path, console):
+        """Bring a program inside; return where it is there."""
+        inside = TOOL.format(id=self._upload(name, "initrd", path))
+        console.run(f"chmod 755 {inside}")
+        return inside
 
     @staticmethod
     def kernel():

@@ -27,13 +27,29 @@ function disk(id: string, read: number): VmStats['disks'][number] {
 	};
 }
 
+function nic(id: string, received: number, sent: number): VmStats['nics'][number] {
+	return {
+		id, network: 'n', mac: '02:00:00:00:00:01', address: null, rate: null, spoof_protection: true, link: true, interface: 'vif1.0',
+		counters: { rx_bytes: received, rx_packets: 1, rx_dropped: 0, tx_bytes: sent, tx_packets: 1, tx_dropped: 0 },
+	};
+}
+
 describe('useBetween', () => {
 	it('says nothing of one look', () => {
-		expect(useBetween(stats(1, 1), undefined)).toEqual({ cpu: null, waited: null, memory: 100, read: null, written: null });
+		expect(useBetween(stats(1, 1), undefined)).toEqual({
+			cpu: null, waited: null, memory: 100, read: null, written: null, received: null, sent: null,
+		});
+	});
+	it('adds up what network cards receive and send, unless one came or was counted anew', () => {
+		const before = stats(2, 1, { nics: [nic('a', 1000, 500), nic('b', 0, 0)] });
+		const after = stats(4, 2, { nics: [nic('a', 3000, 600), nic('b', 10, 0)] });
+		expect(useBetween(after, before)).toMatchObject({ received: 1005, sent: 50 });
+		expect(useBetween(before, stats(0, 0, { nics: [nic('a', 0, 0)] }))).toMatchObject({ received: null, sent: null });
+		expect(useBetween(stats(4, 2, { nics: [nic('a', 3000, 0), nic('b', 10, 0)] }), before)).toMatchObject({ received: 1005, sent: null });
 	});
 	it('tells percent of one CPU, and bytes in a second', () => {
 		const use = useBetween(stats(4, 2, { disks: [disk('a', 3000)] }), stats(2, 1, { disks: [disk('a', 1000)] }));
-		expect(use).toEqual({ cpu: 50, waited: 10, memory: 100, read: 1000, written: 0 });
+		expect(use).toEqual({ cpu: 50, waited: 10, memory: 100, read: 1000, written: 0, received: 0, sent: 0 });
 	});
 	it('makes no figure of disks that came, or of times that are not told', () => {
 		const bare = stats(4, 2, { disks: [disk('a', 3000)] });

@@ -1,5 +1,5 @@
 /** What a running machine uses, what is inside it, and what the hypervisor says. */
-import { call, makeVm, waitForState } from '../lib/api.mjs';
+import { call, items, makeVm, waitForState } from '../lib/api.mjs';
 import { violations } from '../lib/axe.mjs';
 import { visit, withSession } from '../lib/browser.mjs';
 import { check, eventually, test } from '../lib/harness.mjs';
@@ -24,7 +24,8 @@ async function checkLooks(page, where) {
 
 export default function define() {
 	test('charts show what a running machine uses, and go on when one comes back to them', async () => {
-		const vm = await makeVm('watched', { start: true });
+		const network = (await items('networks')).find((one) => one.builtin).id;
+		const vm = await makeVm('watched', { start: true, nics: [{ network, spoof_protection: true, link: true }] });
 		await waitForState(vm.id, 'running');
 		await withSession({}, async (page) => {
 			await visit(page, `/vms/${vm.id}`, vm.name);
@@ -35,6 +36,10 @@ export default function define() {
 			check(/in the last minutes/.test(await cpu.getByRole('img').getAttribute('aria-label')), 'the picture has no words');
 			const memory = await page.locator('.chart', { hasText: 'Memory' }).innerText();
 			check(/MiB/.test(memory), `memory: ${memory}`);
+			const cards = page.locator('.chart', { hasText: 'Network' });
+			await cards.getByText(/\/s received, .*\/s sent/).waitFor();
+			await eventually('what it sends to get an address is drawn', async () =>
+				/at most [1-9]/.test(await cards.getByRole('img').getAttribute('aria-label')), 90);
 			await checkLooks(page, 'usage');
 			const before = await points();
 			await page.getByRole('link', { name: 'Debug' }).click();
@@ -53,8 +58,10 @@ export default function define() {
 			if (capabilities.counters) {
 				await page.locator('.bars').getByText('hypercall', { exact: true }).waitFor();
 				await page.locator('.bars').getByText('event_channel_op').waitFor();
+				const mappings = await page.locator('.card', { hasText: 'Memory mappings' }).locator('dd').allInnerTexts();
+				check(Number(mappings[1].replace(/\D/g, '')) > 30, `of 128 MiB, most is in large pages: ${mappings}`);
 			} else {
-				check(await page.getByText('This hypervisor does not tell.').count() === 3, 'what is not told is not said');
+				check(await page.getByText('This hypervisor does not tell.').count() === 4, 'what is not told is not said');
 			}
 			await page.getByText('All ports').click();
 			await page.locator('.channels').getByText(/domain 0, port \d+/).first().waitFor();

@@ -12,35 +12,46 @@ export interface Use {
 	/** Percent of one CPU that it waited for a CPU; null when that is not told. */
 	waited: number | null;
 	memory: number;
-	/** Bytes in a second. */
+	/** Bytes in a second, of disks and of network cards. */
 	read: number | null;
 	written: number | null;
+	received: number | null;
+	sent: number | null;
 }
 
 function total(stats: VmStats, of: (v: VmStats['vcpus'][number]) => number): number {
 	return stats.vcpus.reduce((sum, v) => sum + of(v), 0);
 }
 
-/** @returns how much a counter grew in a second; null when it was set back, as when a disk came or went. */
-function perSecond(now: number, before: number, ns: number): number | null {
-	return now < before ? null : ((now - before) * 1e9) / ns;
+interface Device {
+	id: string;
+}
+
+/** @returns bytes in a second of all devices; null when a counter was set back, as when a device came or went. */
+function rate<D extends Device>(now: D[], before: D[], ns: number, bytes: (device: D) => number): number | null {
+	const ids = (devices: D[]) => devices.map((d) => d.id).join();
+	const sum = (devices: D[]) => devices.reduce((all, d) => all + bytes(d), 0);
+	const grown = sum(now) - sum(before);
+	return grown < 0 || ids(now) !== ids(before) ? null : (grown * 1e9) / ns;
 }
 
 export function useBetween(now: VmStats, before: VmStats | undefined): Use {
-	const nothing = { cpu: null, waited: null, memory: now.memory.actual, read: null, written: null };
+	const nothing = {
+		cpu: null, waited: null, memory: now.memory.actual, read: null, written: null, received: null, sent: null,
+	};
 	const ns = before ? now.time - before.time : 0;
 	if (!before || ns <= 0 || now.cpu_time < before.cpu_time)
 		return nothing;
-	const sameDisks = now.disks.map((d) => d.id).join() === before.disks.map((d) => d.id).join();
-	const bytes = (stats: VmStats, key: 'read_bytes' | 'write_bytes') => stats.disks.reduce((sum, d) => sum + d[key], 0);
 	const told = now.vcpus.every((v) => v.times) && before.vcpus.every((v) => v.times);
 	const waited = (stats: VmStats) => total(stats, (v) => v.times?.runnable ?? 0);
 	return {
 		...nothing,
 		cpu: Math.round((100 * (now.cpu_time - before.cpu_time)) / ns),
 		waited: told ? Math.max(0, Math.round((100 * (waited(now) - waited(before))) / ns)) : null,
-		read: sameDisks ? perSecond(bytes(now, 'read_bytes'), bytes(before, 'read_bytes'), ns) : null,
-		written: sameDisks ? perSecond(bytes(now, 'write_bytes'), bytes(before, 'write_bytes'), ns) : null,
+		read: rate(now.disks, before.disks, ns, (d) => d.read_bytes),
+		written: rate(now.disks, before.disks, ns, (d) => d.write_bytes),
+		received: rate(now.nics, before.nics, ns, (n) => n.counters?.rx_bytes ?? 0),
+		sent: rate(now.nics, before.nics, ns, (n) => n.counters?.tx_bytes ?? 0),
 	};
 }
 

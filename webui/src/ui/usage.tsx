@@ -1,4 +1,4 @@
-/** What a running machine uses, as the hypervisor and the disks' backends count it. */
+/** What a running machine uses, as the hypervisor and the backends of its devices count it. */
 
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
@@ -70,15 +70,17 @@ function Times({ vcpus }: { vcpus: VmStats['vcpus'] }) {
 	);
 }
 
-function DiskChart({ uses }: { uses: Use[] }) {
-	const last = uses.at(-1);
-	const rate = (value: number | null | undefined) => value === null || value === undefined ? '…' : formatRate(value);
+type Rate = 'read' | 'written' | 'received' | 'sent';
+
+/** Bytes in a second, one way and the other. */
+function RateChart({ title, uses, ways }: { title: string; uses: Use[]; ways: [Rate, Rate] }) {
+	const rate = (way: Rate) => {
+		const value = uses.at(-1)?.[way] ?? null;
+		return `${value === null ? '…' : formatRate(value)} ${way}`;
+	};
 	return (
-		<Chart title="Disks" now={`${rate(last?.read)} read, ${rate(last?.written)} written`} room={LOOKS} top={64 * 1024}
-			format={formatRate} lines={[
-				{ name: 'Read', values: uses.map((u) => u.read) },
-				{ name: 'Written', values: uses.map((u) => u.written) },
-			]} />
+		<Chart title={title} now={ways.map(rate).join(', ')} room={LOOKS} top={64 * 1024} format={formatRate}
+			lines={ways.map((way) => ({ name: way.charAt(0).toUpperCase() + way.slice(1), values: uses.map((u) => u[way]) }))} />
 	);
 }
 
@@ -101,7 +103,8 @@ export function Usage({ vm }: { vm: Vm }) {
 				<Chart title="Memory" now={formatBytes(stats.memory.actual)} room={LOOKS} top={stats.memory.max}
 					most={`${formatBytes(stats.memory.max)}, the most it can have`} format={formatBytes}
 					lines={[{ name: 'In use', values: uses.map((u) => u.memory) }]} />
-				{stats.disks.length > 0 && <DiskChart uses={uses} />}
+				{stats.disks.length > 0 && <RateChart title="Disks" uses={uses} ways={['read', 'written']} />}
+				{stats.nics.length > 0 && <RateChart title="Network" uses={uses} ways={['received', 'sent']} />}
 			</div>
 			<Facts>
 				<Fact name="CPU time">{formatDuration(stats.cpu_time / NS)}</Fact>

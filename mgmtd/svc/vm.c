@@ -43,7 +43,7 @@ int vm_load(struct svc *svc, const char *id, struct vm *out)
 	out->memory_max = (uint64_t)db_int(q, 15);
 	out->weight = (uint32_t)db_int(q, 16);
 	out->cap = (uint32_t)db_int(q, 17);
-	out->affinity = vm_affinity_parse(db_text(q, 18));
+	vm_affinity_parse(db_text(q, 18), &out->affinity);
 	return 0;
 }
 

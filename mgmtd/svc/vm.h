@@ -17,6 +17,14 @@ enum vm_state {
 
 #define VM_IN(state) (1u << (state))
 
+/** The host's CPUs that virtual CPUs may run on: one list for all of them, or one for each. */
+struct vm_affinity {
+	bool each;
+	bool mixed;     /* numbers beside lists: as it can be asked for, and is refused */
+	uint32_t lists; /* how many there are, beyond those that say nothing */
+	uint64_t cpus[TS_VCPUS_MAX]; /* bits by list, 0: all */
+};
+
 struct vm {
 	char id[UUID_TEXT_LEN];
 	char name[64];
@@ -26,8 +34,8 @@ struct vm {
 	uint64_t memory_min;
 	uint64_t memory_max;
 	uint32_t weight;
-	uint32_t cap;      /* percent of one CPU, 0: none */
-	uint64_t affinity; /* bits of CPUs, 0: all */
+	uint32_t cap; /* percent of one CPU, 0: none */
+	struct vm_affinity affinity;
 	char kernel[UUID_TEXT_LEN];
 	char initrd[UUID_TEXT_LEN]; /* "" for none */
 	char cmdline[2048];

@@ -24,7 +24,7 @@ static uint64_t number(const json_t *spec, const char *name, uint64_t otherwise)
 	return v ? (uint64_t)json_integer_value(v) : otherwise;
 }
 
-static uint64_t affinity_of(const json_t *list)
+static uint64_t cpus_of(const json_t *list)
 {
 	uint64_t bits = 0;
 	const json_t *cpu;
@@ -39,11 +39,30 @@ static uint64_t affinity_of(const json_t *list)
 	return bits;
 }
 
-uint64_t vm_affinity_parse(const char *text)
+static void affinity_of(const json_t *value, struct vm_affinity *out)
 {
-	auto_json json_t *list = json_loads(text, 0, NULL);
+	size_t numbers = 0, i;
+	const json_t *entry;
 
-	return affinity_of(list);
+	*out = (struct vm_affinity){0};
+	json_array_foreach(value, i, entry) {
+		numbers += json_is_integer(entry);
+		if (i < TS_VCPUS_MAX)
+			out->cpus[i] = cpus_of(entry);
+	}
+	out->each = i && !numbers;
+	out->mixed = numbers && numbers < i;
+	if (numbers == i)
+		out->cpus[0] = cpus_of(value);
+	for (out->lists = TS_VCPUS_MAX; out->lists && !out->cpus[out->lists - 1];)
+		out->lists--;
+}
+
+void vm_affinity_parse(const char *text, struct vm_affinity *out)
+{
+	auto_json json_t *value = json_loads(text, 0, NULL);
+
+	affinity_of(value, out);
 }
 
 void vm_tuning_apply(struct vm *vm, const json_t *spec, bool idle)
@@ -62,7 +81,7 @@ void vm_tuning_apply(struct vm *vm, const json_t *spec, bool idle)
 	vm->weight = (uint32_t)number(spec, "weight", vm->weight);
 	vm->cap = (uint32_t)number(spec, "cap", vm->cap);
 	if (affinity)
-		vm->affinity = affinity_of(affinity);
+		affinity_of(affinity, &vm->affinity);
 }
 
 int vm_tuning_check(const struct vm *vm, const struct ts_host_info *host, struct problem *p)
@@ -86,27 +105,41 @@ int vm_tuning_check(const struct vm *vm, const struct ts_host_info *host, struct
 		return problem_invalid(p, "memory", "too_small",
 				       "It is less than memory_min (%" PRIu64 " bytes).",
 				       vm->memory_min);
-	if (vm->affinity & ~there)
-		return problem_invalid(p, "affinity", "unknown_cpu",
-				       "This host has %u CPUs, counted from 0.", host->cpus_online);
+	if (vm->affinity.mixed)
+		return problem_invalid(p, "affinity", "mixed",
+				       "It is a list of CPUs, or of lists for each virtual CPU.");
+	for (uint32_t n = 0; n < vm->affinity.lists; n++)
+		if (vm->affinity.cpus[n] & ~there)
+			return problem_invalid(p, "affinity", "unknown_cpu",
+					       "This host has %u CPUs, counted from 0.",
+					       host->cpus_online);
 	return 0;
 }
 
-static char *affinity_text(uint64_t bits)
+static json_t *cpus_json(uint64_t bits)
 {
-	auto_json json_t *list = json_array();
+	json_t *list = bits ? json_array() : json_null();
 
 	for (int n = 0; n < CPUS_MAX; n++)
 		if (bits >> n & 1)
 			json_array_append_new(list, json_integer(n));
-	return json_dumps(list, JSON_COMPACT);
+	return list;
+}
+
+static char *affinity_text(const struct vm_affinity *a)
+{
+	auto_json json_t *value = a->each ? json_array() : cpus_json(a->cpus[0]);
+
+	for (uint32_t n = 0; a->each && n < a->lists; n++)
+		json_array_append_new(value, cpus_json(a->cpus[n]));
+	return json_dumps(value, JSON_COMPACT);
 }
 
 int vm_tuning_store(struct svc *svc, const struct vm *vm)
 {
-	auto_free char *affinity = vm->affinity ? affinity_text(vm->affinity) : NULL;
+	auto_free char *affinity = vm->affinity.lists ? affinity_text(&vm->affinity) : NULL;
 
-	if (vm->affinity && !affinity)
+	if (vm->affinity.lists && !affinity)
 		return -EIO;
 	return db_run(svc->db,
 		      "UPDATE vm SET vcpus = ?, vcpus_max = ?, memory = ?, memory_min = ?,"
@@ -118,13 +151,14 @@ int vm_tuning_store(struct svc *svc, const struct vm *vm)
 
 int vm_tuning_effect(struct svc *svc, const struct vm *vm, uint32_t domid, struct ts_error *err)
 {
-	const struct ts_tuning tuning = {
+	struct ts_tuning tuning = {
 		.vcpus = vm->vcpus,
 		.memory = vm->memory,
 		.weight = vm->weight,
 		.cap = vm->cap,
-		.affinity = vm->affinity,
 	};
 
+	for (uint32_t n = 0; n < TS_VCPUS_MAX; n++)
+		tuning.affinity[n] = vm->affinity.cpus[vm->affinity.each ? n : 0];
 	return ts_domain_tune(svc->ts, domid, &tuning, err);
 }

@@ -22,8 +22,8 @@ must_check int vm_tuning_store(struct svc *svc, const struct vm *vm);
 /** Put it in effect for domain @domid. Return: as ts_domain_tune(). */
 int vm_tuning_effect(struct svc *svc, const struct vm *vm, uint32_t domid, struct ts_error *err);
 
-/** Bits of the CPUs in a JSON list of numbers; 0 for "", null, or what is none. */
-uint64_t vm_affinity_parse(const char *text);
+/** What is recorded of an affinity, as the API shows it; all CPUs for "". */
+void vm_affinity_parse(const char *text, struct vm_affinity *out);
 
 /** What the hypervisor has counted for a running machine, in *@out. Return: 0, -ECANCELED. */
 must_check int vm_stats(struct svc *svc, const char *id, json_t **out, struct problem *p);

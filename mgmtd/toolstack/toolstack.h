@@ -176,11 +176,11 @@ int ts_domain_shutdown_request(struct toolstack *ts, uint32_t domid, enum ts_req
 
 /** What can be changed of a domain while it is there. */
 struct ts_tuning {
-	uint32_t vcpus;    /* to be in use, of those it was made with */
-	uint64_t memory;   /* bytes of RAM to be in use, at most what it was made with */
-	uint32_t weight;   /* share of the CPUs beside others', 1-65535 */
-	uint32_t cap;      /* percent of one CPU, 0: none */
-	uint64_t affinity; /* bits of the CPUs it may run on, 0: all */
+	uint32_t vcpus;  /* to be in use, of those it was made with */
+	uint64_t memory; /* bytes of RAM to be in use, at most what it was made with */
+	uint32_t weight; /* share of the CPUs beside others', 1-65535 */
+	uint32_t cap;    /* percent of one CPU, 0: none */
+	uint64_t affinity[TS_VCPUS_MAX]; /* bits of the CPUs each vCPU may run on, 0: all */
 };
 
 /**

@@ -91,20 +91,20 @@ static int tune_sharing(struct toolstack *ts, uint32_t domid, const struct ts_tu
 	return rc ? refused(err, domid, "set weight and cap", rc) : 0;
 }
 
-static int tune_affinity(struct toolstack *ts, const struct ts_domain_info *info, uint64_t cpus,
-			 struct ts_error *err)
+static int tune_affinity(struct toolstack *ts, const struct ts_domain_info *info,
+			 const uint64_t cpus[TS_VCPUS_MAX], struct ts_error *err)
 {
 	uint64_t *map = hv_pages_get(ts, 1);
 	int rc = 0;
 
 	if (!map)
 		return ts_fail(err, TS_ENOMEM, -ENOMEM, "out of memory");
-	for (uint32_t n = 0; n < info->vcpus && !rc; n++) {
+	for (uint32_t n = 0; n < info->vcpus && n < TS_VCPUS_MAX && !rc; n++) {
 		struct xen_domctl op = {.u.vcpuaffinity = {.vcpu = n,
 							   .flags = XEN_VCPUAFFINITY_HARD,
 							   .cpumap_hard.nr_bits = CPUS_MAX}};
 
-		*map = cpus ? cpus : ~0ull;
+		*map = cpus[n] ? cpus[n] : ~0ull;
 		set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, (uint8_t *)map);
 		rc = hv_domctl(ts, XEN_DOMCTL_setvcpuaffinity, info->domid, &op);
 	}

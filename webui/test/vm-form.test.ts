@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Image, Vm } from '../src/api/types';
+import { affinityText } from '../src/lib/cpus';
 import { guessKind, imageName } from '../src/lib/image-name';
 import { addDisk, checkForm, createRequest, formOf, freeName, MIB, newForm, patchRequest, type VmForm } from '../src/lib/vm-form';
 
@@ -79,6 +80,18 @@ describe('patchRequest', () => {
 			.toEqual({ restart_policy: 'always', autostart: { enabled: true, delay: 5 } });
 		expect(patchRequest(vm, { ...formOf(vm), cap: '50', affinity: [1] })).toEqual({ cap: 50, affinity: [1] });
 		expect(patchRequest({ ...vm, affinity: [0] }, { ...formOf(vm), affinity: [] })).toEqual({ affinity: null });
+	});
+	it('patches what single vCPUs may run on', () => {
+		const pinned: Vm = { ...vm, vcpus: 2, vcpus_max: 2, affinity: [[1, 2, 3], null] };
+		expect(formOf(pinned).affinities).toEqual(['1-3', '']);
+		expect(patchRequest({ ...pinned, affinity: [[1]] }, { ...formOf(pinned), affinities: [' 1', ''] })).toEqual({});
+		expect(patchRequest(pinned, { ...formOf(pinned), affinities: ['3, 0-1', '7', '9'] })).toEqual({ affinity: [[0, 1, 3], [7]] });
+		expect(patchRequest(pinned, { ...formOf(pinned), affinities: ['', ''] })).toEqual({ affinity: null });
+		for (const bad of ['x', '3-1', '64', '1-', '-'])
+			expect(checkForm({ ...formOf(pinned), affinities: [bad, '0'] }, [], 128)).toHaveProperty(['affinity.0']);
+		expect(checkForm(formOf(pinned), [], 128)).toEqual({});
+		expect(affinityText([[1, 2, 5], null])).toBe('vCPU 0 on 1-2,5; vCPU 1 on all');
+		expect(affinityText([0, 1])).toBe('CPU 0-1');
 	});
 });
 

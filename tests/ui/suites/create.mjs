@@ -1,4 +1,4 @@
-import { items, makeVm, PREFIX } from '../lib/api.mjs';
+import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
 import { visit, withSession } from '../lib/browser.mjs';
 import { check, equal, eventually, test } from '../lib/harness.mjs';
 
@@ -88,6 +88,19 @@ export default function define() {
 			const made = (await items('vms')).find((vm) => vm.name === name);
 			equal(JSON.stringify([made.vcpus, made.vcpus_max, made.weight, made.cap, made.affinity, made.memory_max]),
 				JSON.stringify([2, 2, 512, 50, [1], 256 * 2 ** 20]), 'what was saved');
+
+			await page.getByRole('button', { name: 'Edit' }).click();
+			await page.getByLabel('Each vCPU on its own').check();
+			equal(await page.getByLabel('vCPU 0', { exact: true }).inputValue(), '1', 'what was chosen for all');
+			await page.getByLabel('vCPU 0', { exact: true }).fill('one');
+			await page.getByRole('button', { name: 'Save' }).click();
+			await fieldError(page, 'vCPU 0').waitFor();
+			await page.getByLabel('vCPU 0', { exact: true }).fill('');
+			await page.getByLabel('vCPU 1', { exact: true }).fill('1, 0');
+			await page.getByRole('button', { name: 'Save' }).click();
+			await page.getByRole('dialog').waitFor({ state: 'detached' });
+			await page.locator('.facts').getByText('vCPU 0 on all; vCPU 1 on 0-1').waitFor();
+			equal(JSON.stringify((await call('GET', `/vms/${made.id}`)).affinity), '[null,[0,1]]', 'what was saved for each');
 
 			await visit(page, '/vms', 'Virtual machines');
 			await page.getByLabel('Search by name').fill('no such name');

@@ -248,6 +248,11 @@ class Tour:
         self.do("vm_update", 422, {"affinity": []}, id=vm["id"])
         tuned = self.do("vm_update", 200, {"weight": 512, "cap": 50, "affinity": [1]}, id=vm["id"])[1]
         assert (tuned["weight"], tuned["cap"], tuned["affinity"]) == (512, 50, [1]), tuned
+        for bad in ([[63]], [[]], [1, [0]], [[0], None, 1], [[[0]]], [[0]] * 129, ["0"]):
+            self.do("vm_update", 422, {"affinity": bad}, id=vm["id"])
+        for given, kept in (([[1, 0, 1], None, [1]], [[0, 1], None, [1]]), ([[1], None], [[1]]), ([None], None)):
+            tuned = self.do("vm_update", 200, {"affinity": given}, id=vm["id"])[1]
+            assert tuned["affinity"] == kept, tuned
         stats = self.do("vm_stats", 200, id=vm["id"])[1]
         assert stats["memory"]["target"] == 64 << 20
         assert stats["vcpus"][0]["times"]["blocked"] == 5000, stats

@@ -1,6 +1,7 @@
 /** The form for a machine: what is typed, and what becomes of it. */
 
 import type { Image, Network, Vm, VmCreate, VmPatch, Volume } from '../api/types';
+import { cpuText, listOf, listsOf, parseCpus } from './cpus';
 import { formatBytes } from './format';
 
 export const MIB = 1024 * 1024;
@@ -25,6 +26,8 @@ export interface VmForm {
 	cap: string;
 	/** the host's CPUs it may run on; none chosen: all */
 	affinity: number[];
+	/** or those that each of its CPUs may run on, as typed; null when it is one list for all */
+	affinities: string[] | null;
 	kernel: string;
 	/** '' for none */
 	initrd: string;
@@ -86,6 +89,7 @@ export function newForm(images: readonly Image[], names: Iterable<string>, netwo
 		weight: '256',
 		cap: '0',
 		affinity: [],
+		affinities: null,
 		kernel: first('kernel'),
 		initrd: first('initrd'),
 		cmdline: DEFAULT_CMDLINE,
@@ -109,7 +113,8 @@ export function formOf(vm: Vm): VmForm {
 		memoryMax: vm.memory_max === vm.memory ? '' : String(vm.memory_max / MIB),
 		weight: String(vm.weight),
 		cap: String(vm.cap),
-		affinity: vm.affinity ?? [],
+		affinity: listOf(vm.affinity),
+		affinities: listsOf(vm.affinity)?.map(cpuText) ?? null,
 		kernel: vm.boot.kernel,
 		initrd: vm.boot.initrd ?? '',
 		cmdline: vm.boot.cmdline,
@@ -181,10 +186,25 @@ export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: numbe
 		'boot.kernel': form.kernel ? '' : 'Choose a kernel.',
 		'boot.cmdline': /^[ -~]*$/.test(form.cmdline) ? '' : 'Plain ASCII characters only.',
 		disks: form.disks.length > MAX_DISKS ? `At most ${MAX_DISKS} disks.` : '',
+		...Object.fromEntries((form.affinities ?? []).slice(0, mostVcpus(form)).map((text, n) =>
+			[`affinity.${n}`, parseCpus(text) === undefined ? 'Numbers of CPUs, such as 0,2 or 0-3.' : ''])),
 		'autostart.order': checkRange(form.order, MAX_ORDER, 'A whole number'),
 		'autostart.delay': checkRange(form.delay, MAX_DELAY, 'Seconds,'),
 	};
 	return Object.fromEntries(Object.entries(found).filter(([, text]) => text));
+}
+
+/** @returns how many CPUs the machine can have without a new start. */
+export function mostVcpus(form: VmForm): number {
+	return wholeNumber(form.vcpusMax || form.vcpus) ?? 0;
+}
+
+function affinityOf(form: VmForm): Vm['affinity'] {
+	const lists = form.affinities?.slice(0, mostVcpus(form)).map((text) => parseCpus(text) ?? null);
+	while (lists?.length && !lists.at(-1))
+		lists.pop();
+	const affinity = lists ?? form.affinity;
+	return affinity.length ? affinity : null;
 }
 
 /** @returns the request for a form that passed checkForm(). @param cds images among its disks */
@@ -199,7 +219,7 @@ export function createRequest(form: VmForm, cds: ReadonlySet<string> = new Set()
 		...(form.memoryMax ? { memory_max: Number(form.memoryMax) * MIB } : {}),
 		weight: Number(form.weight),
 		cap: Number(form.cap),
-		affinity: form.affinity.length ? form.affinity : null,
+		affinity: affinityOf(form),
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
 		...(form.disks.length ? { disks: form.disks.map((id) => cds.has(id) ? { image: id, read_only: true } : { volume: id, read_only: false }) } : {}),
 		restart_policy: form.restartPolicy,
@@ -231,7 +251,7 @@ export function patchRequest(vm: Vm, form: VmForm): VmPatch {
 		patch.weight = Number(form.weight);
 	if (next.cap !== vm.cap)
 		patch.cap = Number(form.cap);
-	if (form.affinity.join() !== (vm.affinity ?? []).join())
+	if (JSON.stringify(next.affinity) !== JSON.stringify(vm.affinity))
 		patch.affinity = next.affinity ?? null;
 	if (form.restartPolicy !== vm.restart_policy)
 		patch.restart_policy = form.restartPolicy;

@@ -2,6 +2,7 @@ import { useRef, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
 import type { Task, Vm } from '../api/types';
+import { affinityText } from '../lib/cpus';
 import { refusalOf } from '../lib/form-errors';
 import { formatBytes, formatTime } from '../lib/format';
 import { useNow } from '../lib/hooks';
@@ -126,7 +127,7 @@ function Settings({ vm, all, onEdit }: { vm: Vm; all: World; onEdit: () => void 
 					&& ` (${formatBytes(vm.memory_min)} to ${formatBytes(vm.memory_max)})`}</Fact>
 				<Fact name="Weight">{vm.weight}</Fact>
 				<Fact name="Cap">{vm.cap ? `${vm.cap} % of a CPU` : 'None'}</Fact>
-				<Fact name="Runs on">{vm.affinity ? `CPU ${vm.affinity.join(', ')}` : 'All CPUs'}</Fact>
+				<Fact name="Runs on">{affinityText(vm.affinity)}</Fact>
 				<Fact name="Mode">{vm.mode.toUpperCase()}</Fact>
 				<Fact name="Kernel"><ImageName all={all} id={vm.boot.kernel} /></Fact>
 				<Fact name="Initial RAM disk"><ImageName all={all} id={vm.boot.initrd} /></Fact>

@@ -1,10 +1,12 @@
 /** The fields of a machine, for creating and for editing one. */
 
 import type { Host, Image } from '../api/types';
+import { cpuText } from '../lib/cpus';
 import { formatBytes } from '../lib/format';
-import { RESTART_POLICIES, type FormErrors, type VmForm } from '../lib/vm-form';
+import { mostVcpus, RESTART_POLICIES, type FormErrors, type VmForm } from '../lib/vm-form';
 import { CheckField, SelectField, TextField } from './field';
 
+const MAX_VCPUS = 128;
 const MEMORY_CHOICES = [128, 256, 512, 1024, 2048];
 
 function ImageOptions({ images, kind }: { images: readonly Image[]; kind: Image['kind'] }) {
@@ -56,6 +58,9 @@ function SharingFields({ form, errors, host, change }: Pick<Props, 'form' | 'err
 	const cpus = [...Array(host?.cpus.online ?? 0).keys()];
 	const toggle = (cpu: number, on: boolean) =>
 		change({ affinity: cpus.filter((n) => n === cpu ? on : form.affinity.includes(n)) });
+	const lists = form.affinities && [...Array(Math.min(mostVcpus(form), MAX_VCPUS)).keys()].map((n) => form.affinities?.[n] ?? '');
+	const each = (on: boolean) =>
+		change({ affinities: on ? Array<string>(Math.min(mostVcpus(form), MAX_VCPUS)).fill(cpuText(form.affinity)) : null });
 	return (
 		<>
 			<div class="pair">
@@ -68,11 +73,17 @@ function SharingFields({ form, errors, host, change }: Pick<Props, 'form' | 'err
 			{cpus.length > 1 && (
 				<fieldset class="cpus">
 					<legend>Runs on</legend>
-					{cpus.map((cpu) => (
+					{!lists && cpus.map((cpu) => (
 						<CheckField key={cpu} label={`CPU ${cpu}`} checked={form.affinity.includes(cpu)}
 							onChange={(on) => toggle(cpu, on)} />
 					))}
-					<p class="hint">None chosen: all of them.</p>
+					<CheckField label="Each vCPU on its own" checked={lists !== null} onChange={each} />
+					{lists?.map((text, n) => (
+						<TextField key={n} label={`vCPU ${n}`} name={`affinity-${n}`} value={text} autocomplete="off"
+							error={errors[`affinity.${n}`]}
+							onInput={(typed) => change({ affinities: lists.map((old, i) => i === n ? typed : old) })} />
+					))}
+					<p class="hint">{lists ? 'Numbers of CPUs, such as 0,2 or 0-3. Empty: all of them.' : 'None chosen: all of them.'}</p>
 					{errors['affinity'] && <p class="field-error">{errors['affinity']}</p>}
 				</fieldset>
 			)}

@@ -103,6 +103,16 @@ static void on_task_switch(struct vcpu *v)
 		     (unsigned long)v->regs.rip);
 }
 
+/*
+ * VMRUN refused what the guest left in its control or debug registers (APM vol. 2, 15.5.1). A processor
+ * lets no guest get so far, the MOV faults; QEMU's does, and overwrites the registers in the control block.
+ */
+static void on_invalid(struct vcpu *v)
+{
+	domain_crash(v->domain, "vCPU %u: invalid registers before %#lx", v->id,
+		     (unsigned long)v->regs.rip);
+}
+
 #define FORBIDDEN(n)                             \
 	{                                        \
 		n, inject_ud, HVM_EXIT_FORBIDDEN \
@@ -148,11 +158,14 @@ static const struct exit_row exits[] = {
 };
 
 static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF};
+static const struct exit_row invalid_row = {"invalid", on_invalid, HVM_EXIT_FATAL};
 
 static const struct exit_row *find_row(uint64_t code)
 {
 	if (code < ARRAY_SIZE(exits) && exits[code].handle)
 		return &exits[code];
+	if ((int32_t)code == SVM_EXIT_INVALID)
+		return &invalid_row;
 	return code == SVM_EXIT_NPF ? &npf_row : NULL;
 }
 

@@ -168,5 +168,6 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_EXIT_MWAIT_ARMED   0x8c
 #define SVM_EXIT_XSETBV        0x8d
 #define SVM_EXIT_NPF           0x400
+#define SVM_EXIT_INVALID       (-1) /* 64 bits of it, or 32 */
 
 #endif

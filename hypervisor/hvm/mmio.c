@@ -194,11 +194,15 @@ void hvm_emulate(struct vcpu *v)
 	struct emul_insn insn;
 	uint8_t code[EMUL_INSN_MAX];
 	uint64_t rip = v->regs.rip;
+	int rc = emul_decode(&ctx, code, code_bytes(v, code), &insn);
 
-	if (emul_decode(&ctx, code, code_bytes(v, code), &insn)) {
+	/* While an event is delivered it was not the instruction that came here. */
+	if (rc == -EINVAL && !v->hvm->event.valid)
+		hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
+	else if (rc)
 		hvm_inject_exception(v, X86_TRAP_GP, 0);
+	if (rc)
 		return;
-	}
 	v->domain->ops->get_paging(v, &a.paging);
 	for (unsigned int i = 0; i < EMUL_NR_SEGS; i++) {
 		struct hvm_segment seg;
@@ -261,8 +265,8 @@ void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk
 	gfn_t gfn = gfn_of(gpa >> PAGE_SHIFT);
 	enum p2m_type type;
 
-	if (is_device(v, gpa)) {
-		if (walk || exec || !move_device(v, gpa, write))
+	if (is_device(v, gpa) && !exec) {
+		if (walk || !move_device(v, gpa, write))
 			hvm_emulate(v);
 		return;
 	}

@@ -4,6 +4,7 @@
 
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/cpuid.h"
+#include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
 #include "arch/x86/mm/map.h"
@@ -102,6 +103,8 @@ static __noinline void keep_event(struct vcpu *v, uint64_t info)
 {
 	uint8_t type = info >> 8 & 7, vector = (uint8_t)info;
 
+	/* An entry that got no further than its event has let no interrupt of the host's end it. */
+	irq_window();
 	if (type == HVM_EV_SOFT ||
 	    (type == HVM_EV_EXCEPTION && (vector == X86_TRAP_BP || vector == X86_TRAP_OF)))
 		return;
@@ -145,7 +148,8 @@ static void svm_enter(struct vcpu *v)
 	refresh_tlb(v, s, &host->asids);
 	svm_enter_guest(&v->regs, s->vmcb_pa, host->host_vmcb_pa, &c->in_guest);
 	b->event_inj = 0;
-	store_state(v, b);
+	if (likely((int32_t)b->exit_code != SVM_EXIT_INVALID))
+		store_state(v, b);
 }
 
 static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)

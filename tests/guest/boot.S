@@ -77,6 +77,7 @@ gdt_pointer:
 
 	.bss
 	.balign 4096
+	.globl level2
 level4:	.skip 4096
 level3:	.skip 4096
 level2:	.skip 4 * 4096

@@ -9,6 +9,7 @@ from bed import MIB, bed, hostile, remove
 GUEST_READY = b"demo guest ready"
 # 10 million take about ten minutes: DOMUS_HOSTILE_CALLS=10000000 DOMUS_TESTS='test_4*.py' tests/run system
 CALLS = int(os.environ.get("DOMUS_HOSTILE_CALLS", 300000))
+MMIO = max(CALLS // 100, 3000)
 SEED = int(os.environ.get("DOMUS_HOSTILE_SEED", 1))
 
 
@@ -51,11 +52,11 @@ class Hostile(unittest.TestCase):
         for image in self.images.values():
             self.client.delete(f"/images/{image}")
 
-    def start(self, name, vcpus=1, memory=16, cmdline=""):
+    def start(self, name, vcpus=1, memory=16, cmdline="", number="", start=True):
         """One of the small guests as a VM."""
         if name not in self.images:
             self.images[name] = self.client.upload(f"hostile-{name}", "kernel", hostile(name))["id"]
-        spec = self.bed.spec(f"{name}-guest", memory=memory * MIB, vcpus=vcpus)
+        spec = self.bed.spec(f"{name}-guest{number}", memory=memory * MIB, vcpus=vcpus, start=start)
         spec["boot"] = {"kernel": self.images[name], "cmdline": cmdline}
         return self.client.create_vm(**spec)["id"]
 
@@ -72,6 +73,14 @@ class Hostile(unittest.TestCase):
             console.close()
         for word in said:
             self.assertIn(word.encode(), text)
+        self.others_go_on(name)
+        remove(self.client, vm)
+        self.assertEqual(self.bed.free(), free)
+        self.assertEqual(self.bed.channels(), channels)
+        return text
+
+    def others_go_on(self, name):
+        """The neighbour answers, and so does the management domain."""
         # Of a new connection: the one from before may have been given up, as nobody has read from it since.
         self.console.close()
         self.console = self.client.console(self.neighbour)
@@ -79,10 +88,6 @@ class Hostile(unittest.TestCase):
         self.console.read_until(f"{name} 42".encode(), 30)
         self.assertEqual(self.client.get(f"/vms/{self.neighbour}")["state"], "running")
         self.bed.console.run("true")
-        remove(self.client, vm)
-        self.assertEqual(self.bed.free(), free)
-        self.assertEqual(self.bed.channels(), channels)
-        return text
 
     def test_triple_fault(self):
         """a triple fault"""
@@ -125,9 +130,30 @@ class Hostile(unittest.TestCase):
         self.assertGreater(number(text, "frames given away"), 0)
         self.assertEqual(number(text, "freed grants copied"), 0)
 
+    def test_instructions(self):
+        """code across, over and beyond pages, bits no register has, jumps to nowhere"""
+        text = self.crash("instructions", 300, ("done",))
+        self.assertEqual(number(text, "instructions wrong"), 0, text)
+
+    def test_mmio(self):
+        """instructions on the local APIC do what they do on memory"""
+        text = self.crash("mmio", 300, ("done",), cmdline=f"calls={MMIO} seed={SEED}")
+        self.assertEqual(number(text, "differences"), 0, text)
+        self.assertLess(number(text, "faults"), MMIO // 4)
+
     def test_storms(self):
         """interrupts, NMIs, timers, events and console output without end"""
         self.crash("storms", 300, ("interrupts", "events", "done"), vcpus=4, cmdline="vcpus=4 rounds=200")
+
+    def test_channels(self):
+        """event channels of everyone, to the limit, closed, and at once from four processors"""
+        text = self.crash("channels", 300, ("done",), vcpus=4, cmdline="vcpus=4 rounds=3000")
+        limits = numbers(text, "ports to the limit")
+        self.assertGreater(limits[0], 500)
+        self.assertEqual(limits, limits[:1] * 2)
+        self.assertEqual(numbers(text, "used after they were closed"), [0, 0])
+        self.assertEqual(number(text, "foreign ports bound"), 0)
+        self.assertGreater(min(numbers(text, "done")[:13]), 10)
 
     def test_secret(self):
         """memory of a guest that is gone holds nothing of it"""

@@ -4,8 +4,6 @@
 #include <xen/arch-x86/hvm/start_info.h>
 #include <xen/io/console.h>
 
-#define AP_PAGE 0x8000u
-
 struct gate {
 	uint16_t low, selector, kind, mid;
 	uint32_t high, reserved;
@@ -14,8 +12,6 @@ struct gate {
 extern char trap_stubs[], interrupt[], nmi[], ap_start[], ap_end[];
 void ap_enter(void);
 void guest_dead(unsigned int vector, uint64_t rip);
-void *memcpy(void *to, const void *from, unsigned long n);
-void *memset(void *to, int c, unsigned long n);
 
 static struct gate idt[256];
 static char stacks[MAX_CPUS][STACK] __attribute__((aligned(STACK)));
@@ -29,15 +25,17 @@ uint32_t ap_stack;
 
 void *memcpy(void *to, const void *from, unsigned long n)
 {
-	for (unsigned long i = 0; i < n; i++)
-		((volatile char *)to)[i] = ((const char *)from)[i];
+	void *at = to;
+
+	__asm__ volatile("rep movsb" : "+D"(at), "+S"(from), "+c"(n) : : "memory");
 	return to;
 }
 
 void *memset(void *to, int c, unsigned long n)
 {
-	for (unsigned long i = 0; i < n; i++)
-		((volatile char *)to)[i] = (char)c;
+	void *at = to;
+
+	__asm__ volatile("rep stosb" : "+D"(at), "+c"(n) : "a"(c) : "memory");
 	return to;
 }
 

@@ -15,6 +15,7 @@
 #define MAX_CPUS  4
 #define STACK     16384
 #define LAPIC     0xfee00000u
+#define AP_PAGE   0x8000u   /* further processors begin there */
 #define IMAGE     0x400000u /* where a guest's own code and data lie, all below IMAGE_END */
 #define IMAGE_END 0x600000u
 
@@ -37,6 +38,9 @@ static inline struct cpu *this_cpu(void)
 #define call3(nr, a, b, c) \
 	hypercall(nr, (const uint64_t[5]){(uint64_t)(a), (uint64_t)(b), (uint64_t)(c)})
 #define call_op(nr, op, arg) call3(nr, op, (uintptr_t)(arg), 0)
+
+void *memcpy(void *to, const void *from, unsigned long n);
+void *memset(void *to, int c, unsigned long n);
 
 /** Descriptor tables, console, and the seed and count of the command line ("seed=N calls=N"). */
 void guest_setup(void *start_info);

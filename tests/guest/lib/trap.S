@@ -71,6 +71,63 @@ restore:
 	popq %rbx
 	ret
 
+	/* void execute_code(struct regs *r): call execute_at with them (window.h), but for RSP */
+	.globl execute_code
+execute_code:
+	pushq %rbx
+	pushq %rbp
+	pushq %r12
+	pushq %r13
+	pushq %r14
+	pushq %r15
+	pushq %rdi
+	pushq 128(%rdi)
+	popfq
+	movq 0(%rdi), %rax
+	movq 8(%rdi), %rcx
+	movq 16(%rdi), %rdx
+	movq 24(%rdi), %rbx
+	movq 40(%rdi), %rbp
+	movq 48(%rdi), %rsi
+	movq 64(%rdi), %r8
+	movq 72(%rdi), %r9
+	movq 80(%rdi), %r10
+	movq 88(%rdi), %r11
+	movq 96(%rdi), %r12
+	movq 104(%rdi), %r13
+	movq 112(%rdi), %r14
+	movq 120(%rdi), %r15
+	movq 56(%rdi), %rdi
+	call *execute_at
+	pushq %rdi
+	pushfq
+	movq 16(%rsp), %rdi
+	movq %rax, 0(%rdi)
+	movq %rcx, 8(%rdi)
+	movq %rdx, 16(%rdi)
+	movq %rbx, 24(%rdi)
+	movq %rbp, 40(%rdi)
+	movq %rsi, 48(%rdi)
+	movq %r8, 64(%rdi)
+	movq %r9, 72(%rdi)
+	movq %r10, 80(%rdi)
+	movq %r11, 88(%rdi)
+	movq %r12, 96(%rdi)
+	movq %r13, 104(%rdi)
+	movq %r14, 112(%rdi)
+	movq %r15, 120(%rdi)
+	popq 128(%rdi)
+	popq 56(%rdi)
+	cld
+	popq %rdi
+	popq %r15
+	popq %r14
+	popq %r13
+	popq %r12
+	popq %rbp
+	popq %rbx
+	ret
+
 	.globl interrupt
 	.balign 16
 interrupt:

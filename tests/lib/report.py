@@ -1,6 +1,7 @@
 """Counts test results and prints them as they come."""
 
 import os
+import re
 import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -16,7 +17,8 @@ class Report:
     def __init__(self):
         self.passed = 0
         self.failed = []
-        self.began = time.monotonic()
+        # One clock for suites that run side by side.
+        self.began = float(os.environ.get("DOMUS_TESTS_BEGAN", time.monotonic()))
 
     def note(self, text):
         """Progress that is not a result."""
@@ -31,9 +33,23 @@ class Report:
     def fail(self, name, why, count=1):
         """@count cases failed under this name."""
         self.failed += [name] * count
-        self.note(f"FAIL  {name}")
-        for line in str(why).rstrip().splitlines()[-60:]:
-            print(f"        {line}", flush=True)
+        lines = str(why).rstrip().splitlines()[-60:]
+        self.note("\n".join([f"FAIL  {name}", *(f"        {line}" for line in lines)]))
+
+    def relay(self, output):
+        """Show what a runner beside this one prints, and count what it counted, which comes last."""
+        finished = False
+        for line in output:
+            total = re.fullmatch(r"(\d+) passed, \d+ failed", line.rstrip())
+            if total:
+                self.passed += int(total.group(1))
+                finished = True
+            elif line.startswith("failed: "):
+                self.failed.append(line[len("failed: ") :].rstrip())
+            else:
+                print(line, end="", flush=True)
+        if not finished:
+            self.fail("a runner beside this one", "it did not come to its end")
 
     def finish(self):
         """Print the closing lines; return the exit status."""

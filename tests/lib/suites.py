@@ -120,27 +120,58 @@ class _Result(unittest.TestResult):
         self.report.note(f"skip  {self._name(test)}: {reason}")
 
 
-def _unittests(report, folder, suite):
-    """Run the unittest files of a folder of tests."""
+def _flat(tests):
+    """The cases of nested unittest suites, in order."""
+    for test in tests:
+        if isinstance(test, unittest.TestSuite):
+            yield from _flat(test)
+        else:
+            yield test
+
+
+def _unittests(report, folder, wanted=lambda test: True):
+    """Run those cases of a folder of tests that are @wanted."""
+    build.build_all(Options(), None)
     path = os.path.join(TOP, "tests", folder)
-    sys.path.insert(0, path)
+    if path not in sys.path:
+        sys.path.insert(0, path)
     only = os.environ.get("DOMUS_TESTS", "test_*.py")
     for file in sorted(glob.glob(os.path.join(path, only))):
         module = os.path.basename(file)[:-3]
         tests = unittest.defaultTestLoader.loadTestsFromName(module)
-        tests.run(_Result(report, suite))
+        unittest.TestSuite(filter(wanted, _flat(tests))).run(_Result(report, folder))
+
+
+def _alone(test):
+    """Does it boot appliances of its own?"""
+    return getattr(test, "alone", False)
+
+
+def system_shared(report):
+    """The tests of one appliance, which is booted once and shut down at the end."""
+    _unittests(report, "system", lambda test: not _alone(test))
+    import bed  # pylint: disable=import-outside-toplevel
+
+    if bed.close_bed():
+        report.ok("system: the shared appliance shuts down in order")
+    else:
+        report.fail("system: the shared appliance shuts down in order", "it had to be ended")
+
+
+def system_alone(report):
+    """The tests that boot appliances of their own."""
+    _unittests(report, "system", _alone)
 
 
 def system(report):
     """The real appliance, driven over its API and websocket."""
-    build.build_all(Options(), None)
-    _unittests(report, "system", "system")
+    system_shared(report)
+    system_alone(report)
 
 
 def iso(report):
     """The ISO, from BIOS and from UEFI firmware."""
-    build.build_all(Options(), None)
-    _unittests(report, "iso", "iso")
+    _unittests(report, "iso")
 
 
 def ui(report):
@@ -184,3 +215,8 @@ def _count_ui(report, run):
 
 
 SUITES = {"lint": lint, "unit": unit, "fuzz": fuzz.suite, "system": system, "ui": ui, "iso": iso}
+PARTS = {"system-shared": system_shared, "system-alone": system_alone}
+# What all of them are run as: one after the other, then two rows side by side. An emulated appliance
+# keeps little more than one CPU busy; fuzzing takes what is left.
+FIRST = ("lint", "unit")
+ROWS = (("system-shared",), ("system-alone", "ui", "iso", "fuzz"))

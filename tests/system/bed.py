@@ -4,12 +4,13 @@ import atexit
 import os
 import subprocess
 import tempfile
+import unittest
 
 from appliance import Appliance, LocalConsole, Options
 from check import guest_spec, steady_free
 from report import BUILD, PORTS, TOP
 
-PORT = PORTS + 6
+PORT, PORT_ALONE = PORTS + 6, PORTS + 9
 MIB = 1 << 20
 # The peer to try the tests themselves on, or to tell whose bug it is.
 HYPERVISOR = os.environ.get("DOMUS_HYPERVISOR")
@@ -20,7 +21,7 @@ _running = {}
 def boot(name, **options):
     """Boot an appliance of its own, without data disk unless one is named."""
     options.setdefault("data", "none")
-    options.setdefault("port", PORT)
+    options.setdefault("port", PORT_ALONE)
     log = os.path.join(BUILD, "log", name)
     machine = Appliance(Options(log=log, hypervisor=HYPERVISOR, **options))
     try:
@@ -33,12 +34,21 @@ def boot(name, **options):
 
 
 def boot_for(test, name, data):
-    """Boot on a data disk, log in, and be killed after @test: (the appliance, its client)."""
-    machine = boot(name, data=data)
+    """Boot on a data disk, log in, and be killed after @test: (the appliance, its client).
+
+    One CPU: what these tests are about needs no more, and two appliances share the host's.
+    """
+    machine = boot(name, data=data, cpus=1)
     test.addCleanup(machine.kill)
     client = machine.client()
     client.login("admin", machine.password)
     return machine, client
+
+
+class Alone(unittest.TestCase):
+    """Tests that boot appliances of their own: run beside those of the shared one, or after them."""
+
+    alone = True
 
 
 class Bed:
@@ -99,7 +109,7 @@ def remove(client, vm):
 def bed():
     """The shared appliance; booted on first use, stopped when the tests end."""
     if "bed" not in _running or not _running["bed"].machine.running():
-        _running["bed"] = Bed("system", gdb=True)
+        _running["bed"] = Bed("system", gdb=True, port=PORT)
         atexit.register(_running["bed"].machine.kill)
     return _running["bed"]
 

@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-import unittest
 
-from bed import HYPERVISOR, scratch
+from bed import HYPERVISOR, Alone, scratch
 from report import BUILD, PORTS, TOP
 
 
-class Check(unittest.TestCase):
+class Check(Alone):
     """The whole product from the command line."""
 
     def run_check(self, *options):

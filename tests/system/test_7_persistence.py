@@ -1,18 +1,15 @@
 """What must outlive a restart of the machine, on a data disk."""
 
-import unittest
-
-from bed import MIB, boot, close_bed, scratch
+from bed import MIB, Alone, boot, scratch
 
 
-class Persistence(unittest.TestCase):
+class Persistence(Alone):
     """Two boots from one data disk."""
 
     def test_restart(self):
         """VMs, tokens, images, password and certificate are there again after a clean restart"""
-        self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
-        machine = boot("persistence-1", data=data)
+        machine = boot("persistence-1", data=data, cpus=1)
         try:
             client = machine.client()
             client.login("admin", machine.password)
@@ -25,7 +22,7 @@ class Persistence(unittest.TestCase):
         finally:
             clean = machine.stop(limit=120)
         self.assertTrue(clean, "no clean shutdown\n" + machine.tail())
-        again = boot("persistence-2", data=data)
+        again = boot("persistence-2", data=data, cpus=1)
         try:
             self.assertEqual(again.password, machine.password)
             client = again.client()

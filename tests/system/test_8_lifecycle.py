@@ -3,7 +3,7 @@
 import signal
 import unittest
 
-from bed import MIB, bed, boot_for, close_bed, hostile, remove, scratch
+from bed import MIB, Alone, bed, boot_for, hostile, remove, scratch
 from check import guest_spec
 
 GUEST_READY = b"demo guest ready"
@@ -119,7 +119,7 @@ class Lifecycle(unittest.TestCase):
         self.client.delete(f"/images/{image['id']}")
 
 
-class WithTheHost(unittest.TestCase):
+class WithTheHost(Alone):
     """Three boots from one data disk."""
 
     def order(self, client, kind):
@@ -130,7 +130,6 @@ class WithTheHost(unittest.TestCase):
 
     def test_autostart(self):
         """guests are shut down before the host and start with it again in order, even after a power loss"""
-        self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
         machine, client = boot_for(self, "autostart-1", data)
         spec = {**guest_spec(client, "late"), "memory": 96 * MIB}

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from bed import BUILD, MIB, bed, boot_for, close_bed, remove, scratch
+from bed import BUILD, MIB, Alone, bed, boot_for, remove, scratch
 from client import ApiError
 from guests import Guest, disk_spec
 
@@ -180,12 +180,11 @@ def root_image():
         return f.read()
 
 
-class PowerLoss(unittest.TestCase):
+class PowerLoss(Alone):
     """On an appliance with a data disk."""
 
     def test_power_loss(self):
         """what a guest had synced is there after QEMU was killed"""
-        self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         data = scratch("data.img")
         machine, client = boot_for(self, "power-1", data)
         image = client.upload("root", "disk", root_image())["id"]

@@ -4,9 +4,8 @@ import hashlib
 import os
 import signal
 import subprocess
-import unittest
 
-from bed import BUILD, MIB, TOP, boot_for, close_bed, remove, scratch
+from bed import BUILD, MIB, TOP, Alone, boot_for, remove, scratch
 from check import guest_spec
 from guests import Guest
 
@@ -27,7 +26,7 @@ def log_in(client, vm):
     return guest
 
 
-class Debian(unittest.TestCase):
+class Debian(Alone):
     """On an appliance with a data disk."""
 
     def make(self, client):
@@ -45,7 +44,6 @@ class Debian(unittest.TestCase):
 
     def test_debian(self):
         """it boots to its login prompt, its disk grows, and what it had synced outlives QEMU's end"""
-        self.assertTrue(close_bed(), "the shared appliance did not shut down in order")
         debian_root()
         data = scratch("data.img")
         machine, client = boot_for(self, "debian-1", data)

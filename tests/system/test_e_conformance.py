@@ -7,9 +7,8 @@ import os
 import re
 import subprocess
 import time
-import unittest
 
-from bed import MIB, Bed, close_bed
+from bed import MIB, Alone, Bed
 from guests import Guest, disk_spec
 from report import BUILD, TOP
 
@@ -39,12 +38,11 @@ def tools_initramfs():
     return out
 
 
-class Tools(unittest.TestCase):
+class Tools(Alone):
     """One appliance with Debian's tools in its management domain."""
 
     @classmethod
     def setUpClass(cls):
-        close_bed()
         cls.bed = Bed("tools", initramfs=tools_initramfs())
         cls.tool(PLACES)
         cls.tool(f"cat >{CONFIG} <<END{ALIEN}END\n true")

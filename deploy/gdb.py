@@ -12,11 +12,28 @@ import gdb
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SYMBOLS = os.path.join(TOP, "build/hypervisor/domus.elf")
-IMAGE_BASE, DIRECTMAP_START = 0xFFFF820000000000, 0xFFFF840000000000  # arch/x86/mm/layout.h
-PAGE = 4096
 REGISTERS = ("rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp")
-P2M_TYPES = ("none", "RAM", "MMIO", "foreign", "granted rw", "granted ro", "special")
-PORT_STATES = ("free", "unbound", "interdomain", "virq", "ipi")
+# Macros of the hypervisor, and a function of a file that knows them; connect() looks them up.
+MACROS = {
+    "IMAGE_BASE": "hv_main",
+    "DIRECTMAP_START": "hv_main",
+    "PAGE_SIZE": "hv_main",
+    "EVTCHN_BUCKET_PORTS": "evtchn_bind_interdomain",
+}
+macro = {}
+
+
+def look_up_macros():
+    """Read MACROS from the debug information. With a target, gdb would take them from where that has stopped."""
+    for name, function in MACROS.items():
+        gdb.execute(f"list {function}", to_string=True)
+        macro[name] = int(gdb.parse_and_eval(name))
+
+
+def names(enum):
+    """The names of an enumeration by value, without what they have in common."""
+    fields = gdb.lookup_type(f"enum {enum}").fields()
+    return {f.enumval: f.name.split("_", 1)[1].replace("_", " ").lower() for f in fields}
 
 
 def physical(pa, size):
@@ -26,7 +43,7 @@ def physical(pa, size):
 
 def to_pa(va):
     """The physical address of one in the direct map or the image."""
-    return va - (DIRECTMAP_START if va >= DIRECTMAP_START else IMAGE_BASE)
+    return va - macro["DIRECTMAP_START" if va >= macro["DIRECTMAP_START"] else "IMAGE_BASE"]
 
 
 def at(va, kind):
@@ -104,7 +121,7 @@ def show_p2m(number, gfn):
     mfn = int(table["root"]["n"])
     for level in (3, 2, 1, 0):
         index = gfn >> 9 * level & 511
-        entry = int.from_bytes(physical(mfn * PAGE + index * 8, 8), "little")
+        entry = int.from_bytes(physical(mfn * macro["PAGE_SIZE"] + index * 8, 8), "little")
         print(f"  level {level} table {mfn:#x} [{index}] = {entry:#018x}")
         mfn = entry >> 12 & 0xFFFFFFFFFF
         if not entry:
@@ -113,7 +130,7 @@ def show_p2m(number, gfn):
         if entry & mask == value:
             kind = entry >> shift & 0xFF
             mfn += gfn & (1 << 9 * level) - 1
-            name = P2M_TYPES[kind] if kind < len(P2M_TYPES) else kind
+            name = names("p2m_type").get(kind, kind)
             print(f"gfn {gfn:#x}: mfn {mfn:#x} {name}, a leaf of {1 << 9 * level} pages")
             return
 
@@ -124,24 +141,24 @@ def show_events(number):
     e = deref(d["evtchn"])
     print(f"domain {int(d['id'])}: {int(e['active'])} ports in use{', FIFO' if int(e['fifo']) else ''}")
     low, high = e["bucket"].type.range()
+    states, per_bucket = names("evtchn_state"), macro["EVTCHN_BUCKET_PORTS"]
     for b in range(low, high + 1):
         bucket = e["bucket"][b]
         if not int(bucket):
             break
-        per_bucket = 128  # EVTCHN_BUCKET_PORTS
         for i in range(per_bucket):
             channel = element(bucket, i)
-            state = int(channel["state"])
-            if not state:
+            state = states[int(channel["state"])]
+            if state == "free":
                 continue
             u, to = channel["u"], ""
-            if state == 1:
+            if state == "unbound":
                 to = f" for domain {int(u['remote'])}"
-            elif state == 2:
+            elif state == "interdomain":
                 to = f" to port {int(u['port'])} of domain {int(deref(channel['peer'])['id'])}"
-            elif state == 3:
+            elif state == "virq":
                 to = f" {int(u['virq'])}"
-            print(f"  port {b * per_bucket + i}: {PORT_STATES[state]}{to} vcpu {int(channel['vcpu'])}")
+            print(f"  port {b * per_bucket + i}: {state}{to} vcpu {int(channel['vcpu'])}")
 
 
 def show_grants(number):
@@ -149,7 +166,7 @@ def show_grants(number):
     d = domain(int(number, 0))
     g = deref(d["gnttab"])
     print(f"domain {int(d['id'])}: {int(g['nr_frames'])} of {int(g['max_frames'])} grant frames")
-    per_frame = PAGE // gdb.lookup_type("struct grant_entry_v1").sizeof
+    per_frame = macro["PAGE_SIZE"] // gdb.lookup_type("struct grant_entry_v1").sizeof
     for f in range(int(g["nr_frames"])):
         active = element(g["active"], f)
         for i in range(per_frame):
@@ -159,7 +176,7 @@ def show_grants(number):
                     f"  grant {f * per_frame + i}: mfn {int(a['mfn']['n']):#x} used by domain"
                     f" {int(a['domid'])}, {int(a['readers'])} readers {int(a['writers'])} writers"
                 )
-    per_page = PAGE // gdb.lookup_type("struct maptrack").sizeof
+    per_page = macro["PAGE_SIZE"] // gdb.lookup_type("struct maptrack").sizeof
     for p in range(int(g["nr_maptrack"])):
         page = element(g["maptrack"], p)
         for i in range(per_page):
@@ -182,6 +199,7 @@ def show_log():
 def connect(socket):
     """connect SOCKET: attach to what deploy/run --gdb started; the machine stands still until detached."""
     gdb.execute(f"file {SYMBOLS}", to_string=True)
+    look_up_macros()
     gdb.execute(f"target remote {socket}", to_string=True)
     gdb.execute("maintenance packet Qqemu.PhyMemMode:1", to_string=True)
 

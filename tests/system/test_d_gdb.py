@@ -28,7 +28,7 @@ class Gdb(unittest.TestCase):
         self.assertAlmostEqual(int(ids[1][2]) * 4096 / MIB, 96, delta=2)
         self.assertEqual(len(re.findall(r"^  vcpu \d: VCPU_(BLOCKED|RUNNING|RUNNABLE) cpu [01]", text, re.M)), 3)
         self.assertEqual(len(re.findall(r"rip=0xffffffff[89a-f][0-9a-f]{7} ", text)), 3, text)
-        self.assertRegex(text, r"gfn 0x1000: mfn 0x[0-9a-f]+ RAM, a leaf of (1|512|262144) pages")
+        self.assertRegex(text, r"gfn 0x1000: mfn 0x[0-9a-f]+ ram, a leaf of (1|512|262144) pages")
         self.assertRegex(text, rf"domain {domid}: \d+ ports in use")
         self.assertRegex(text, r"port \d+: interdomain to port \d+ of domain 0 vcpu 0")
         self.assertRegex(text, rf"domain {domid}: \d+ of \d+ grant frames")

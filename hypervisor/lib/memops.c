@@ -60,25 +60,37 @@ static void copy_few(uint8_t *d, const uint8_t *s, size_t n)
 	}
 }
 
-/* Also right where @dst begins below @src and they overlap: memmove() relies on it. */
-void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+static void copy_quads(uint8_t *d, const uint8_t *s, size_t n, uint64_t last)
 {
-	const uint8_t *s = src;
-	uint8_t *d = dst;
-	uint64_t last;
-
-	if (n < 8) {
-		copy_few(d, s, n);
-		return dst;
-	}
-	/* The last eight bytes, some of them once more, are stored at the end as they were here. */
-	last = load(s + n - 8);
-	barrier();
-	for (; n >= 64; n -= 64, d += 64, s += 64)
-		copy_64(d, s);
 	for (; n >= 8; n -= 8, d += 8, s += 8)
 		store(d, load(s));
 	store(d + n - 8, last);
+}
+
+/* Apart, as it needs registers that would have to be saved for a few bytes too. */
+static __noinline void copy_many(uint8_t *d, const uint8_t *s, size_t n, uint64_t last)
+{
+	for (; n >= 64; n -= 64, d += 64, s += 64)
+		copy_64(d, s);
+	copy_quads(d, s, n, last);
+}
+
+/* Also right where @dst begins below @src and they overlap: memmove() relies on it. */
+void *memcpy(void *restrict dst, const void *restrict src, size_t n)
+{
+	uint64_t last;
+
+	if (n < 8) {
+		copy_few(dst, src, n);
+		return dst;
+	}
+	/* The last eight bytes, some of them once more, are stored at the end as they were here. */
+	last = load((const uint8_t *)src + n - 8);
+	barrier();
+	if (n < 64)
+		copy_quads(dst, src, n, last);
+	else
+		copy_many(dst, src, n, last);
 	return dst;
 }
 

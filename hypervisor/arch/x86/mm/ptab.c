@@ -237,56 +237,52 @@ int ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order)
 	return 0;
 }
 
-/* The entry that decides about @frame: a leaf, or 0. *@level is where it was found. */
-static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *level)
+/* The entry that decides about @frame: a leaf, or 0. *@order is how much it covers. */
+static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *order)
 {
 	const uint64_t mask = pt->fmt->leaf_mask, leaf = pt->fmt->leaf_value;
-	mfn_t table = pt->root;
+	paddr_t table = mfn_to_paddr(pt->root);
 
-	for (unsigned int l = TOP;; l--) {
-		uint64_t e = read_entry(entries(table) + index_at(frame, l));
+	for (unsigned int shift = TOP * BITS;; shift -= BITS) {
+		uint64_t e =
+			read_entry((uint64_t *)phys_to_virt(table) + (frame >> shift) % ENTRIES);
 
 		if (!e || (e & mask) == leaf) {
-			*level = l;
+			*order = shift;
 			return e;
 		}
-		table = ptab_entry_mfn(e);
+		table = e & PT_ADDRESS;
 	}
 }
 
-static struct ptab_leaf leaf_of(const struct ptab *pt, uint64_t e, unsigned int level)
+static struct ptab_leaf leaf_of(const struct ptab *pt, uint64_t e, unsigned int order)
 {
 	return (struct ptab_leaf){
 		.mfn = ptab_entry_mfn(e),
-		.attr = pt->fmt->attr(e, level),
-		.order = level * BITS,
+		.attr = pt->fmt->attr(e, order / BITS),
+		.order = order,
 	};
 }
 
 int ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf)
 {
-	unsigned int level;
-	uint64_t e;
+	unsigned int order;
+	uint64_t e = frame < MAX_FRAME ? find_entry(pt, frame, &order) : 0;
 
-	if (frame >= MAX_FRAME)
-		return -ENOENT;
-	e = find_entry(pt, frame, &level);
 	if (!e)
 		return -ENOENT;
-	*leaf = leaf_of(pt, e, level);
+	*leaf = leaf_of(pt, e, order);
 	return 0;
 }
 
 mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned int *order)
 {
-	unsigned int level;
-	uint64_t e = frame < MAX_FRAME ? find_entry(pt, frame, &level) : 0;
+	uint64_t e = frame < MAX_FRAME ? find_entry(pt, frame, order) : 0;
 
 	if (!e)
 		return INVALID_MFN;
 	*type = (uint8_t)(e >> pt->fmt->type_shift);
-	*order = level * BITS;
-	return mfn_add(ptab_entry_mfn(e), frame & ((1ULL << level * BITS) - 1));
+	return mfn_add(ptab_entry_mfn(e), frame & ((1ULL << *order) - 1));
 }
 
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
@@ -295,16 +291,16 @@ bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
 	bool go_on = true;
 
 	while (go_on && frame < MAX_FRAME) {
-		unsigned int level;
-		uint64_t e = find_entry(pt, frame, &level);
-		uint64_t start = ALIGN_DOWN(frame, 1ULL << (level * BITS));
+		unsigned int order;
+		uint64_t e = find_entry(pt, frame, &order);
+		uint64_t start = ALIGN_DOWN(frame, 1ULL << order);
 
 		if (e) {
-			struct ptab_leaf leaf = leaf_of(pt, e, level);
+			struct ptab_leaf leaf = leaf_of(pt, e, order);
 
 			go_on = fn(ctx, start, &leaf);
 		}
-		frame = start + (1ULL << (level * BITS));
+		frame = start + (1ULL << order);
 	}
 	*pos = frame;
 	return frame >= MAX_FRAME;

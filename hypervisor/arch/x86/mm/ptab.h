@@ -39,9 +39,11 @@ static inline bool ptab_is_leaf(const struct ptab_format *fmt, uint64_t entry)
 }
 
 /* The frame of an entry stands in the same bits everywhere. */
+#define PT_ADDRESS 0x000ffffffffff000ULL
+
 static inline mfn_t ptab_entry_mfn(uint64_t entry)
 {
-	return mfn_of(entry >> 12 & 0xffffffffffULL);
+	return mfn_of((entry & PT_ADDRESS) >> 12);
 }
 
 extern const struct ptab_format ptab_host; /* the hypervisor's own tables */

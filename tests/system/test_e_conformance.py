@@ -43,7 +43,7 @@ class Tools(Alone):
 
     @classmethod
     def setUpClass(cls):
-        cls.bed = Bed("tools", initramfs=tools_initramfs())
+        cls.bed = Bed("tools", initramfs=tools_initramfs(), memory=5120)
         cls.tool(PLACES)
         cls.tool(f"cat >{CONFIG} <<END{ALIEN}END\n true")
 
@@ -127,15 +127,17 @@ class Tools(Alone):
         self.assertEqual(self.bed.free(), free)
 
     def test_guest(self):
-        """xl list, vcpu-list, xentop and xenstore-ls show a guest with its disk as it is"""
+        """xl list, vcpu-list, xentop and xenstore-ls show a guest with its devices as it is"""
         client = self.bed.client
         volume = client.post("/volumes", {"name": "seen", "size": 8 * MIB}).json["id"]
+        network = client.post("/networks", {"name": "seen", "kind": "private"}).json["id"]
         spec = disk_spec(client, "seen", vcpus=2, memory=128 * MIB)
         vm = client.create_vm(**spec)["id"]
         client.post(f"/vms/{vm}/disks", {"volume": volume})
+        nic = client.post(f"/vms/{vm}/nics", {"network": network}).json
         client.action(vm, "start")
         guest = Guest(client, vm)  # xenconsoled, which runs here as well, leaves it to us
-        guest.must("dd if=/dev/xvda of=/dev/null bs=1M")
+        self.use_devices(guest, nic["address"])
         _, rows = self.rows("xl list -v")
         self.assertEqual(rows["Domain-0"][1], "0")
         seen = rows["seen"]
@@ -146,15 +148,33 @@ class Tools(Alone):
         self.assertEqual(list(vcpus), [0, 1])
         for words in vcpus.values():
             self.assertEqual(words[-3:], ["all", "/", "all"])
+        # Pinned one by one while it runs, and still so after a new start.
+        client.request("PATCH", f"/vms/{vm}", {"affinity": [[1], [0]]})
+        self.assertEqual([words[-3] for words in self.vcpus("seen").values()], ["1", "0"])
         self.top(vm)
         tree = self.tool("xenstore-ls")
         self.assertIn(vm, tree)
         self.assertIn(f"{seen[1]} = ", tree)
         guest.close()
+        client.action(vm, "destroy")
+        client.action(vm, "start")
+        self.assertEqual([words[-3] for words in self.vcpus("seen").values()], ["1", "0"])
+        client.request("PATCH", f"/vms/{vm}", {"affinity": None})
+        self.assertEqual([words[-3] for words in self.vcpus("seen").values()], ["all", "all"])
         self.bed.remove_all()
         client.delete(f"/volumes/{volume}")
+        client.delete(f"/networks/{network}")
         self.assertEqual(list(self.domains()), ["Domain-0"])
         self.assertNotIn(vm, self.tool("xenstore-ls /local/domain"))
+
+    def use_devices(self, guest, address):
+        """Write 8 MiB to the disk and read them back, and 40 pings of 10 KB to the host."""
+        guest.must("dd if=/dev/urandom of=/got bs=1M count=8 && dd if=/got of=/dev/xvda bs=1M && sync")
+        guest.must("echo 3 >/proc/sys/vm/drop_caches && cmp /got /dev/xvda")
+        host = address.rsplit(".", 1)[0] + ".1"
+        guest.must(f"ip link set eth0 up && ip addr add {address}/24 dev eth0")
+        guest.must(f"until ping -c 1 -W 1 {host}; do sleep 1; done")
+        guest.must(f"ping -q -c 40 -i 0.2 -s 10000 {host}")
 
     def top(self, vm):
         """Compare a row of xentop with what REST says of the same guest."""
@@ -163,11 +183,28 @@ class Tools(Alone):
         stats = self.bed.client.get(f"/vms/{vm}/stats")
         self.assertEqual(row["VCPUS"], "2")
         self.assertAlmostEqual(int(row["MEM(k)"]) >> 10, 128, delta=2)
-        self.assertAlmostEqual(float(row["MEM(%)"]), 128 / 3071 * 100, delta=0.2)
-        self.assertEqual((row["VBDS"], row["NETS"]), ("1", "0"))
+        self.assertAlmostEqual(float(row["MEM(%)"]), 128 / 5119 * 100, delta=0.2)
+        self.assertEqual((row["VBDS"], row["NETS"]), ("1", "1"))
+        counters = stats["nics"][0]["counters"]
+        for column, way in (("NETTX(k)", "tx_bytes"), ("NETRX(k)", "rx_bytes")):
+            self.assertGreaterEqual(int(row[column]), 30 * 10000 >> 10)  # some may be lost
+            self.assertAlmostEqual(int(row[column]), counters[way] >> 10, delta=20)
         self.assertGreaterEqual(int(row["VBD_RSECT"]), 8 * MIB // 512)
         self.assertGreater(int(row["VBD_RD"]), 0)
         self.assertAlmostEqual(int(row["CPU(sec)"]), stats["cpu_time"] / 1e9, delta=3)
+
+    def test_large_pages(self):
+        """2 GiB for a guest are of pages of 1 GiB and 2 MiB, and all is back when it has gone"""
+        client, free = self.bed.client, self.bed.free()
+        vm = client.create_vm(**self.bed.spec("large", memory=2048 * MIB, start=True))["id"]
+        mappings = client.get(f"/vms/{vm}/debug")["mappings"]
+        self.assertGreaterEqual(mappings["1g"], 1, mappings)
+        # The kernel, if it is that far, has split some for pages that are not RAM.
+        in_all = (mappings["1g"] << 10) + (mappings["2m"] << 1) + mappings["4k"] / 256
+        self.assertAlmostEqual(in_all, 2048, delta=3)
+        self.bed.remove_all()
+        # To the page but for tables that domain 0 keeps for where it maps the memory of others.
+        self.assertAlmostEqual(self.bed.free(), free, delta=MIB)
 
     def wait_gone(self, seconds=60):
         deadline = time.monotonic() + seconds
@@ -206,13 +243,19 @@ class Tools(Alone):
         console.expect("left", 60)
 
     def tune(self):
-        """xl vcpu-list shows both vCPUs; pins and weights are taken."""
+        """xl vcpu-list shows both vCPUs; pins, weights and another size are taken."""
         self.assertEqual([words[2] for words in self.vcpus("alien").values()], ["0", "1"])
         self.tool("xl vcpu-pin alien 1 1; xl sched-credit2 -d alien -w 512 -c 150")
         vcpus = self.vcpus("alien")
         self.assertEqual([words[-3] for words in vcpus.values()], ["all", "1"])
         self.assertEqual(vcpus[1][3], "1")
         self.assertEqual(self.rows("xl sched-credit2")[1]["alien"][2:], ["512", "150"])
+        for size in ("88", "96"):
+            self.tool(f"xl mem-set alien {size}")
+            deadline = time.monotonic() + 60
+            while self.domains()["alien"][2] != size:
+                self.assertLess(time.monotonic(), deadline, f"it does not have {size} MiB")
+                time.sleep(0.5)
 
     def pause(self):
         """A paused guest is shown so, and takes no time."""

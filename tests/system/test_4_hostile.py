@@ -155,6 +155,29 @@ class Hostile(unittest.TestCase):
         self.assertEqual(number(text, "foreign ports bound"), 0)
         self.assertGreater(min(numbers(text, "done")[:13]), 10)
 
+    def test_devices(self):
+        """a front end whose rings a disk's and a network card's back ends should not trust"""
+        free, channels = self.bed.free(), self.bed.channels()
+        volume = self.client.post("/volumes", {"name": "hostile", "size": 8 * MIB}).json["id"]
+        vm = self.start("devices", cmdline="rounds=2", start=False)
+        self.client.post(f"/vms/{vm}/disks", {"volume": volume})
+        network = self.client.get("/networks?name=default")["items"][0]["id"]
+        self.client.post(f"/vms/{vm}/nics", {"network": network})
+        self.client.action(vm, "start")
+        self.client.wait_state(vm, ("crashed",), 300)
+        console = self.client.console(vm)
+        text = console.read_until(b"guest stopped", 30)
+        console.close()
+        self.assertNotIn(b"does not close", text)
+        self.assertEqual((number(text, "disks connected"), number(text, "cards connected")), (2, 2))
+        self.assertGreater(min(numbers(text, "disk requests answered")), 20, text)
+        self.assertEqual(len(numbers(text, "packets answered")), 2)
+        self.others_go_on("devices")
+        remove(self.client, vm)
+        self.client.delete(f"/volumes/{volume}")
+        self.assertEqual(self.bed.free(), free)
+        self.assertEqual(self.bed.channels(), channels)
+
     def test_secret(self):
         """memory of a guest that is gone holds nothing of it"""
         self.crash("secret", 120, ("filled",), memory=64, cmdline="fill=1 end=60")

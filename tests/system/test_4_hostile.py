@@ -23,6 +23,10 @@ MSRS = ((0x10, 0x10), (0x1b, 0x1b), (0x8b, 0x8b), (0xfe, 0xfe), (0x174, 0x176), 
         (0xc001001f, 0xc001001f), (0xc0010055, 0xc0010055), (0xc0010058, 0xc0010058),
         (0xc0011020, 0xc0011020), (0xc0011029, 0xc0011029))
 WRITE_ONLY = {0x49, 0x40000000}
+# How the guest "fatal" ends, each way. Setting reserved bits faults; under QEMU it takes them, and VMRUN fails.
+RESERVED = "invalid registers|triple fault"
+BROKEN = "triple fault|in a double fault"
+FATAL = (*(RESERVED,) * 7, "page table at", *(BROKEN,) * 5)
 
 
 def numbers(text, name):
@@ -129,6 +133,19 @@ class Hostile(unittest.TestCase):
         self.assertEqual(number(text, "bad copies"), 0)
         self.assertGreater(number(text, "frames given away"), 0)
         self.assertEqual(number(text, "freed grants copied"), 0)
+
+    def test_fatal(self):
+        """registers, tables and stacks that no processor goes on with, each its own end"""
+        free, channels = self.bed.free(), self.bed.channels()
+        vms = [self.start("fatal", cmdline=f"way={n}", number=n) for n in range(len(FATAL))]
+        for vm, why in zip(vms, FATAL):
+            now = self.client.wait_state(vm, ("crashed",), 180)
+            self.assertRegex(now["reason"]["detail"], why, now["name"])
+        self.others_go_on("fatal")
+        for vm in vms:
+            remove(self.client, vm)
+        self.assertEqual(self.bed.free(), free)
+        self.assertEqual(self.bed.channels(), channels)
 
     def test_instructions(self):
         """code across, over and beyond pages, bits no register has, jumps to nowhere"""

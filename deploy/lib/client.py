@@ -171,6 +171,13 @@ class Client:
             self.wait_task(vm["task_id"], timeout)
         return self.get(f"/vms/{vm['id']}")
 
+    def create_volume(self, timeout=300, **spec):
+        """Make a volume and wait until its content is there.  Return the volume."""
+        volume = self.post("/volumes", spec).json
+        if volume["task_id"]:
+            self.wait_task(volume["task_id"], timeout)
+        return self.get(f"/volumes/{volume['id']}")
+
     def wait_state(self, vm, states, timeout=60):
         """Wait until a VM is in one of @states; return it."""
         deadline = time.monotonic() + timeout

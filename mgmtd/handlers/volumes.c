@@ -60,7 +60,7 @@ static void create(struct http_request *req)
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
 
-	if (volume_create(svc_of(req), req->json, id, &p)) {
+	if (volume_create(svc_of(req), req->json, req->who.user, req->id, id, &p)) {
 		http_reply_problem(req, &p);
 		return;
 	}

@@ -79,6 +79,10 @@ const struct migration migrations[] = {
 	 "INSERT INTO network (id, name, kind, interface, builtin, created_at) VALUES"
 	 " ('6e657477-6f72-4000-8000-000000000001', 'default', 'bridge', 'br0', 1,"
 	 " strftime('%Y-%m-%dT%H:%M:%fZ'));"},
+	{"volumes in the making",
+	 "ALTER TABLE volume ADD COLUMN state TEXT NOT NULL DEFAULT 'ready';"
+	 "ALTER TABLE volume ADD COLUMN reason_code TEXT; ALTER TABLE volume ADD COLUMN reason TEXT;"
+	 "ALTER TABLE volume ADD COLUMN task_id TEXT;"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

@@ -87,6 +87,8 @@ static int check_source(struct svc *svc, const struct disk *disk, struct problem
 		if (volume_require(svc, disk->volume, &volume, p))
 			return problem_invalid(p, "volume", "unknown_volume",
 					       "There is no volume with this id.");
+		if (volume_check_ready(&volume, p))
+			return -ECANCELED;
 		/* One writer, or any number of readers. */
 		if (db_value(svc->db, 0,
 			     "SELECT 1 FROM vm_disk WHERE volume = ?1 AND (?2 = 0 OR read_only = 0)",

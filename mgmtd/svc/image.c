@@ -46,7 +46,7 @@ static void remove_cached(struct svc *svc, const struct image *image)
 int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 {
 	auto_json json_t *last = NULL;
-	int64_t users;
+	int64_t users, making;
 	int rc = 0;
 
 	if (image->builtin)
@@ -57,13 +57,20 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 			 "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1"
 			 " OR id IN (SELECT vm FROM vm_disk WHERE image = ?1)",
 			 "s", image->id);
+	making = db_value(svc->db, -1,
+			  "SELECT count(*) FROM task WHERE status IN ('queued', 'running')"
+			  " AND kind = 'volume.create' AND params ->> 'image' = ?",
+			  "s", image->id);
 	last = image_json(svc, image->id);
 	if (users > 0)
 		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s need%s this image.",
 				 (long long)users, users > 1 ? "s" : "", users > 1 ? "" : "s");
+	else if (making > 0)
+		rc = problem_set(p, 409, "in_use", "A volume is being made of this image.");
 	else if (!last)
 		rc = problem_set(p, 404, "not_found", "There is no image with this id.");
-	else if (users < 0 || db_run(svc->db, "DELETE FROM image WHERE id = ?", "s", image->id) ||
+	else if (users < 0 || making < 0 ||
+		 db_run(svc->db, "DELETE FROM image WHERE id = ?", "s", image->id) ||
 		 event_add(svc, "image.deleted", NULL, last))
 		rc = problem_internal(p, "image_delete");
 	if (rc) {

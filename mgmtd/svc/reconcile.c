@@ -96,6 +96,8 @@ static int settle_task(struct svc *svc, const struct open_task *t)
 {
 	if (!strncmp(t->kind, "vm.", 3))
 		return settle_vm_task(svc, t);
+	if (!strncmp(t->kind, "volume.", 7))
+		return take_up(svc, t);
 	if (!strcmp(t->kind, "host.autostart") && strcmp(t->boot_id, svc->boot_id))
 		return fail(svc, t, "The host was restarted meanwhile.");
 	/* The machine went down, and is up again: that is what was asked for. */

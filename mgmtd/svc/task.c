@@ -8,11 +8,22 @@
 #include "../util/log.h"
 #include "event.h"
 #include "vm.h"
+#include "volume.h"
 
 #define WORKERS_MAX  16u
 #define WORKER_STACK (1u << 20)
 #define PROGRESS_MS  300 /* between two records of progress */
 #define KEEP_DAYS    30
+
+/* The machine that a task is about, or NULL. */
+static const char *vm_of(const json_t *task)
+{
+	const json_t *target = json_object_get(task, "target");
+	const char *type = json_string_value(json_object_get(target, "type"));
+
+	return type && !strcmp(type, "vm") ? json_string_value(json_object_get(target, "id")) :
+					     NULL;
+}
 
 int task_insert(struct svc *svc, const struct task_request *r, char id[UUID_TEXT_LEN])
 {
@@ -34,7 +45,7 @@ int task_insert(struct svc *svc, const struct task_request *r, char id[UUID_TEXT
 		   r->request_id, now))
 		return -EIO;
 	json = task_json(svc, id);
-	return json ? event_add(svc, "task.created", r->target, json) : -EIO;
+	return json ? event_add(svc, "task.created", vm_of(json), json) : -EIO;
 }
 
 json_t *task_json(struct svc *svc, const char *id)
@@ -56,9 +67,7 @@ static int touch(struct svc *svc, const char *id)
 	if (!json ||
 	    db_run(svc->db, "UPDATE task SET revision = revision + 1 WHERE id = ?", "s", id))
 		return -EIO;
-	return event_add(svc, "task.updated",
-			 json_string_value(json_object_get(json_object_get(json, "target"), "id")),
-			 json);
+	return event_add(svc, "task.updated", vm_of(json), json);
 }
 
 static char *error_text(const struct problem *p)
@@ -95,7 +104,7 @@ int task_finish(struct svc *svc, const char *id, const char *status, const struc
 		   " stage = CASE WHEN ?1 = 'succeeded' THEN 'done' ELSE stage END"
 		   " WHERE id = ? AND finished_at IS NULL",
 		   "ssss", status, now, error, id) ||
-	    touch(svc, id) ||
+	    touch(svc, id) || volume_made(svc, id, p) ||
 	    (vm[0] && (db_run(svc->db, "UPDATE vm SET task_id = NULL WHERE id = ?", "s", vm) ||
 		       vm_touch(svc, vm, "vm.updated")))) {
 		db_rollback(svc->db);

@@ -12,7 +12,7 @@
 
 struct task_request {
 	const char *kind;
-	const char *target_type; /* "vm", "host" */
+	const char *target_type; /* "vm", "host", "volume" */
 	const char *target;      /* id or NULL */
 	const char *actor;
 	const char *request_id;

@@ -11,5 +11,6 @@ const struct task_kind task_kinds[] = {
 	{"host.autostart", host_task_autostart, host_abandon_power, true},
 	{"host.shutdown", host_task_power, host_abandon_power, true},
 	{"host.reboot", host_task_power, host_abandon_power, true},
+	{"volume.create", volume_task_create, volume_abandon_create, true},
 	{.name = NULL},
 };

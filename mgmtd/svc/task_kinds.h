@@ -17,6 +17,8 @@ int host_task_power(struct svc *svc, struct task_run *run, struct problem *p);
 int host_task_autostart(struct svc *svc, struct task_run *run, struct problem *p);
 /** There is nothing to undo: guests that have started, or stopped, stay so. */
 void host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p);
+int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p);
+void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p);
 
 /** What the toolstack said, as a problem. Return: -ECANCELED. */
 int ts_problem(const struct ts_error *err, struct problem *p);

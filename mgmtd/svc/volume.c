@@ -16,6 +16,7 @@
 #include "disk_image.h"
 #include "event.h"
 #include "image.h"
+#include "task.h"
 
 #define SPARE_BYTES (64ull << 20) /* of the data disk, for everything else */
 
@@ -26,8 +27,9 @@ void volume_path(struct svc *svc, const char *id, char *out, size_t size)
 
 int volume_require(struct svc *svc, const char *id, struct volume *out, struct problem *p)
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT id, name, size, revision FROM volume WHERE id = ?", "s", id);
+	auto_query struct db_query *q =
+		db_query(svc->db, "SELECT id, name, size, revision, state FROM volume WHERE id = ?",
+			 "s", id);
 	int rc = q ? db_next(q) : -EIO;
 
 	if (rc == 0)
@@ -38,7 +40,19 @@ int volume_require(struct svc *svc, const char *id, struct volume *out, struct p
 	snprintf(out->name, sizeof(out->name), "%s", db_text(q, 1));
 	out->size = (uint64_t)db_int(q, 2);
 	out->revision = db_int(q, 3);
+	out->ready = !strcmp(db_text(q, 4), "ready");
+	out->creating = !strcmp(db_text(q, 4), "creating");
 	return 0;
+}
+
+int volume_check_ready(const struct volume *volume, struct problem *p)
+{
+	if (volume->ready)
+		return 0;
+	return problem_set(p, 409, "not_ready",
+			   volume->creating ?
+				   "The volume is still being made." :
+				   "The volume could not be made; it can only be deleted.");
 }
 
 json_t *volume_json(struct svc *svc, const char *id)
@@ -99,25 +113,31 @@ static int stretch(int fd, uint64_t size)
 	return ftruncate(fd, (off_t)size) ? -errno : 0;
 }
 
-static int copy_image(struct svc *svc, int fd, const char *path)
+/* What was begun before is wiped out, without giving the room back where the file system can. */
+int volume_blank(struct svc *svc, const struct volume *volume, int *rc)
 {
-	auto_fd int from = open(path, O_RDONLY | O_CLOEXEC);
-	const struct disk_image_job job = {.what = DISK_IMAGE_UNPACK, .from = from, .to = fd};
-	struct disk_image disk;
+	off_t size = (off_t)volume->size;
+	char path[512];
+	int fd;
 
-	return from < 0 ? -errno : disk_image_read(svc, &job, &disk);
+	volume_path(svc, volume->id, path, sizeof(path));
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	*rc = fd < 0 ? -errno : 0;
+	if (fd >= 0 && fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, size))
+		*rc = ftruncate(fd, 0) ? -errno : stretch(fd, volume->size);
+	if (!*rc)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
 }
 
-static int fill(struct svc *svc, const char *path, uint64_t size, const char *image)
+static int make_file(struct svc *svc, const struct volume *volume)
 {
-	auto_fd int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
-	int rc = fd < 0 ? -errno : stretch(fd, size);
+	int rc;
+	auto_fd int fd = volume_blank(svc, volume, &rc);
 
-	if (!rc && image)
-		rc = copy_image(svc, fd, image);
-	if (!rc && fsync(fd))
-		rc = -errno;
-	return rc;
+	return rc || !fsync(fd) ? rc : -errno;
 }
 
 /* The size of the disk that an image holds, bytes; -1 when it can't be read. */
@@ -155,60 +175,89 @@ static int find_image(struct svc *svc, const char *id, uint64_t size, struct ima
 	return 0;
 }
 
-static int record(struct svc *svc, const char *id, const char *name, uint64_t size,
-		  struct problem *p)
+/* The record, and with @image the task that is to fill the volume. Within a transaction. */
+static int insert(struct svc *svc, const struct volume *volume, const char *image,
+		  const struct task_request *request, char task[UUID_TEXT_LEN], struct problem *p)
 {
 	auto_json json_t *json = NULL;
 	char now[CLOCK_TEXT_LEN];
 	int rc;
 
 	clock_now(now);
-	if (db_begin(svc->db))
-		return problem_internal(p, "volume record");
+	if (image && task_insert(svc, request, task))
+		return problem_internal(p, "volume task");
 	rc = db_run(svc->db,
-		    "INSERT INTO volume (id, name, size, format, created_at)"
-		    " VALUES (?, ?, ?, 'raw', ?)",
-		    "ssis", id, name, (int64_t)size, now);
+		    "INSERT INTO volume (id, name, size, format, state, task_id, created_at)"
+		    " VALUES (?, ?, ?, 'raw', ?, ?, ?)",
+		    "ssisss", volume->id, volume->name, (int64_t)volume->size,
+		    image ? "creating" : "ready", image ? task : NULL, now);
 	if (rc == -EEXIST)
-		rc = name_taken(p);
-	else if (rc || !(json = volume_json(svc, id)) ||
-		 event_add(svc, "volume.created", NULL, json))
-		rc = problem_internal(p, "volume record");
-	if (rc) {
-		db_rollback(svc->db);
-		return rc;
-	}
-	return svc_commit(svc) ? problem_internal(p, "volume record") : 0;
+		return name_taken(p);
+	json = rc ? NULL : volume_json(svc, volume->id);
+	if (!json || event_add(svc, "volume.created", NULL, json))
+		return problem_internal(p, "volume record");
+	return 0;
 }
 
-int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], struct problem *p)
+static int record(struct svc *svc, const struct volume *volume, const char *image,
+		  const char *actor, const char *request_id, struct problem *p)
 {
-	uint64_t size = (uint64_t)json_integer_value(json_object_get(spec, "size"));
-	const char *name = json_string_value(json_object_get(spec, "name"));
+	auto_json json_t *params = json_pack("{ss?}", "image", image);
+	const struct task_request request = {
+		.kind = "volume.create",
+		.target_type = "volume",
+		.target = volume->id,
+		.actor = actor,
+		.request_id = request_id,
+		.params = params,
+	};
+	char task[UUID_TEXT_LEN];
+
+	if (db_begin(svc->db))
+		return problem_internal(p, "volume record");
+	if (insert(svc, volume, image, &request, task, p)) {
+		db_rollback(svc->db);
+		return -ECANCELED;
+	}
+	if (svc_commit(svc))
+		return problem_internal(p, "volume record");
+	if (image)
+		task_enqueue(svc, task);
+	return 0;
+}
+
+int volume_create(struct svc *svc, const json_t *spec, const char *actor, const char *request_id,
+		  char id[UUID_TEXT_LEN], struct problem *p)
+{
+	struct volume volume = {
+		.size = (uint64_t)json_integer_value(json_object_get(spec, "size")),
+	};
 	const char *from = json_string_value(json_object_get(spec, "image"));
-	struct image image = {0};
+	struct image image;
 	char path[512];
 	int rc;
 
-	if (from && find_image(svc, from, size, &image, p))
+	snprintf(volume.name, sizeof(volume.name), "%s",
+		 json_string_value(json_object_get(spec, "name")));
+	if (from && find_image(svc, from, volume.size, &image, p))
 		return -ECANCELED;
-	if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ?", "s", name))
+	if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ?", "s", volume.name))
 		return name_taken(p);
-	if (check_room(svc, size, p))
+	if (check_room(svc, volume.size, p))
 		return -ECANCELED;
-	crypt_uuid(id);
-	volume_path(svc, id, path, sizeof(path));
-	rc = fill(svc, path, size, from ? image.path : NULL);
+	crypt_uuid(volume.id);
+	rc = make_file(svc, &volume);
 	if (rc == -ENOSPC) /* someone else was faster */
 		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
-	else if (rc == -EINVAL)
-		rc = problem_set(p, 409, "invalid_disk", "A block of the image is corrupt.");
 	else if (rc)
 		rc = problem_internal(p, "a volume's file can't be made");
 	else
-		rc = record(svc, id, name, size, p);
+		rc = record(svc, &volume, from, actor, request_id, p);
+	volume_path(svc, volume.id, path, sizeof(path));
 	if (rc)
 		unlink(path);
+	else
+		memcpy(id, volume.id, UUID_TEXT_LEN);
 	return rc;
 }
 
@@ -221,6 +270,8 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 		return problem_invalid(p, "size", "too_small", "A volume can't be made smaller.");
 	if (size == volume->size)
 		return 0;
+	if (volume_check_ready(volume, p))
+		return -ECANCELED;
 	if (check_room(svc, size - volume->size, p))
 		return -ECANCELED;
 	volume_path(svc, volume->id, path, sizeof(path));
@@ -286,6 +337,10 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 	if (users > 0)
 		rc = problem_set(p, 409, "in_use", "%lld virtual machine%s this volume.",
 				 (long long)users, users > 1 ? "s have" : " has");
+	else if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE id = ? AND task_id IS NOT NULL",
+			  "s", volume->id))
+		rc = problem_set(p, 409, "not_ready",
+				 "The volume is still being made; cancel its task first.");
 	else if (users < 0 || !last ||
 		 db_run(svc->db, "DELETE FROM volume WHERE id = ?", "s", volume->id) ||
 		 event_add(svc, "volume.deleted", NULL, last))
@@ -313,7 +368,8 @@ int volumes_prepare(struct svc *svc)
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    db_value(svc->db, 0, "SELECT 1 FROM volume WHERE id = ?", "s", entry->d_name))
+		    db_value(svc->db, 0, "SELECT 1 FROM volume WHERE id = ? AND state <> 'failed'",
+			     "s", entry->d_name))
 			continue;
 		volume_path(svc, entry->d_name, path, sizeof(path));
 		unlink(path);

@@ -1,19 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Volumes: raw files on the data disk that virtual machines have as their disks. */
+/*
+ * Volumes: raw files on the data disk that virtual machines have as their disks. One that begins as
+ * a copy of an image is "creating" while a task copies, then "ready", or else "failed", and without
+ * a file.
+ */
 #ifndef MGMTD_SVC_VOLUME_H
 #define MGMTD_SVC_VOLUME_H
 
 #include "svc.h"
 
-#define VOLUME_SELECT                                                                \
-	"SELECT id, name, size AS \"size:i\", format,"                               \
-	" (SELECT json_group_array(d.vm) FROM vm_disk d WHERE d.volume = volume.id)" \
-	" AS \"vms:j\", created_at FROM volume"
+#define VOLUME_SELECT                                                                                \
+	"SELECT id, name, size AS \"size:i\", format,"                                               \
+	" (SELECT json_group_array(d.vm) FROM vm_disk d WHERE d.volume = volume.id)"                 \
+	" AS \"vms:j\", state,"                                                                      \
+	" CASE WHEN reason_code IS NOT NULL THEN json_object('code', reason_code, 'detail', reason)" \
+	" END AS \"reason:j\", task_id, created_at FROM volume"
 
 struct volume {
 	char id[UUID_TEXT_LEN];
 	char name[64];
 	uint64_t size; /* bytes */
+	bool ready;    /* else it is being made, or that has failed */
+	bool creating;
 	int64_t revision;
 };
 
@@ -26,11 +34,20 @@ must_check int volume_require(struct svc *svc, const char *id, struct volume *ou
 json_t *volume_json(struct svc *svc, const char *id);
 
 /**
- * Make one as @spec (a checked VolumeCreate) says: empty, or a copy of an image. Its room on the
- * data disk is taken at once, so that it never runs out later. Slow when there is an image.
+ * Make one as @spec (a checked VolumeCreate) says: empty, or a copy of an image, for which a task
+ * sees to its content. Its room on the data disk is taken at once, so that it never runs out later.
  */
-must_check int volume_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN],
-			     struct problem *p);
+must_check int volume_create(struct svc *svc, const json_t *spec, const char *actor,
+			     const char *request_id, char id[UUID_TEXT_LEN], struct problem *p);
+/** Fill in a problem unless @volume is ready. Return: 0 or -ECANCELED. */
+must_check int volume_check_ready(const struct volume *volume, struct problem *p);
+/**
+ * The file of a volume that is being made, open for writing and nothing but zeros.
+ * @rc: 0 or -errno. Return: a descriptor, or -1.
+ */
+must_check int volume_blank(struct svc *svc, const struct volume *volume, int *rc);
+/** If @task was making a volume: it is ready, or with @p has failed. Within a transaction. */
+must_check int volume_made(struct svc *svc, const char *task, const struct problem *p);
 /** Apply the merge patch @patch (a checked VolumePatch) to @volume as it was loaded. */
 must_check int volume_update(struct svc *svc, const struct volume *volume, const json_t *patch,
 			     struct problem *p);

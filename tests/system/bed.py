@@ -4,6 +4,7 @@ import atexit
 import os
 import subprocess
 import tempfile
+import time
 import unittest
 
 from appliance import Appliance, LocalConsole, Options
@@ -68,6 +69,15 @@ class Bed:
     def spec(self, name, **more):
         """The demo guest, by default small and not started."""
         return {**guest_spec(self.client, name), "memory": 96 * MIB, **more}
+
+    def wait_healthy(self):
+        """Wait until mgmtd answers again; its sessions live in the database."""
+        deadline = time.monotonic() + 60
+        while self.client.raw("GET", "/api/v1/health").status != 200:
+            if time.monotonic() > deadline:
+                raise TimeoutError("not healthy again")
+            time.sleep(0.3)
+        self.client.get("/host")
 
     def free(self):
         return steady_free(self.client)

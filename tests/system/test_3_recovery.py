@@ -29,14 +29,6 @@ class Recovery(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, f"{program} did not come back")
             time.sleep(0.3)
 
-    def wait_healthy(self):
-        deadline = time.monotonic() + 60
-        while self.client.raw("GET", "/api/v1/health").status != 200:
-            self.assertLess(time.monotonic(), deadline, "not healthy again")
-            time.sleep(0.3)
-        # Sessions live in the database: the same one goes on.
-        self.client.get("/host")
-
     def test_mgmtd_while_running(self):
         """mgmtd killed while a guest runs: it knows the guest, the guest never noticed"""
         vm = self.client.create_vm(**self.bed.spec("steady"))["id"]
@@ -44,7 +36,7 @@ class Recovery(unittest.TestCase):
         console.read_until(GUEST_READY, 120)
         console.send(b"before=$((6*7))\n")
         self.kill("mgmtd")
-        self.wait_healthy()
+        self.bed.wait_healthy()
         self.assertEqual(self.client.get(f"/vms/{vm}")["state"], "running")
         console.send(b"echo kept $before\n")
         console.read_until(b"kept 42", 30)
@@ -61,7 +53,7 @@ class Recovery(unittest.TestCase):
         # At once, while the domain is being built.
         self.bed.console.run("kill -9 $(pidof mgmtd)")
         time.sleep(1)
-        self.wait_healthy()
+        self.bed.wait_healthy()
         task = self.client.get(f"/tasks/{vm['task_id']}?wait=30")
         state = self.client.wait_state(vm["id"], ("stopped", "running", "crashed"))["state"]
         if task["status"] == "succeeded":
@@ -80,7 +72,7 @@ class Recovery(unittest.TestCase):
         console = self.client.console(vm)
         console.read_until(GUEST_READY, 120)
         self.kill("console-broker")
-        self.wait_healthy()
+        self.bed.wait_healthy()
         console = self.client.console(vm)
         console.send(b"echo again $((6*7))\n")
         console.read_until(b"again 42", 60)
@@ -93,7 +85,7 @@ class Recovery(unittest.TestCase):
         deadline = time.monotonic() + 60
         while True:
             try:
-                self.wait_healthy()
+                self.bed.wait_healthy()
                 return
             except OSError:
                 self.assertLess(time.monotonic(), deadline)

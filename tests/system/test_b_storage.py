@@ -37,7 +37,7 @@ class Storage(unittest.TestCase):
         )
 
     def volume(self, name, size=32 * MIB, **more):
-        return self.client.post("/volumes", {"name": name, "size": size, **more}).json["id"]
+        return self.client.create_volume(name=name, size=size, **more)["id"]
 
     def attach(self, vm, **disk):
         return self.client.post(f"/vms/{vm}/disks", disk).json
@@ -139,6 +139,43 @@ class Storage(unittest.TestCase):
         self.assertNotIn("frontend", nodes)
 
 
+    def test_copies(self):
+        """an image is copied by a confined process, and again after mgmtd was killed meanwhile"""
+        content = b"".join(i.to_bytes(4, "big") * 256 for i in range(65536))
+        image = self.client.upload("packed", "disk", packed_image(content))["id"]
+        self.addCleanup(self.client.delete, f"/images/{image}")
+        # Stop the reader once it unpacks and has confined itself, to have a look at it.
+        catch = "until p=$(pidof disk-reader) && grep -q unpack /proc/$p/cmdline"
+        catch += " && grep -q '^Seccomp:.*2' /proc/$p/status; do :; done"
+        self.addCleanup(self.bed.console.run, "killall -9 disk-reader || true")
+        self.bed.console.run(f"({catch}; kill -STOP $p; echo $p >/run/caught) >/dev/null 2>&1 & true")
+        volume = self.client.post("/volumes", {"name": "copy", "size": 80 * MIB, "image": image}).json
+        self.assertEqual(volume["state"], "creating")
+        self.bed.console.run("until [ -s /run/caught ]; do sleep 0.1; done")
+        reader = self.bed.console.run("cat /run/caught; rm /run/caught").strip()
+        status = dict(
+            line.split(":", 1)
+            for line in self.bed.console.run(f"cat /proc/{reader}/status").splitlines()
+            if ":" in line
+        )
+        seen = [status[key].split()[0] for key in ("Uid", "Gid", "CapEff", "NoNewPrivs", "Seccomp")]
+        self.assertEqual(seen, ["902", "902", "0" * 16, "1", "2"])
+        path = f"/volumes/{volume['id']}"
+        self.refused(409, "not_ready", self.client.delete, path)
+        self.refused(409, "in_use", self.client.delete, f"/images/{image}")
+        vm = self.client.create_vm(**disk_spec(self.client, "early"))["id"]
+        self.refused(409, "not_ready", lambda: self.attach(vm, volume=volume["id"]))
+
+        self.bed.console.run("kill -9 $(pidof mgmtd)")
+        self.bed.console.run(f"while [ -d /proc/{reader} ]; do sleep 0.1; done")
+        self.bed.wait_healthy()
+        self.client.wait_task(volume["task_id"])
+        made = self.client.get(path)
+        self.assertEqual((made["state"], made["task_id"]), ("ready", None))
+        digest = self.bed.console.run(f"head -c {len(content)} /data{path} | sha256sum").split()[0]
+        self.assertEqual(digest, hashlib.sha256(content).hexdigest())
+        self.attach(vm, volume=volume["id"])
+
     def test_root(self):
         """an uploaded root file system is booted from its PV disk, whose name is a label"""
         image = self.client.upload("root", "disk", root_image())
@@ -158,6 +195,16 @@ def backed_image():
     make = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", "/etc/passwd", path]
     subprocess.run(make, check=True)
     with open(path, "rb") as f:
+        return f.read()
+
+
+def packed_image(content):
+    """A compressed qcow2 image of @content."""
+    path = scratch("packed.raw")
+    with open(path, "wb") as f:
+        f.write(content)
+    subprocess.run(["qemu-img", "convert", "-c", "-O", "qcow2", path, path + ".qcow2"], check=True)
+    with open(path + ".qcow2", "rb") as f:
         return f.read()
 
 
@@ -191,7 +238,7 @@ class PowerLoss(Alone):
         spec = disk_spec(client, "lossy")
         spec["boot"]["cmdline"] = "console=hvc0 root=/dev/xvda rw"
         vm = client.create_vm(**spec)["id"]
-        volume = client.post("/volumes", {"name": "disk", "size": 64 * MIB, "image": image}).json
+        volume = client.create_volume(name="disk", size=64 * MIB, image=image)
         client.post(f"/vms/{vm}/disks", {"volume": volume["id"]})
         client.action(vm, "start")
         guest = Guest(client, vm, UP)

@@ -32,7 +32,7 @@ class Debian(Alone):
     def make(self, client):
         """A running machine whose only disk is a copy of the uploaded root."""
         image = client.upload("debian", "disk", debian_root())["id"]
-        volume = client.post("/volumes", {"name": "debian", "size": 512 * MIB, "image": image}).json
+        volume = client.create_volume(name="debian", size=512 * MIB, image=image)
         images = client.images()
         start_from = {
             "kernel": images["debian-kernel"]["id"],

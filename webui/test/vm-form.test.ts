@@ -57,7 +57,7 @@ it('turns the form into the request, in bytes and without blanks', () => {
 });
 
 describe('disks of a new machine', () => {
-	const volumes = new Map([['root', { id: 'root', name: 'root', size: 1, format: 'raw' as const, vms: [], created_at: '' }]]);
+	const volumes = new Map([['root', { id: 'root', name: 'root', size: 1, format: 'raw' as const, vms: [], state: 'ready' as const, reason: null, task_id: null, created_at: '' }]]);
 	const all = [...images, { ...image('disk', 'initrd', true), name: 'disk-initrd' }];
 	it('makes it boot from the first volume', () => expect(addDisk(form(), 'root', all, volumes)).toEqual(
 		{ disks: ['root'], initrd: 'disk', cmdline: 'console=hvc0 root=/dev/xvda rw' }));

@@ -80,6 +80,52 @@ export default function define() {
 		await call('DELETE', `/vms/${vm.id}`);
 	});
 
+	test('a copy of an image is made by a task', async () => {
+		const name = `${PREFIX}copy`;
+		const image = await call('POST', `/images?name=${PREFIX}source&kind=disk`, Buffer.alloc(MIB, 'x'),
+			{ 'Content-Type': 'application/octet-stream' });
+		await withSession({}, async (page) => {
+			await visit(page, '/volumes', 'Volumes');
+			await page.getByRole('button', { name: 'New volume' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByLabel('Name').fill(name);
+			await dialog.getByLabel('Size in GiB').fill('0.03125');
+			await dialog.getByLabel('Copy of').selectOption(image.id);
+			await dialog.getByRole('button', { name: 'Create' }).click();
+			await row(page, name).getByText('Ready').waitFor();
+			await visit(page, '/tasks', 'Tasks');
+			const ours = page.locator('.task', { has: page.getByRole('link', { name }) });
+			await ours.filter({ hasText: 'Make volume' }).getByText('Done').waitFor();
+		});
+		const made = await volume(name);
+		await call('DELETE', `/volumes/${made.id}`);
+		await call('DELETE', `/images/${image.id}`);
+	});
+
+	test('a volume in the making, and one that failed, say so and are no disks yet', async () => {
+		const [task] = (await call('GET', '/tasks?limit=1')).items;
+		const ready = await volume(NAME);
+		const volumes = [
+			{ ...ready, id: task.id, name: 'half-way', state: 'creating', task_id: task.id },
+			{ ...ready, id: NAME, name: 'broken', state: 'failed', reason: { code: 'invalid_disk', detail: 'The image can\'t be read.' } },
+			ready,
+		];
+		await withSession({}, async (page) => {
+			const answer = (list) => (route) => route.fulfill({ json: { items: list, next_cursor: null } });
+			await page.route('**/api/v1/volumes?*', answer(volumes));
+			await page.route('**/api/v1/tasks?*', answer([{ ...task, status: 'running', progress: 42 }]));
+			await page.reload();
+			await visit(page, '/volumes', 'Volumes');
+			await row(page, 'half-way').getByText('Being made').waitFor();
+			equal(await row(page, 'half-way').getByRole('progressbar').getAttribute('aria-valuenow'), '42', 'progress');
+			await row(page, 'broken').getByText('The image can\'t be read.').waitFor();
+			await visit(page, '/vms/new', 'New virtual machine');
+			const offered = await page.getByLabel('Add a disk').locator('option').allInnerTexts();
+			check(offered.some((one) => one.includes(NAME)), 'the volume that is ready is not offered');
+			check(!offered.some((one) => /half-way|broken/.test(one)), `offered: ${offered}`);
+		});
+	});
+
 	test('a volume that nobody needs is deleted', async () => {
 		await withSession({}, async (page) => {
 			await visit(page, '/volumes', 'Volumes');

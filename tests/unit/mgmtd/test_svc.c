@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* States, tasks, and what becomes of both when the daemon is killed. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fixture.h"
 #include "svc/disk.h"
 #include "svc/host.h"
+#include "svc/image.h"
 #include "svc/task.h"
 #include "svc/ticket.h"
 #include "svc/vm.h"
@@ -120,10 +123,140 @@ static void make_volume(const char *name, struct volume *out)
 	struct problem p = {0};
 	char id[UUID_TEXT_LEN];
 
-	ck_assert_msg(!volume_create(&svc, spec, id, &p), "%s", p.detail);
+	ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
 	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
+	ck_assert(out->ready);
 	json_decref(spec);
 }
+
+static void script(const char *name, const char *text, char path[128])
+{
+	test_file(name, text);
+	snprintf(path, 128, "%s/%s", test_dir, name);
+	ck_assert_int_eq(chmod(path, 0700), 0);
+}
+
+/* A volume that begins as a copy of an image. */
+static void copy_volume(const char *name, struct volume *out, char task[UUID_TEXT_LEN])
+{
+	json_t *spec = json_pack("{ss sI ss}", "name", name, "size", (json_int_t)MIB, "image",
+				 TEST_INITRD);
+	struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+
+	ck_assert_int_eq(
+		db_run(svc.db, "UPDATE image SET kind = 'disk' WHERE id = ?", "s", TEST_INITRD), 0);
+	ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
+	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
+	ck_assert(db_value(svc.db, 0, "SELECT 1 FROM task WHERE target = ?", "s", id));
+	{
+		auto_query struct db_query *q =
+			db_query(svc.db, "SELECT id FROM task WHERE target = ?", "s", id);
+
+		ck_assert_int_eq(db_next(q), 1);
+		snprintf(task, UUID_TEXT_LEN, "%s", db_text(q, 0));
+	}
+	json_decref(spec);
+}
+
+static const char *volume_word(const char *id, const char *member)
+{
+	json_t *json = volume_json(&svc, id);
+	static char word[64];
+	const char *text = json_string_value(json_object_get(json, member));
+
+	snprintf(word, sizeof(word), "%s", text ? text : "");
+	json_decref(json);
+	return word;
+}
+
+static void check_copy(const char *id)
+{
+	char path[512], text[16] = "";
+	struct stat st;
+	int fd;
+
+	volume_path(&svc, id, path, sizeof(path));
+	fd = open(path, O_RDONLY);
+	ck_assert_int_eq(read(fd, text, 9), 9);
+	ck_assert_str_eq(text, "an initrd");
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, MIB);
+	close(fd);
+}
+
+/* Answers how large the disk is, and then takes its time. */
+static const char slow_reader[] = "#!/bin/sh\n[ $1 = size ] && echo size 9 >&2 && exit\n"
+				  "echo garbage\necho done 4 >&2\nexec sleep 50\n";
+
+/* Nothing can be done with it meanwhile, and a daemon that ends in the middle begins anew. */
+START_TEST(copies_are_made_by_tasks)
+{
+	json_t *spec = json_object();
+	char task[UUID_TEXT_LEN], vm[UUID_TEXT_LEN], id[UUID_TEXT_LEN], reader[128];
+	struct problem p = {0};
+	struct volume volume;
+	struct image image;
+
+	script("slow", slow_reader, reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	make_vm("waits", "x", false, vm);
+	copy_volume("copy", &volume, task);
+	ck_assert(volume.creating);
+	ck_assert_str_eq(volume_word(volume.id, "task_id"), task);
+	json_object_set_new(spec, "volume", json_string(volume.id));
+	ck_assert_int_lt(disk_attach(&svc, vm, spec, id, &p), 0);
+	ck_assert_str_eq(p.code, "not_ready");
+	ck_assert_int_lt(volume_delete(&svc, &volume, &p), 0);
+	ck_assert_str_eq(p.code, "not_ready");
+	ck_assert_int_eq(image_load(&svc, TEST_INITRD, &image), 0);
+	image.builtin = false;
+	ck_assert_int_lt(image_delete(&svc, &image, &p), 0);
+	ck_assert_str_eq(p.code, "in_use");
+	close_svc();
+
+	test_config.disk_reader = DISK_READER;
+	open_svc(true);
+	wait_task(task, "succeeded");
+	ck_assert_str_eq(volume_word(volume.id, "state"), "ready");
+	ck_assert_str_eq(volume_word(volume.id, "task_id"), "");
+	check_copy(volume.id);
+	ck_assert_int_eq(disk_attach(&svc, vm, spec, id, &p), 0);
+	json_decref(spec);
+	problem_fini(&p);
+}
+END_TEST
+
+START_TEST(copies_that_fail_leave_no_file)
+{
+	char task[UUID_TEXT_LEN], reader[128], path[512];
+	struct problem p = {0};
+	struct volume volume;
+
+	script("slow", slow_reader, reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	copy_volume("given-up", &volume, task);
+	volume_path(&svc, volume.id, path, sizeof(path));
+	ck_assert_int_eq(access(path, F_OK), 0);
+	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
+	wait_task(task, "cancelled");
+	ck_assert_str_eq(volume_word(volume.id, "state"), "failed");
+	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(volume_delete(&svc, &volume, &p), 0);
+
+	script("slow", "#!/bin/sh\necho size 9 >&2\n[ $1 = size ] || kill -SEGV $$\n", reader);
+	copy_volume("broken", &volume, task);
+	wait_task(task, "failed");
+	ck_assert_str_eq(volume_word(volume.id, "state"), "failed");
+	ck_assert_int_eq(volume_require(&svc, volume.id, &volume, &p), 0);
+	ck_assert_int_lt(volume_check_ready(&volume, &p), 0);
+	ck_assert_int_eq(volume_delete(&svc, &volume, &p), 0);
+	ck_assert_int_eq(db_value(svc.db, -1, "SELECT count(*) FROM volume", ""), 0);
+	problem_fini(&p);
+}
+END_TEST
 
 /* A machine made with the volume twice over is refused whole; once over it has its disk. */
 START_TEST(disks_come_with_the_machine)
@@ -710,6 +843,8 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, host_goes_down_after_its_guests);
 	tcase_add_test(tc, disks_come_with_the_machine);
 	tcase_add_test(tc, volumes_grow_while_in_use);
+	tcase_add_test(tc, copies_are_made_by_tasks);
+	tcase_add_test(tc, copies_that_fail_leave_no_file);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -18,6 +18,7 @@ const KINDS: Record<string, string> = {
 	'vm.destroy': 'Force off',
 	'vm.pause': 'Pause',
 	'vm.resume': 'Resume',
+	'volume.create': 'Make volume',
 	'host.shutdown': 'Shut down',
 	'host.reboot': 'Reboot',
 };
@@ -38,8 +39,13 @@ export function taskError(error: NonNullable<Task['error']>): string {
 }
 
 function Target({ task, vms }: { task: Task; vms: Map<string, Vm> }) {
+	const volumes = useStore(world)?.volumes;
 	if (task.target.type === 'host')
 		return <a href={href.host}>this machine</a>;
+	if (task.target.type === 'volume') {
+		const volume = task.target.id && volumes?.get(task.target.id);
+		return volume ? <a href={href.volumes}>{volume.name}</a> : <span class="muted">a deleted volume</span>;
+	}
 	const vm = task.target.id && vms.get(task.target.id);
 	return vm ? <a href={href.vm(vm.id)}>{vm.name}</a> : <span class="muted">a deleted machine</span>;
 }
@@ -113,7 +119,7 @@ export function TasksScreen() {
 			{!all && !error && <Loading />}
 			{all && !tasks.length && (
 				<Empty icon="tasks" title="No tasks yet">
-					Starting and stopping machines leaves its record here, with errors in words.
+					Starting and stopping machines and copying images leaves its record here, with errors in words.
 				</Empty>
 			)}
 			{tasks.length > 0 && <>

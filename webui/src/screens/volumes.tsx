@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
-import type { Storage, Volume } from '../api/types';
+import type { Storage, Task, Volume } from '../api/types';
 import { formatBytes, formatTime } from '../lib/format';
 import { learn, loadError, world } from '../lib/live';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { Button, Empty, Loading, Note, Screen } from '../ui/basics';
+import { Badge, Button, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { SelectField, TextField } from '../ui/field';
 import { useForm } from '../ui/form';
@@ -41,7 +41,7 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 		return submit(wrong, async () => {
 			const saved = await save(bytes);
 			learn(volume ? 'volume.updated' : 'volume.created', saved);
-			toast(`Saved ${saved.name}`);
+			toast(saved.state === 'creating' ? `Copying the image to ${saved.name}` : `Saved ${saved.name}`);
 			onClose();
 		});
 	};
@@ -83,6 +83,32 @@ function Room({ volumes }: { volumes: World['volumes'] }) {
 	return room && <p class="hint">{formatBytes(room.free)} of {formatBytes(room.total)} are free for new volumes.</p>;
 }
 
+function State({ volume, task }: { volume: Volume; task: Task | undefined }) {
+	if (volume.state === 'creating')
+		return <><Badge tone="busy">Being made</Badge><Progress value={task?.progress ?? 0} label={`Making ${volume.name}`} /></>;
+	if (volume.state === 'failed')
+		return <><Badge tone="bad">Failed</Badge> <span class="hint">{volume.reason?.detail}</span></>;
+	return <Badge tone="good">Ready</Badge>;
+}
+
+function Row({ volume, all, onChange, onDelete }: { volume: Volume; all: World; onChange: () => void; onDelete: () => void }) {
+	return (
+		<tr>
+			<th scope="row">{volume.name}</th>
+			<td class="cell-state"><State volume={volume} task={all.tasks.get(volume.task_id ?? '')} /></td>
+			<td data-name="Size">{formatBytes(volume.size)}</td>
+			<td data-name="Used by">{volumeUsers(volume, all).join(', ') || <span class="muted">no machine</span>}</td>
+			<td data-name="Made">{formatTime(volume.created_at)}</td>
+			<td class="cell-actions">
+				{may('volume.write') && <>
+					<Button tone="quiet" icon="edit" label={`Change ${volume.name}`} onClick={onChange} />
+					<Button tone="quiet" icon="trash" label={`Delete ${volume.name}`} onClick={onDelete} />
+				</>}
+			</td>
+		</tr>
+	);
+}
+
 export function VolumesScreen() {
 	const all = useStore(world);
 	const error = useStore(loadError);
@@ -105,23 +131,13 @@ export function VolumesScreen() {
 					<table class="table">
 						<thead>
 							<tr>
-								<th scope="col">Name</th><th scope="col">Size</th><th scope="col">Used by</th><th scope="col">Made</th>
+								<th scope="col">Name</th><th scope="col">State</th><th scope="col">Size</th><th scope="col">Used by</th><th scope="col">Made</th>
 								<th scope="col"><span class="offscreen">Actions</span></th>
 							</tr>
 						</thead>
 						<tbody>{volumes.map((volume) => (
-							<tr key={volume.id}>
-								<th scope="row">{volume.name}</th>
-								<td data-name="Size">{formatBytes(volume.size)}</td>
-								<td data-name="Used by">{volumeUsers(volume, all).join(', ') || <span class="muted">no machine</span>}</td>
-								<td data-name="Made">{formatTime(volume.created_at)}</td>
-								<td class="cell-actions">
-									{may('volume.write') && <>
-										<Button tone="quiet" icon="edit" label={`Change ${volume.name}`} onClick={() => setChanging(volume)} />
-										<Button tone="quiet" icon="trash" label={`Delete ${volume.name}`} onClick={() => setDeleting(volume)} />
-									</>}
-								</td>
-							</tr>
+							<Row key={volume.id} volume={volume} all={all}
+								onChange={() => setChanging(volume)} onDelete={() => setDeleting(volume)} />
 						))}</tbody>
 					</table>
 				</div>

@@ -19,7 +19,7 @@ function Sources({ all, without = [] }: { all: World; without?: readonly string[
 	const cds = [...all.images.values()].filter((image) => image.kind === 'iso');
 	return (
 		<>
-			{[...all.volumes.values()].filter(left).map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
+			{[...all.volumes.values()].filter((v) => left(v) && v.state === 'ready').map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
 			{cds.filter(left).map((image) => <option key={image.id} value={image.id}>{image.name} (CD)</option>)}
 		</>
 	);

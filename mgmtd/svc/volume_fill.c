@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Volumes that begin as copies of images: slow, so each is made by a task. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "disk_image.h"
+#include "event.h"
+#include "image.h"
+#include "task_kinds.h"
+#include "volume.h"
+
+#define COPIED_PERCENT 95 /* when all is copied; the rest is the disk's */
+
+struct filling {
+	struct svc *svc;
+	struct task_run *run;
+};
+
+static bool go_on(void *opaque, uint64_t done, uint64_t size)
+{
+	struct filling *f = opaque;
+
+	if (size)
+		task_progress(f->svc, f->run, (unsigned int)(done * COPIED_PERCENT / size),
+			      "copying the image");
+	return !task_cancelled(f->svc, f->run);
+}
+
+static int cancelled(struct problem *p)
+{
+	return problem_set(p, 409, "cancelled", "It was cancelled.");
+}
+
+/* What the reader came back with, in words. */
+static int explain(int rc, const struct disk_image *disk, struct problem *p)
+{
+	if (rc == -ECANCELED)
+		return cancelled(p);
+	if (rc == -EINVAL)
+		return problem_set(p, 409, "invalid_disk", "The image can't be read. %s",
+				   disk->why);
+	return problem_internal(p, "a volume can't be filled");
+}
+
+static int copy(struct svc *svc, struct task_run *run, const struct image *image, int to,
+		struct problem *p)
+{
+	auto_fd int from = open(image->path, O_RDONLY | O_CLOEXEC);
+	struct filling filling = {svc, run};
+	const struct disk_image_job job = {DISK_IMAGE_UNPACK, from, to, go_on, &filling};
+	struct disk_image disk;
+	int rc;
+
+	if (from < 0)
+		return problem_internal(p, "an image can't be opened");
+	rc = disk_image_read(svc, &job, &disk);
+	if (rc)
+		return explain(rc, &disk, p);
+	task_progress(svc, run, COPIED_PERCENT, "writing to the disk");
+	return fsync(to) ? problem_internal(p, "a volume can't be written") : 0;
+}
+
+int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	const char *from = json_string_value(json_object_get(run->params, "image"));
+	struct volume volume;
+	struct image image;
+	int rc;
+
+	if (volume_require(svc, run->target, &volume, p))
+		return -ECANCELED;
+	if (!from || image_load(svc, from, &image))
+		return problem_set(p, 409, "unknown_image", "The image is gone.");
+	{
+		auto_fd int to = volume_blank(svc, &volume, &rc);
+
+		if (rc == -ENOSPC)
+			return problem_set(p, 507, "insufficient_storage",
+					   "The data disk is full.");
+		if (rc)
+			return problem_internal(p, "a volume's file can't be made");
+		return copy(svc, run, &image, to, p);
+	}
+}
+
+void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p)
+{
+	char path[512];
+
+	(void)p;
+	volume_path(svc, run->target, path, sizeof(path));
+	unlink(path);
+}
+
+int volume_made(struct svc *svc, const char *task, const struct problem *p)
+{
+	auto_json json_t *json = NULL;
+	char id[UUID_TEXT_LEN] = "";
+	struct db_query *q =
+		db_query(svc->db, "SELECT id FROM volume WHERE task_id = ?", "s", task);
+
+	if (q && db_next(q) == 1)
+		snprintf(id, sizeof(id), "%s", db_text(q, 0));
+	db_end(q);
+	if (!q || !id[0])
+		return q ? 0 : -EIO;
+	if (db_run(svc->db,
+		   "UPDATE volume SET task_id = NULL, revision = revision + 1, state = ?,"
+		   " reason_code = ?, reason = ? WHERE id = ?",
+		   "ssss", p ? "failed" : "ready", p ? p->code : NULL, p ? p->detail : NULL, id))
+		return -EIO;
+	json = volume_json(svc, id);
+	return json ? event_add(svc, "volume.updated", NULL, json) : -EIO;
+}

@@ -137,6 +137,7 @@ class Generator:
                f".permission = {'NULL' if public else quote(op['x-domus-permission'])},",
                f".body = {body},", f".merge_patch = {patch},",
                f".idempotent = {'true' if idempotent else 'false'},", f".schema = {schema},",
+               f".audited = {'true' if op.get('x-domus-audit') else 'false'},",
                f".params = params_{ident},", f".handler = handle_{ident},"]
         if body == "HTTP_BODY_STREAM":
             row.append(f".begin = begin_{ident},")

@@ -28,6 +28,7 @@ static const struct {
 	{"image.write", ROLE_ADMIN},    {"host.power", ROLE_ADMIN},
 	{"audit.read", ROLE_ADMIN},     {"vm.debug", ROLE_ADMIN},
 	{"volume.read", ROLE_VIEWER},   {"volume.write", ROLE_ADMIN},
+	{"volume.export", ROLE_ADMIN},  {"image.export", ROLE_ADMIN},
 };
 
 static int rank(const char *role)

@@ -41,7 +41,7 @@ static const char *audit_target(const struct http_request *req)
 	return json_string_value(json_object_get(req->json, "username"));
 }
 
-/* Every attempt at a change leaves a record, one that was refused as well. */
+/* Every attempt at a change or an export leaves a record, one that was refused as well. */
 void handlers_end(struct http_request *req)
 {
 	const struct audit_record record = {
@@ -53,7 +53,7 @@ void handlers_end(struct http_request *req)
 		.request_id = req->id,
 	};
 
-	if (!req->op || http_is_safe(req))
+	if (!req->op || (http_is_safe(req) && !req->op->audited))
 		return;
 	idempotency_end(svc_of(req), req);
 	if (req->reply.status && audit_write(svc_of(req)->db, &record))

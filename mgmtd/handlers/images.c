@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "../svc/image.h"
 #include "handlers.h"
@@ -48,6 +50,26 @@ void handle_image_get(struct http_request *req)
 	http_reply(req, 200, json);
 	if (image.sha256[0]) /* else its digest is yet to come */
 		set_etag(req, image.id);
+}
+
+void handle_image_content(struct http_request *req)
+{
+	struct image image;
+	struct stat st;
+	int fd;
+
+	if (!load(req, &image))
+		return;
+	fd = open(image.path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		if (fd >= 0)
+			close(fd);
+		http_fail(req, 503, "unavailable", "The image's file can't be read.");
+		return;
+	}
+	set_etag(req, image.id);
+	http_set_header(req, "Content-Disposition", "attachment; filename=\"%s\"", image.name);
+	http_reply_content(req, "application/octet-stream", fd, (uint64_t)st.st_size, NULL);
 }
 
 void handle_image_delete(struct http_request *req)

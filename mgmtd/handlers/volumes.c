@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes, the room for them, and the disks that machines make of them. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
 #include "../svc/disk.h"
 #include "../svc/volume.h"
 #include "handlers.h"
@@ -53,6 +57,48 @@ static void reply_volume(struct http_request *req, int status, const char *id)
 void handle_volume_get(struct http_request *req)
 {
 	reply_volume(req, 200, req->args[0]);
+}
+
+/* A machine that runs writes to its volumes: what is read meanwhile belongs to no moment. */
+static bool is_still(struct http_request *req)
+{
+	return !volume_is_live(svc_of(req), req->args[0]);
+}
+
+static void reply_content(struct http_request *req, const struct volume *volume)
+{
+	char path[512];
+	struct stat st;
+	int fd;
+
+	volume_path(svc_of(req), volume->id, path, sizeof(path));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st)) {
+		if (fd >= 0)
+			close(fd);
+		http_fail(req, 503, "unavailable", "The volume's file can't be read.");
+		return;
+	}
+	http_set_header(req, "ETag", "\"r%lld-%lld.%09ld\"", (long long)volume->revision,
+			(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+	http_set_header(req, "Content-Disposition", "attachment; filename=\"%s.img\"",
+			volume->name);
+	http_reply_content(req, "application/octet-stream", fd, volume->size, is_still);
+}
+
+void handle_volume_content(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+	struct volume volume;
+
+	if (volume_require(svc_of(req), req->args[0], &volume, &p) ||
+	    volume_check_ready(&volume, &p))
+		http_reply_problem(req, &p);
+	else if (!is_still(req))
+		http_fail(req, 409, "in_use",
+			  "A machine that runs has this volume; shut it down or detach it first.");
+	else
+		reply_content(req, &volume);
 }
 
 static void create(struct http_request *req)

@@ -56,6 +56,7 @@ struct http_operation {
 	enum http_body body;
 	bool merge_patch;                /* application/merge-patch+json is welcome too */
 	bool idempotent;                 /* honours Idempotency-Key */
+	bool audited;                    /* recorded though it changes nothing */
 	const struct schema *schema;     /* of the body */
 	const struct http_param *params; /* ends with a NULL name */
 	http_handler handler;
@@ -67,7 +68,8 @@ struct http_reply {
 	char *body; /* [owned] */
 	size_t len;
 	int fd; /* a file to send instead, or -1 */
-	uint64_t fd_size;
+	uint64_t fd_from, fd_size;
+	bool (*intact)(struct http_request *req); /* is what was read of it still good? Or NULL */
 	ssize_t (*reader)(struct http_request *req, char *buf,
 			  size_t max); /* or an endless stream */
 	struct {
@@ -157,6 +159,13 @@ void http_reply_bytes(struct http_request *req, int status, const char *type, ch
 		      size_t len);
 /** Sends the file; takes over @fd. */
 void http_reply_file(struct http_request *req, const char *type, int fd, uint64_t size);
+/**
+ * Sends the file of @size bytes, or the range of it that the client asks for; takes over @fd. An ETag
+ * that is to be heeded is set before. @intact, or NULL, is asked when a piece has been read: if it
+ * says no, the answer breaks off, which the client sees by its length.
+ */
+void http_reply_content(struct http_request *req, const char *type, int fd, uint64_t size,
+			bool (*intact)(struct http_request *req));
 /** Calls @reader until it returns -1; 0 means it has called http_wait(). */
 void http_reply_stream(struct http_request *req, const char *type,
 		       ssize_t (*reader)(struct http_request *req, char *buf, size_t max));

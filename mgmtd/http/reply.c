@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define CONTENT_PIECE (128u << 10) /* bytes of a file that are read and checked at a time */
+
 static const struct {
 	int status;
 	const char *title;
@@ -18,6 +20,7 @@ static const struct {
 	{412, "Precondition failed"},
 	{413, "Too large"},
 	{415, "Unsupported media type"},
+	{416, "Range not satisfiable"},
 	{422, "Invalid"},
 	{429, "Too many requests"},
 	{431, "Headers too large"},
@@ -183,6 +186,16 @@ static ssize_t read_stream(void *cls, uint64_t pos, char *buf, size_t max)
 	return n < 0 ? MHD_CONTENT_READER_END_OF_STREAM : n;
 }
 
+static ssize_t read_content(void *cls, uint64_t pos, char *buf, size_t max)
+{
+	struct http_request *req = cls;
+	ssize_t n = pread(req->reply.fd, buf, max, (off_t)(req->reply.fd_from + pos));
+
+	if (n <= 0 || !req->reply.intact(req))
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	return n;
+}
+
 /* A GET without a tag of its own gets one from its bytes, and 304 when the client has them. */
 static void tag(struct http_request *req)
 {
@@ -216,8 +229,11 @@ static struct MHD_Response *make_response(struct http_request *req)
 	if (r->reader)
 		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, read_stream, req,
 							 NULL);
+	if (r->fd >= 0 && r->intact)
+		return MHD_create_response_from_callback(r->fd_size, CONTENT_PIECE, read_content,
+							 req, NULL);
 	if (r->fd >= 0) {
-		response = MHD_create_response_from_fd64(r->fd_size, r->fd);
+		response = MHD_create_response_from_fd_at_offset64(r->fd_size, r->fd, r->fd_from);
 		if (response)
 			r->fd = -1;
 		return response;

@@ -45,6 +45,14 @@ int volume_require(struct svc *svc, const char *id, struct volume *out, struct p
 	return 0;
 }
 
+bool volume_is_live(struct svc *svc, const char *id)
+{
+	return db_value(svc->db, 1,
+			"SELECT count(*) FROM vm_disk d JOIN vm v ON v.id = d.vm"
+			" WHERE d.volume = ? AND v.state NOT IN ('stopped', 'crashed')",
+			"s", id);
+}
+
 int volume_check_ready(const struct volume *volume, struct problem *p)
 {
 	if (volume->ready)

@@ -41,6 +41,8 @@ must_check int volume_create(struct svc *svc, const json_t *spec, const char *ac
 			     const char *request_id, char id[UUID_TEXT_LEN], struct problem *p);
 /** Fill in a problem unless @volume is ready. Return: 0 or -ECANCELED. */
 must_check int volume_check_ready(const struct volume *volume, struct problem *p);
+/** Is it a disk of a machine that runs, is about to, or may still? */
+bool volume_is_live(struct svc *svc, const char *id);
 /**
  * The file of a volume that is being made, open for writing and nothing but zeros.
  * @rc: 0 or -errno. Return: a descriptor, or -1.

@@ -128,6 +128,7 @@ class Storage(unittest.TestCase):
         self.assertGreaterEqual(full, 8192)
         self.assertLess(int(self.bed.console.run(kept)), 4096)
 
+        self.refused(409, "in_use", self.client.get, f"/volumes/{data['volume']}/content")
         self.client.request("PATCH", f"/volumes/{data['volume']}", {"size": 48 * MIB})
         guest.run(f"until [ $(cat /sys/block/xvda/size) = {48 * MIB // 512} ]; do sleep 0.1; done")
 
@@ -175,6 +176,17 @@ class Storage(unittest.TestCase):
         digest = self.bed.console.run(f"head -c {len(content)} /data{path} | sha256sum").split()[0]
         self.assertEqual(digest, hashlib.sha256(content).hexdigest())
         self.attach(vm, volume=volume["id"])
+        self.downloads(path, content)
+
+    def downloads(self, path, content):
+        """A volume can be downloaded, and from where an earlier try broke off."""
+        head = self.client.raw("HEAD", f"/api/v1{path}/content")
+        self.assertEqual((head.status, int(head.headers["Content-Length"])), (200, 80 * MIB))
+        begin = len(content) - MIB
+        resume = {"Range": f"bytes={begin}-{begin + MIB + 999}", "If-Range": head.headers["ETag"]}
+        rest = self.client.request("GET", path + "/content", headers=resume)
+        self.assertEqual((rest.status, len(rest.body)), (206, MIB + 1000))
+        self.assertTrue(rest.body == content[-MIB:] + bytes(1000), "the volume is not as its image")
 
     def test_root(self):
         """an uploaded root file system is booted from its PV disk, whose name is a label"""

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
 import { row, visit, withSession } from '../lib/browser.mjs';
 import { check, equal, test } from '../lib/harness.mjs';
@@ -36,6 +37,11 @@ export default function define() {
 			await row(page, NAME).getByText(digest.slice(0, 12)).waitFor();
 			await row(page, NAME).getByText('3 MiB').waitFor();
 			equal((await items('images')).find((one) => one.name === NAME).sha256, digest, 'digest');
+			const [download] = await Promise.all([
+				page.waitForEvent('download'),
+				row(page, NAME).getByRole('link', { name: `Download ${NAME}` }).click(),
+			]);
+			check(bytes.equals(await readFile(await download.path())), 'what comes back is not what was uploaded');
 		});
 	});
 

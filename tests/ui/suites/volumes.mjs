@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { call, items, makeVm, PREFIX } from '../lib/api.mjs';
 import { row, visit, withSession } from '../lib/browser.mjs';
 import { check, equal, test } from '../lib/harness.mjs';
@@ -82,17 +83,25 @@ export default function define() {
 
 	test('a copy of an image is made by a task', async () => {
 		const name = `${PREFIX}copy`;
-		const image = await call('POST', `/images?name=${PREFIX}source&kind=disk`, Buffer.alloc(MIB, 'x'),
+		const image = await call('POST', `/images?name=${PREFIX}source&kind=disk`, Buffer.alloc(MIB / 2, 'x'),
 			{ 'Content-Type': 'application/octet-stream' });
 		await withSession({}, async (page) => {
 			await visit(page, '/volumes', 'Volumes');
 			await page.getByRole('button', { name: 'New volume' }).click();
 			const dialog = page.getByRole('dialog');
 			await dialog.getByLabel('Name').fill(name);
-			await dialog.getByLabel('Size in GiB').fill('0.03125');
+			await dialog.getByLabel('Size in GiB').fill('0.0009765625');
 			await dialog.getByLabel('Copy of').selectOption(image.id);
 			await dialog.getByRole('button', { name: 'Create' }).click();
 			await row(page, name).getByText('Ready').waitFor();
+			const [download] = await Promise.all([
+				page.waitForEvent('download'),
+				row(page, name).getByRole('link', { name: `Download ${name}` }).click(),
+			]);
+			equal(download.suggestedFilename(), `${name}.img`, 'file name');
+			const bytes = await readFile(await download.path());
+			equal(bytes.length, MIB, 'bytes');
+			equal(bytes.indexOf(0), MIB / 2, 'where its content ends');
 			await visit(page, '/tasks', 'Tasks');
 			const ours = page.locator('.task', { has: page.getByRole('link', { name }) });
 			await ours.filter({ hasText: 'Make volume' }).getByText('Done').waitFor();
@@ -116,6 +125,7 @@ export default function define() {
 			await page.route('**/api/v1/tasks?*', answer([{ ...task, status: 'running', progress: 42 }]));
 			await page.reload();
 			await visit(page, '/volumes', 'Volumes');
+			equal(await row(page, 'half-way').getByRole('link').count(), 0, 'downloads of a volume in the making');
 			await row(page, 'half-way').getByText('Being made').waitFor();
 			equal(await row(page, 'half-way').getByRole('progressbar').getAttribute('aria-valuenow'), '42', 'progress');
 			await row(page, 'broken').getByText('The image can\'t be read.').waitFor();

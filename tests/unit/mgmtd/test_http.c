@@ -345,6 +345,84 @@ START_TEST(image_uploads)
 }
 END_TEST
 
+static const struct {
+	const char *range;
+	int status;
+	const char *told, *body;
+} ranges[] = {
+	{"", 200, NULL, "ten bytes."},
+	{"Range: bytes=0-2\r\n", 206, "bytes 0-2/10", "ten"},
+	{"Range: bytes=4-\r\n", 206, "bytes 4-9/10", "bytes."},
+	{"Range: bytes=4-99999999999999999\r\n", 206, "bytes 4-9/10", "bytes."},
+	{"Range: bytes=-1\r\n", 206, "bytes 9-9/10", "."},
+	{"Range: bytes=-11\r\n", 206, "bytes 0-9/10", "ten bytes."},
+	{"Range: bytes=10-\r\n", 416, "bytes */10", NULL},
+	{"Range: bytes=-0\r\n", 416, "bytes */10", NULL},
+	{"Range: bytes=3-2\r\n", 200, NULL, "ten bytes."},
+	{"Range: bytes=0-1,3-4\r\n", 200, NULL, "ten bytes."},
+	{"Range: bytes=99999999999999999999-\r\n", 200, NULL, "ten bytes."},
+	{"Range: bytes=-\r\n", 200, NULL, "ten bytes."},
+	{"Range: lines=0-1\r\n", 200, NULL, "ten bytes."},
+	{"Range: bytes=0-2\r\nIf-Range: \"another\"\r\n", 200, NULL, "ten bytes."},
+};
+
+START_TEST(images_are_downloaded_in_ranges)
+{
+	char headers[640], path[100];
+	struct reply *r;
+
+	snprintf(headers, sizeof(headers), "%sContent-Type: application/octet-stream\r\n", auth);
+	r = test_request("POST", "/api/v1/images?name=ten&kind=initrd", headers, "ten bytes.");
+	ck_assert_int_eq(r->status, 201);
+	snprintf(path, sizeof(path), "/api/v1/images/%s/content", reply_text(r, "id"));
+	reply_free(r);
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		snprintf(headers, sizeof(headers), "%s%s", auth, ranges[i].range);
+		r = test_request("GET", path, headers, NULL);
+		ck_assert_msg(r->status == ranges[i].status, "%s: %d", ranges[i].range, r->status);
+		if (ranges[i].told)
+			ck_assert_str_eq(reply_header(r, "Content-Range"), ranges[i].told);
+		if (ranges[i].body)
+			ck_assert_str_eq(r->body, ranges[i].body);
+		reply_free(r);
+	}
+	r = test_request("HEAD", path, auth, NULL);
+	ck_assert_str_eq(reply_header(r, "Content-Length"), "10");
+	ck_assert_str_eq(reply_header(r, "Content-Disposition"), "attachment; filename=\"ten\"");
+	ck_assert_uint_eq(strlen(r->body), 0);
+	reply_free(r);
+	r = expect("GET", "/api/v1/audit?action=image_content", NULL, 200, NULL);
+	ck_assert_uint_eq(json_array_size(json_object_get(r->json, "items")),
+			  ARRAY_SIZE(ranges) + 1);
+	reply_free(r);
+}
+END_TEST
+
+/* Whole and unharmed while nobody writes to it; refused, or broken off, when someone may. */
+START_TEST(volumes_are_downloaded_while_they_are_still)
+{
+	char path[100], disks[100], all[200];
+	const char *vm;
+	struct reply *r;
+
+	r = expect("POST", "/api/v1/volumes", "{\"name\":\"v\",\"size\":1048576}", 201, NULL);
+	snprintf(path, sizeof(path), "/api/v1/volumes/%s/content", reply_text(r, "id"));
+	snprintf(disks, sizeof(disks), "{\"volume\":\"%s\"}", reply_text(r, "id"));
+	reply_free(r);
+	vm = make_vm();
+	snprintf(all, sizeof(all), "%s/disks", vm);
+	check("POST", all, disks, 201, NULL);
+	r = test_request("GET", path, auth, NULL);
+	ck_assert_int_eq(r->status, 200);
+	ck_assert_str_eq(reply_header(r, "Content-Length"), "1048576");
+	reply_free(r);
+	snprintf(all, sizeof(all), "%s/actions/start", vm);
+	r = expect("POST", all, NULL, 202, NULL);
+	reply_free(r);
+	check("GET", path, NULL, 409, "in_use");
+}
+END_TEST
+
 START_TEST(session_from_login_to_delete)
 {
 	char *vm = make_vm(), path[256], line[512];
@@ -509,6 +587,8 @@ Suite *suite_http(void)
 	tcase_add_test(tc, etags);
 	tcase_add_test(tc, same_key_same_answer);
 	tcase_add_test(tc, image_uploads);
+	tcase_add_test(tc, images_are_downloaded_in_ranges);
+	tcase_add_test(tc, volumes_are_downloaded_while_they_are_still);
 	tcase_add_test(tc, session_from_login_to_delete);
 	tcase_add_test(tc, events_are_replayed);
 	tcase_add_test(tc, web_files);

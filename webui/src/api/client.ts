@@ -104,6 +104,11 @@ async function all<T>(path: string, limit = 500): Promise<T[]> {
 export type VmAction = 'start' | 'shutdown' | 'reboot' | 'destroy' | 'pause' | 'resume';
 export type HostAction = 'shutdown' | 'reboot';
 
+/** Where the bytes of an image or a volume are. */
+export function contentUrl(collection: 'images' | 'volumes', id: string): string {
+	return `${BASE}/${collection}/${id}/content`;
+}
+
 export const api = {
 	login: (username: string, password: string) =>
 		json<Session>('POST', '/sessions', { body: { username, password }, anonymous: true }),

@@ -1,5 +1,5 @@
 import { useRef, useState } from 'preact/hooks';
-import { api, uploadImage, type Upload } from '../api/client';
+import { api, contentUrl, uploadImage, type Upload } from '../api/client';
 import { ApiError } from '../api/problem';
 import type { World } from '../api/events';
 import type { Image, ImageKind } from '../api/types';
@@ -9,7 +9,7 @@ import { learn, loadError, world } from '../lib/live';
 import { guessKind, imageName } from '../lib/image-name';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { Button, CopyButton, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
+import { Button, CopyButton, Download, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { Field, focusFirstError, SelectField, TextField } from '../ui/field';
 import { toast } from '../ui/toast';
@@ -132,6 +132,7 @@ function ImageRow({ image, all, onDelete }: { image: Image; all: World; onDelete
 			<td data-name="Used by" class="cell-users"><Users names={users} /></td>
 			<td data-name="Added">{image.builtin ? <span class="muted">with Domus</span> : formatTime(image.created_at)}</td>
 			<td class="cell-actions">
+				{may('image.export') && <Download url={contentUrl('images', image.id)} what={image.name} />}
 				{!image.builtin && may('image.write') &&
 					<Button tone="quiet" icon="trash" label={`Delete ${image.name}`} onClick={onDelete} />}
 			</td>

@@ -1,12 +1,12 @@
 import { useEffect, useState } from 'preact/hooks';
-import { api } from '../api/client';
+import { api, contentUrl } from '../api/client';
 import type { World } from '../api/events';
-import type { Storage, Task, Volume } from '../api/types';
+import type { Storage, Task, Vm, Volume } from '../api/types';
 import { formatBytes, formatTime } from '../lib/format';
 import { learn, loadError, world } from '../lib/live';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { Badge, Button, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
+import { Badge, Button, Download, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { SelectField, TextField } from '../ui/field';
 import { useForm } from '../ui/form';
@@ -67,10 +67,12 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 	);
 }
 
-export function volumeUsers(volume: Volume, all: World): string[] {
-	return [...all.vms.values()]
-		.filter((vm) => vm.disks.some((disk) => disk.volume === volume.id))
-		.map((vm) => vm.name);
+function usersOf(volume: Volume, all: World): Vm[] {
+	return [...all.vms.values()].filter((vm) => vm.disks.some((disk) => disk.volume === volume.id));
+}
+
+function isLive(volume: Volume, all: World): boolean {
+	return usersOf(volume, all).some((vm) => vm.state !== 'stopped' && vm.state !== 'crashed');
 }
 
 function Room({ volumes }: { volumes: World['volumes'] }) {
@@ -97,9 +99,12 @@ function Row({ volume, all, onChange, onDelete }: { volume: Volume; all: World; 
 			<th scope="row">{volume.name}</th>
 			<td class="cell-state"><State volume={volume} task={all.tasks.get(volume.task_id ?? '')} /></td>
 			<td data-name="Size">{formatBytes(volume.size)}</td>
-			<td data-name="Used by">{volumeUsers(volume, all).join(', ') || <span class="muted">no machine</span>}</td>
+			<td data-name="Used by">{usersOf(volume, all).map((vm) => vm.name).join(', ') || <span class="muted">no machine</span>}</td>
 			<td data-name="Made">{formatTime(volume.created_at)}</td>
 			<td class="cell-actions">
+				{may('volume.export') && volume.state === 'ready' &&
+					<Download url={contentUrl('volumes', volume.id)} what={volume.name}
+						why={isLive(volume, all) ? 'a machine that has it runs' : undefined} />}
 				{may('volume.write') && <>
 					<Button tone="quiet" icon="edit" label={`Change ${volume.name}`} onClick={onChange} />
 					<Button tone="quiet" icon="trash" label={`Delete ${volume.name}`} onClick={onDelete} />

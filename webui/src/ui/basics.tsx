@@ -57,6 +57,14 @@ export function LinkButton({ to, icon, tone = 'plain', children }:
 	);
 }
 
+/** Save what is at @p url, unless there is a reason @p why not. */
+export function Download({ url, what, why }: { url: string; what: string; why?: string | undefined }) {
+	const label = why ? `No download of ${what}: ${why}` : `Download ${what}`;
+	if (why)
+		return <Button tone="quiet" icon="save" label={label} disabled />;
+	return <a class="button quiet bare" href={url} download aria-label={label} title={label}><Icon name="save" /></a>;
+}
+
 /** A screen: its heading takes the focus when the screen opens, so that readers start there. */
 export function Screen({ title, lead, back, actions, children, wide }: {
 	title: string;

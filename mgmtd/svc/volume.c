@@ -158,6 +158,18 @@ static int64_t disk_size(struct svc *svc, const char *path)
 	return fd < 0 || disk_image_read(svc, &job, &disk) ? -1 : (int64_t)disk.size;
 }
 
+static int check_format(const json_t *spec, struct problem *p)
+{
+	const char *format = json_string_value(json_object_get(spec, "format"));
+
+	if (!format || !strcmp(format, "raw"))
+		return 0;
+	return problem_invalid(p, "format", "unsupported_format",
+			       "Volumes are raw. An image in %s is unpacked when a volume is made"
+			       " of it.",
+			       format);
+}
+
 /* The image a volume is to be a copy of. */
 static int find_image(struct svc *svc, const char *id, uint64_t size, struct image *image,
 		      struct problem *p)
@@ -247,6 +259,8 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 
 	snprintf(volume.name, sizeof(volume.name), "%s",
 		 json_string_value(json_object_get(spec, "name")));
+	if (check_format(spec, p))
+		return -ECANCELED;
 	if (from && find_image(svc, from, volume.size, &image, p))
 		return -ECANCELED;
 	if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ?", "s", volume.name))

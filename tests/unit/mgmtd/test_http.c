@@ -405,6 +405,12 @@ START_TEST(volumes_are_downloaded_while_they_are_still)
 	const char *vm;
 	struct reply *r;
 
+	r = expect("POST", "/api/v1/volumes",
+		   "{\"name\":\"v\",\"size\":1048576,\"format\":\"qcow2\"}", 422, "invalid");
+	ck_assert_str_eq(json_string_value(json_object_get(
+				 json_array_get(json_object_get(r->json, "errors"), 0), "code")),
+			 "unsupported_format");
+	reply_free(r);
 	r = expect("POST", "/api/v1/volumes", "{\"name\":\"v\",\"size\":1048576}", 201, NULL);
 	snprintf(path, sizeof(path), "/api/v1/volumes/%s/content", reply_text(r, "id"));
 	snprintf(disks, sizeof(disks), "{\"volume\":\"%s\"}", reply_text(r, "id"));

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "../../mgmtd/app.h"
 #include "broker.h"
@@ -45,6 +46,8 @@ int main(int argc, char **argv)
 	rc = app_parse(argc, argv, &config);
 	if (rc)
 		return rc;
+	if (access(config.svc.disk_reader, X_OK)) /* on a box where it is not installed */
+		config.svc.disk_reader = DISK_READER;
 	config.svc.tickets_group = config.http_group = NULL;
 	if (port && (config.listen_fd = listen_tcp(port)) < 0)
 		return 1;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """See that the running daemon and api/openapi.yaml agree, and that kill -9 loses nothing.
 
-usage: agree.py MGMTD_FAKE OPENAPI DISK_READER
+usage: agree.py MGMTD_FAKE OPENAPI
 
 Every operation of the document is called: it must be there, must refuse strangers unless the document
 says it is open to all, and every answer must have a status, a content type and a body that the document
@@ -23,7 +23,6 @@ import yaml
 
 KERNEL = "11111111-1111-4111-8111-111111111111"
 INITRD = "22222222-2222-4222-8222-222222222222"
-DISK_READER = sys.argv[3]
 NOTHING = "99999999-9999-4999-8999-999999999999"
 TYPES = {"string": str, "integer": int, "boolean": bool, "object": dict, "array": list,
          "null": type(None)}
@@ -65,7 +64,7 @@ class Daemon:
         self.process = subprocess.Popen(
             [self.program, "--data", f"{d}/data", "--run", f"{d}/run", "--images", f"{d}/images",
              "--admin-password-file", f"{d}/password", "--local-console", f"{d}/console",
-             "--power-command", "/bin/true", "--disk-reader", DISK_READER],
+             "--power-command", "/bin/true"],
             env={**os.environ, "DOMUS_FAKE_STATE": f"{d}/state"}, stderr=self.log,
             stdin=subprocess.DEVNULL)
         for _ in range(500):

@@ -21,11 +21,13 @@
 #define MAX_KEYS        128u
 #define GUEST_LINE_MAX  160u
 #define MAX_GUEST_LINES 64u
+#define STUCK_NS        2000000000ULL /* without room for so long, nobody reads what we send */
 
 static struct spinlock lock = SPINLOCK_INIT; /* a leaf lock; guards ring, port and guest lines */
 static bool forced;                          /* in panic: nobody else is left to lock out */
 static bool mute;                            /* nothing to the serial port */
 static int max_level = 2;                    /* to the serial port; all goes to the ring */
+static uint64_t full_since;                  /* when the port was first found without room, or 0 */
 static struct log_ring ring;
 
 /* A guest's line being collected; slot by domid. */
@@ -167,16 +169,40 @@ static void guest_char(struct guest_line *l, char c)
 		flush_line(l);
 }
 
+/*
+ * Whoever reads the other end may be slow for a moment, above all where the port is emulated. A port that
+ * stays full drops what it is sent until it has room again.
+ */
+static bool may_send(void)
+{
+	uint64_t now = now_ns();
+
+	if (mute || uart_has_room()) {
+		full_since = 0;
+		return true;
+	}
+	if (!full_since)
+		full_since = now;
+	return now - full_since >= STUCK_NS;
+}
+
+bool console_write_hwdom(const char *buf, size_t len)
+{
+	bool ok;
+
+	console_lock();
+	ok = may_send();
+	if (ok)
+		emit(buf, len, true);
+	console_unlock();
+	return ok;
+}
+
 void console_write_guest(uint16_t domid, const char *buf, size_t len)
 {
 	struct guest_line *l = &guest_lines[domid % MAX_GUEST_LINES];
 
 	console_lock();
-	if (!domid) {
-		emit(buf, len, true);
-		console_unlock();
-		return;
-	}
 	if (!log_guest_allowed(len)) {
 		console_unlock();
 		return;

@@ -27,8 +27,14 @@ void printk(const char *fmt, ...) __printf(1, 2);
 void vprintk(const char *fmt, va_list ap) __printf(1, 0);
 
 /**
- * Write @len bytes of domain @domid's console. Domain 0's go out raw, others line by line
- * with their domid in front, and no more of them than the log can bear. Context: any.
+ * Write @len bytes of domain 0's console as they are, @len so few that a port with room takes them at once.
+ * Return: false if it has no room, and nothing was written. Context: any.
+ */
+bool must_check console_write_hwdom(const char *buf, size_t len);
+
+/**
+ * Write @len bytes of domain @domid's console, line by line with its domid in front, and no more than
+ * the log can bear. Context: any.
  */
 void console_write_guest(uint16_t domid, const char *buf, size_t len);
 

@@ -21,8 +21,9 @@
 #define MCR_READY 0x0b /* DTR, RTS, and OUT2, which lets the interrupt out */
 #define LSR_RX    0x01
 #define LSR_TX    0x20
-#define FIFO_SIZE 16
-#define MAX_WAIT  20000u /* some 20 ms: far more than a FIFO takes to empty */
+/* Looks at the port, of some 1 us each. */
+#define FIFO_WAIT 2000u  /* a FIFO takes 1.4 ms to empty */
+#define MAX_WAIT  20000u /* far more than that */
 
 static bool present;
 static bool stuck; /* nobody takes what we send: bytes are dropped until the port has room again */
@@ -43,19 +44,25 @@ bool uart_init(void)
 	return true;
 }
 
+static bool poll_room(uint32_t tries)
+{
+	while (tries--) {
+		if (inb(REG_LSR) & LSR_TX)
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+bool uart_has_room(void)
+{
+	return !present || poll_room(stuck ? 1 : FIFO_WAIT);
+}
+
 /* A port that never empties (flow control, a terminal server that hangs) holds us up once only. */
 static bool wait_room(void)
 {
-	uint32_t tries = stuck ? 1 : MAX_WAIT;
-
-	stuck = true;
-	while (tries--) {
-		if (inb(REG_LSR) & LSR_TX) {
-			stuck = false;
-			break;
-		}
-		cpu_relax();
-	}
+	stuck = !poll_room(stuck ? 1 : MAX_WAIT);
 	return !stuck;
 }
 
@@ -64,7 +71,7 @@ void uart_write(const char *buf, size_t len)
 	while (present && len) {
 		if (!wait_room())
 			return;
-		for (int room = FIFO_SIZE; room && len; room--, len--)
+		for (int room = UART_FIFO_SIZE; room && len; room--, len--)
 			outb(REG_DATA, (uint8_t)*buf++);
 	}
 }

@@ -2,29 +2,47 @@
 /* HYPERVISOR_console_io: domain 0's terminal, and the last words of other domains. */
 #include "core/console.h"
 #include "core/guest.h"
+#include "core/uart.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
 
-#define CHUNK 128u
+#define CHUNK       128u
+#define CHUNK_HWDOM (UART_FIFO_SIZE / 2u) /* fits in, with a carriage return for each newline */
+#define GOES_ON     0x100u                /* in the command: a write that was cut in two */
 
 /* Arguments move forward with what is done, so that a preempted call goes on where it was. */
+static long go_on_later(struct hypercall *hc)
+{
+	hc->arg[0] |= GOES_ON;
+	return -ERESTART;
+}
+
+/*
+ * When the port has no room: -EAGAIN to domain 0, which comes back with the same bytes (Linux,
+ * hvc_push()), unless some of them have been sent already.
+ */
 static long console_write(struct hypercall *hc)
 {
 	const struct domain *d = hc->v->domain;
-	uint32_t left = (uint32_t)hc->arg[1];
+	uint32_t left = (uint32_t)hc->arg[1], chunk = d->is_hwdom ? CHUNK_HWDOM : CHUNK;
+	bool begun = hc->arg[0] & GOES_ON;
 	char buf[CHUNK];
 
 	while (left) {
-		uint32_t n = min(left, CHUNK);
+		uint32_t n = min(left, chunk);
 
 		if (guest_read(buf, hc->arg[2], n))
 			return -EFAULT;
-		console_write_guest(d->id, buf, n);
+		if (!d->is_hwdom)
+			console_write_guest(d->id, buf, n);
+		else if (!console_write_hwdom(buf, n))
+			return begun ? go_on_later(hc) : -EAGAIN;
+		begun = true;
 		left -= n;
 		hc->arg[1] = left;
 		hc->arg[2] += n;
 		if (left && preempt_check())
-			return -ERESTART;
+			return go_on_later(hc);
 	}
 	return 0;
 }
@@ -52,7 +70,8 @@ long hypercall_console_io(struct hypercall *hc)
 	if ((int32_t)hc->arg[1] < 0)
 		return -EINVAL;
 	switch (hc->arg[0]) {
-	case CONSOLEIO_write: return console_write(hc);
+	case CONSOLEIO_write:
+	case CONSOLEIO_write | GOES_ON: return console_write(hc);
 	case CONSOLEIO_read: return console_read(hc);
 	default: return -ENOSYS;
 	}

@@ -44,7 +44,8 @@ extern unsigned int fake_kicks;   /* vcpu wake-ups */
 extern unsigned int fake_upcalls; /* guest_ops.upcall calls */
 extern char fake_console[4096];   /* what guests wrote */
 extern size_t fake_console_len;
-extern int fake_machine_shutdown;      /* code domain 0 stopped with, or -1 */
+extern uint32_t fake_console_full; /* bit n: no room for what domain 0 writes n writes from now */
+extern int fake_machine_shutdown;  /* code domain 0 stopped with, or -1 */
 extern void (*fake_machine_end)(void); /* called then, if set; else the test ends */
 /** Fire timers that are due at fake_now. */
 void fake_timers(void);

@@ -121,6 +121,28 @@ START_TEST(console_carries_domain_0_and_guests)
 }
 END_TEST
 
+/* A full port has domain 0 come back with the same bytes, or waits with the rest: none is lost, none twice. */
+START_TEST(console_waits_for_room)
+{
+	memcpy(fake_guest_mem, "0123456789abcdef", 16);
+	fake_console_full = 1;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 16, ARG_GVA),
+			 -EAGAIN);
+	ck_assert_uint_eq(fake_console_len, 0);
+	fake_console_full = 6;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 16, ARG_GVA), 0);
+	ck_assert_uint_eq(fake_restarts, 2);
+	ck_assert_uint_eq(fake_console_len, 16);
+	ck_assert_mem_eq(fake_console, "0123456789abcdef", 16);
+	fake_preempt_every = 1;
+	fake_console_len = 0;
+	fake_console_full = 2;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_console_io, CONSOLEIO_write, 16, ARG_GVA), 0);
+	ck_assert_mem_eq(fake_console, "0123456789abcdef", 16);
+	ck_assert_uint_eq(fake_console_len, 16);
+}
+END_TEST
+
 static long vcpu_op(uint32_t cmd, uint32_t vcpu)
 {
 	return fake_hypercall(__HYPERVISOR_vcpu_op, cmd, vcpu, ARG_GVA);
@@ -363,6 +385,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, only_the_hardware_domain_controls);
 	tcase_add_test(tc, multicall_runs_entries_and_goes_on_inside_one);
 	tcase_add_test(tc, console_carries_domain_0_and_guests);
+	tcase_add_test(tc, console_waits_for_room);
 	tcase_add_test(tc, vcpu_info_moves_once);
 	tcase_add_test(tc, vcpus_beyond_the_shared_page_share_nothing);
 	tcase_add_test(tc, vcpu_calls_that_linux_makes);

@@ -167,10 +167,14 @@ void apic_send_nmi_others(void)
 	write_icr(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
 }
 
-void apic_start_cpu(uint32_t apic_id, uint8_t vector)
+void apic_send_init(uint32_t apic_id)
 {
 	write_icr(apic_id, ICR_ASSERT | ICR_INIT);
 	delay_ns(10 * 1000);
+}
+
+void apic_send_startup(uint32_t apic_id, uint8_t vector)
+{
 	write_icr(apic_id, ICR_ASSERT | ICR_STARTUP | vector);
 	delay_ns(10 * 1000);
 }

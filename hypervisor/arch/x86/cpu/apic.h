@@ -30,8 +30,11 @@ void apic_send_nmi_others(void);
 /** An interrupt of @vector, fixed and edge-triggered, to the local APIC @apic_id. */
 void apic_send_ipi(uint32_t apic_id, uint8_t vector);
 
-/** INIT, then two SIPIs to start at the page frame @vector. Context: boot. */
-void apic_start_cpu(uint32_t apic_id, uint8_t vector);
+/** INIT: the CPU stops, whatever it does, and waits for a start-up IPI. Context: boot. */
+void apic_send_init(uint32_t apic_id);
+
+/** A start-up IPI: a CPU that waits for it starts at the page frame @vector. Context: boot. */
+void apic_send_startup(uint32_t apic_id, uint8_t vector);
 
 /**
  * Raise IRQ_TIMER on this CPU in about @delta_ns ns, replacing any earlier request; 0 means as

@@ -14,7 +14,7 @@
 #include "lib/string.h"
 
 #define AP_RETRY_NS   (2 * 1000 * 1000ULL)
-#define AP_TIMEOUT_NS (500 * 1000 * 1000ULL)
+#define AP_TIMEOUT_NS (5 * 1000 * 1000 * 1000ULL) /* an emulated CPU waits for its host, too */
 #define STOP_NS       (10 * 1000 * 1000ULL)
 
 extern const char trampoline_start[], trampoline_end[];
@@ -61,12 +61,17 @@ static bool start_ap(struct cpu *c, paddr_t trampoline)
 	set_field(page, trampoline_stack, c->stack_top);
 	set_field(page, trampoline_entry, (uintptr_t)smp_ap_entry);
 	set_field(page, trampoline_efer, rdmsr(MSR_EFER) & (X86_EFER_LME | X86_EFER_NXE));
-	apic_start_cpu(c->apic_id, vector);
+	apic_send_init(c->apic_id);
+	apic_send_startup(c->apic_id, vector);
 	if (wait_online(c, AP_RETRY_NS))
 		return true;
-	/* Old CPUs may miss the first SIPI; a running one ignores the second. */
-	apic_start_cpu(c->apic_id, vector);
-	return wait_online(c, AP_TIMEOUT_NS);
+	/* Old CPUs may miss the first SIPI; a running one ignores the second (and would not an INIT). */
+	apic_send_startup(c->apic_id, vector);
+	if (wait_online(c, AP_TIMEOUT_NS))
+		return true;
+	/* The trampoline is about to go: it must not wake up there. */
+	apic_send_init(c->apic_id);
+	return false;
 }
 
 void smp_boot_aps(paddr_t trampoline)
@@ -90,7 +95,6 @@ void smp_boot_aps(paddr_t trampoline)
 			nr_started++;
 			continue;
 		}
-		/* It may still wake up some day: its stack stays its own. */
 		arch_log("CPU with APIC id %u does not start\n", acpi.cpu[i].apic_id);
 	}
 	map_identity(trampoline, false);

@@ -32,8 +32,9 @@ class Report:
 
     def fail(self, name, why, count=1):
         """@count cases failed under this name."""
-        self.failed += [name] * count
         lines = str(why).rstrip().splitlines()[-60:]
+        # Said again at the end, where it is found even if of a long output only that is kept.
+        self.failed += [f"{name}: {lines[-1].strip()[:500]}" if lines else name] * count
         self.note("\n".join([f"FAIL  {name}", *(f"        {line}" for line in lines)]))
 
     def relay(self, output):

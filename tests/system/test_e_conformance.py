@@ -43,7 +43,7 @@ class Tools(Alone):
 
     @classmethod
     def setUpClass(cls):
-        cls.bed = Bed("tools", initramfs=tools_initramfs(), memory=5120)
+        cls.bed = Bed("tools", initramfs=tools_initramfs())
         cls.tool(PLACES)
         cls.tool(f"cat >{CONFIG} <<END{ALIEN}END\n true")
 
@@ -194,14 +194,15 @@ class Tools(Alone):
         self.assertAlmostEqual(int(row["CPU(sec)"]), stats["cpu_time"] / 1e9, delta=3)
 
     def test_large_pages(self):
-        """2 GiB for a guest are of pages of 1 GiB and 2 MiB, and all is back when it has gone"""
+        """1 GiB for a guest is of large pages, and all is back when it has gone"""
         client, free = self.bed.client, self.bed.free()
-        vm = client.create_vm(**self.bed.spec("large", memory=2048 * MIB, start=True))["id"]
+        vm = client.create_vm(**self.bed.spec("large", memory=1024 * MIB, start=True))["id"]
         mappings = client.get(f"/vms/{vm}/debug")["mappings"]
-        self.assertGreaterEqual(mappings["1g"], 1, mappings)
+        # Whether one of 1 GiB is among them depends on what was free and scrubbed.
+        self.assertGreaterEqual((mappings["1g"] << 9) + mappings["2m"], 500, mappings)
         # The kernel, if it is that far, has split some for pages that are not RAM.
         in_all = (mappings["1g"] << 10) + (mappings["2m"] << 1) + mappings["4k"] / 256
-        self.assertAlmostEqual(in_all, 2048, delta=3)
+        self.assertAlmostEqual(in_all, 1024, delta=3)
         self.bed.remove_all()
         # To the page but for tables that domain 0 keeps for where it maps the memory of others.
         self.assertAlmostEqual(self.bed.free(), free, delta=MIB)

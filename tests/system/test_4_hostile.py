@@ -7,7 +7,7 @@ import unittest
 from bed import MIB, bed, hostile, remove
 
 GUEST_READY = b"demo guest ready"
-# 10 million take about ten minutes: DOMUS_HOSTILE_CALLS=10000000 DOMUS_TESTS='test_4*.py' tests/run system
+# 10 million take about half an hour: DOMUS_HOSTILE_CALLS=10000000 DOMUS_TESTS='test_4*.py' tests/run system
 CALLS = int(os.environ.get("DOMUS_HOSTILE_CALLS", 300000))
 MMIO = max(CALLS // 100, 3000)
 SEED = int(os.environ.get("DOMUS_HOSTILE_SEED", 1))

@@ -64,10 +64,7 @@ export default function define() {
 
 	test('a session that ended elsewhere leads to the login, and back to the same screen', async () => {
 		await withSession({}, async (page) => {
-			await page.getByRole('link', { name: 'API tokens' }).click();
-			await page.getByRole('heading', { level: 1, name: 'API tokens' }).waitFor();
 			await page.context().clearCookies();
-			await page.getByRole('link', { name: 'Virtual machines', exact: true }).click();
 			await page.getByRole('link', { name: 'API tokens' }).click();
 			await page.getByText('Your session has ended').waitFor();
 			await logIn(page);

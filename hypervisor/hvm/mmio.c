@@ -196,13 +196,14 @@ void hvm_emulate(struct vcpu *v)
 	uint64_t rip = v->regs.rip;
 	int rc = emul_decode(&ctx, code, code_bytes(v, code), &insn);
 
-	/* While an event is delivered it was not the instruction that came here. */
-	if (rc == -EINVAL && !v->hvm->event.valid)
-		hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
-	else if (rc)
-		hvm_inject_exception(v, X86_TRAP_GP, 0);
-	if (rc)
+	if (rc) {
+		/* While an event is delivered it was not the instruction that came here. */
+		if (rc == -EINVAL && !v->hvm->event.valid)
+			hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
+		else
+			hvm_inject_exception(v, X86_TRAP_GP, 0);
 		return;
+	}
 	v->domain->ops->get_paging(v, &a.paging);
 	for (unsigned int i = 0; i < EMUL_NR_SEGS; i++) {
 		struct hvm_segment seg;

@@ -63,6 +63,7 @@ probe:
 	xorl %eax, %eax
 restore:
 	popfq
+restore_saved:
 	popq %r15
 	popq %r14
 	popq %r13
@@ -120,13 +121,7 @@ execute_code:
 	popq 56(%rdi)
 	cld
 	popq %rdi
-	popq %r15
-	popq %r14
-	popq %r13
-	popq %r12
-	popq %rbp
-	popq %rbx
-	ret
+	jmp restore_saved
 
 	.globl interrupt
 	.balign 16

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MAIN_H
-#define MAIN_H
+#pragma once
 
 #include "lib/types.h"
 
 /** Where boot.S goes: the loader's @magic and the address of its information. */
 void __noreturn hv_main(uint32_t magic, paddr_t info);
-
-#endif

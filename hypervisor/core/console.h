@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_CONSOLE_H
-#define CORE_CONSOLE_H
+#pragma once
 
 #include "lib/printf.h"
 #include "lib/types.h"
@@ -65,5 +64,3 @@ bool console_handle_key(char key);
 
 /** From now on print without taking locks, at any level. Context: panic. */
 void console_force(void);
-
-#endif

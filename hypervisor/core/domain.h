@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_DOMAIN_H
-#define CORE_DOMAIN_H
+#pragma once
 
 #include "abi/xen.h"
 #include "core/guest_ops.h"
@@ -96,6 +95,14 @@ struct domain *domain_get_next(domid_t id);
 void domain_ref(struct domain *d);
 void domain_put(struct domain *d);
 
+static inline void domain_guard_end(struct domain **d)
+{
+	domain_put(*d);
+}
+
+/** Drop the reference on @d (not NULL), had already, where the scope ends; see spin_guard(). */
+#define domain_guard(d) struct domain *UNIQUE_NAME(guard) __cleanup(domain_guard_end) = (d)
+
 /**
  * Resolve a hypercall's domain argument as seen by @caller: DOMID_SELF and its own id are the caller,
  * others need the caller to be the hardware domain. Return: 0 and a reference, -ESRCH or -EPERM.
@@ -164,5 +171,3 @@ void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 #define for_each_vcpu(d, v)                                           \
 	for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++) \
 		if (((v) = __atomic_load_n(&(d)->vcpus[i_##v], __ATOMIC_ACQUIRE)) != NULL)
-
-#endif

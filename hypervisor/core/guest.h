@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_GUEST_H
-#define CORE_GUEST_H
+#pragma once
 
 #include "core/guest_ops.h"
 #include "lib/types.h"
@@ -88,5 +87,3 @@ int must_check guest_write_arg(const struct guest_place *place, uint64_t gva, co
 /** Copy to or from guest-physical memory of any domain. Return: 0 or -EFAULT. */
 int must_check guest_read_phys(struct domain *d, void *dst, uint64_t gpa, size_t len);
 int must_check guest_write_phys(struct domain *d, uint64_t gpa, const void *src, size_t len);
-
-#endif

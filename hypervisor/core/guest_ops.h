@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_GUEST_OPS_H
-#define CORE_GUEST_OPS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -50,5 +49,3 @@ struct domain_part {
 	int (*vcpu_init)(struct vcpu *v);
 	void (*vcpu_fini)(struct vcpu *v);
 };
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_HYPERCALL_H
-#define CORE_HYPERCALL_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -32,5 +31,3 @@ extern long (*hypercall_dispatch)(struct hypercall *hc);
 /** True when a long operation should give way: a softirq is due here. Opens an interrupt window, so
  * no lock may be held. */
 bool preempt_check(void);
-
-#endif

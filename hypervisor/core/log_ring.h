@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_LOG_RING_H
-#define CORE_LOG_RING_H
+#pragma once
 
 #include "core/console.h"
 
@@ -20,5 +19,3 @@ uint32_t log_ring_read(const struct log_ring *r, char *buf, uint32_t size, bool 
 
 /** Take @len bytes of what guests may write to the log; false if it is used up. Context: the console's lock is held. */
 bool log_guest_allowed(size_t len);
-
-#endif

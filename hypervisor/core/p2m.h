@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_P2M_H
-#define CORE_P2M_H
+#pragma once
 
 #include "arch/x86/mm/ptab.h"
 #include "lib/spinlock.h"
@@ -75,5 +74,3 @@ int p2m_teardown(struct domain *d);
 
 /** Wait until no CPU runs @d's vCPUs with translations older than now. Not under locks of [p2m]. */
 void p2m_flush(struct domain *d);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_PANIC_H
-#define CORE_PANIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -31,5 +30,3 @@ void warn_at(const char *file, int line, const char *what);
 			warn_at(__FILE__, __LINE__, #cond); \
 		warn_;                                      \
 	})
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_SCHED_H
-#define CORE_SCHED_H
+#pragma once
 
 #include "arch/x86/cpu/cpu.h"
 #include "lib/types.h"
@@ -55,5 +54,3 @@ void sched_reconsider(struct vcpu *v);
 void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info);
 /** ns CPU @cpu has been idle since boot. */
 uint64_t sched_idle_time(uint32_t cpu);
-
-#endif

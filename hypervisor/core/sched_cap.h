@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_SCHED_CAP_H
-#define CORE_SCHED_CAP_H
+#pragma once
 
 #include "core/timer.h"
 #include "lib/spinlock.h"
@@ -32,5 +31,3 @@ void sched_cap_fini(struct domain *d);
 uint64_t sched_cap_take(struct vcpu *v, uint64_t now);
 /** @v, which had taken a grant, has run for @ran ns. Under its run queue's lock. */
 void sched_cap_charge(struct vcpu *v, uint64_t ran);
-
-#endif

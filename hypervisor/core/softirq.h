@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_SOFTIRQ_H
-#define CORE_SOFTIRQ_H
+#pragma once
 
 #include "arch/x86/cpu/cpu.h"
 #include "lib/types.h"
@@ -35,5 +34,3 @@ void softirq_run(void);
 
 /** Clear bit @nr of this CPU. Return: whether it was set. */
 bool softirq_take(enum softirq nr);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_TIMER_H
-#define CORE_TIMER_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -45,5 +44,3 @@ uint64_t timer_next(void);
 
 /** Register interrupt and softirq. Context: boot, once. */
 void timers_init(void);
-
-#endif

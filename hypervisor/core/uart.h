@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_UART_H
-#define CORE_UART_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -26,5 +25,3 @@ int uart_read(void);
 
 /** Have the port interrupt when bytes come in. */
 void uart_enable_input(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_VCPU_H
-#define CORE_VCPU_H
+#pragma once
 
 #include "abi/xen.h"
 #include "arch/x86/cpu/cpu.h"
@@ -118,5 +117,3 @@ static inline bool vcpu_must_leave(const struct vcpu *v)
 void vcpu_update_time(struct vcpu *v);
 /** Copy run state and time record of @v where it registered them; @v is current. */
 void vcpu_update_areas(struct vcpu *v);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_WALLCLOCK_H
-#define CORE_WALLCLOCK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -13,5 +12,3 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time);
 void wallclock_update_domain(struct domain *d);
 /** UTC now, in seconds. */
 uint64_t wallclock_now(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef CORE_WATCHDOG_H
-#define CORE_WATCHDOG_H
+#pragma once
 
 #include "core/domain.h"
 #include "core/guest_ops.h"
@@ -15,5 +14,3 @@ extern const struct domain_part watchdog_part;
  * Locking: takes the domain's watchdog lock.
  */
 long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef DOM0_DOM0_H
-#define DOM0_DOM0_H
+#pragma once
 
 #include "arch/x86/boot/boot_info.h"
 #include "core/domain.h"
@@ -47,5 +46,3 @@ int must_check elf_load(const void *image, uint64_t size, elf_put_fn *put, void 
 uint64_t dom0_acpi_size(void);
 /** Write them at @gpa of @d. Return: 0 and the RSDP's address. */
 int must_check dom0_acpi_build(struct domain *d, uint64_t gpa, uint64_t *rsdp);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef EMUL_EMUL_H
-#define EMUL_EMUL_H
+#pragma once
 
 #include "core/vcpu.h"
 #include "lib/types.h"
@@ -124,5 +123,3 @@ int must_check emul_perform(struct emul_ctx *ctx, const struct emul_insn *insn);
 uint64_t *emul_reg(struct guest_regs *regs, unsigned int nr);
 /** Write the low @size bytes of register @nr; four-byte writes clear the upper half. */
 void emul_set_reg(struct guest_regs *regs, unsigned int nr, unsigned int size, uint64_t value);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_DEBUG_H
-#define HVM_DEBUG_H
+#pragma once
 
 #include "core/vcpu.h"
 
@@ -8,5 +7,3 @@
 void hvm_log_state(const struct vcpu *v);
 /** How often @v left for reason number @why. Return: the reason's name, NULL past the last. */
 const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_DEBUG_REGS_H
-#define HVM_DEBUG_REGS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -21,5 +20,3 @@ static inline void debug_regs_write(const uint64_t dr[4])
 	__asm__ volatile("mov %0, %%db2" ::"r"(dr[2]));
 	__asm__ volatile("mov %0, %%db3" ::"r"(dr[3]));
 }
-
-#endif

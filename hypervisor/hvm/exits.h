@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_EXITS_H
-#define HVM_EXITS_H
+#pragma once
 
 #include "core/guest.h"
 #include "hvm/vcpu_state.h"
@@ -128,5 +127,3 @@ static inline bool hvm_long_mode(const struct vcpu *v)
 {
 	return virt->get_mode(v).code64;
 }
-
-#endif

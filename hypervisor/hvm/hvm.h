@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_HVM_H
-#define HVM_HVM_H
+#pragma once
 
 #include "core/domain.h"
 #include "core/vcpu.h"
@@ -28,5 +27,3 @@ int must_check hvm_save_one(struct domain *d, uint16_t type, uint16_t instance, 
 
 /** CPUID as vCPU @v would see it (documented policy table in hvm/cpuid.c). */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_SAVE_CHECK_H
-#define HVM_SAVE_CHECK_H
+#pragma once
 
 #include "abi/xen.h"
 #include "lib/types.h"
@@ -25,5 +24,3 @@ bool save_next(const void *buf, size_t size, size_t *at, struct hvm_save_descrip
  * be entered with. Return: 0 or -EINVAL. Pure.
  */
 int must_check hvm_save_check(const void *buf, size_t size, unsigned int nr_vcpus);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_VCPU_STATE_H
-#define HVM_VCPU_STATE_H
+#pragma once
 
 #include "abi/xen.h"
 #include "core/vcpu.h"
@@ -82,5 +81,3 @@ static inline void hvm_count(struct vcpu *v, enum hvm_exit why)
 {
 	v->hvm->exits[why]++;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_VIRT_OPS_H
-#define HVM_VIRT_OPS_H
+#pragma once
 
 #include "core/guest_ops.h"
 #include "core/vcpu.h"
@@ -116,5 +115,3 @@ struct virt_ops {
 
 extern const struct virt_ops *virt;
 extern const struct virt_ops svm_ops;
-
-#endif

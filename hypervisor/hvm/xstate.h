@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_XSTATE_H
-#define HVM_XSTATE_H
+#pragma once
 
 #include "core/vcpu.h"
 
@@ -22,5 +21,3 @@ bool xcr0_valid(uint64_t xcr0, uint64_t allowed);
 /** The FXSAVE image inside the state of a vCPU that does not run. */
 void xstate_set_legacy(struct vcpu *v, const uint8_t image[512]);
 void xstate_get_legacy(const struct vcpu *v, uint8_t image[512]);
-
-#endif

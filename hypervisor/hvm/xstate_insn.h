@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_XSTATE_INSN_H
-#define HVM_XSTATE_INSN_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -28,5 +27,3 @@ static inline void insn_xrstor(const void *area, uint64_t mask)
 			 "d"((uint32_t)(mask >> 32))
 			 : "memory");
 }
-
-#endif

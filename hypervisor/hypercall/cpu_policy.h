@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HYPERCALL_CPU_POLICY_H
-#define HYPERCALL_CPU_POLICY_H
+#pragma once
 
 #include "abi/xen.h"
 #include "core/vcpu.h"
@@ -32,5 +31,3 @@ int must_check cpu_policy_put(enum cpu_policy_kind kind, uint64_t leaves, uint32
  * Return: 0; -EFAULT, -E2BIG, -ERANGE or -EINVAL with the culprit in @op's err fields.
  */
 int must_check cpu_policy_check(struct xen_domctl_cpu_policy *op);
-
-#endif

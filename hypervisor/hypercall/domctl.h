@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HYPERCALL_DOMCTL_H
-#define HYPERCALL_DOMCTL_H
+#pragma once
 
 #include "hypercall/hypercall.h"
 
@@ -58,5 +57,3 @@ long domctl_set_cpu_policy(struct domctl_call *c);
 
 /* domctl_memory.c */
 long domctl_guestmemio(struct domctl_call *c);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HYPERCALL_HYPERCALL_H
-#define HYPERCALL_HYPERCALL_H
+#pragma once
 
 #include "core/hypercall.h"
 #include "core/vcpu.h"
@@ -30,5 +29,3 @@ long hypercall_xen_version(struct hypercall *hc);
 
 /** What XENVER_commandline answers. */
 void version_set_commandline(const char *cmdline);
-
-#endif

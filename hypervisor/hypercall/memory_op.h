@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HYPERCALL_MEMORY_OP_H
-#define HYPERCALL_MEMORY_OP_H
+#pragma once
 
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
@@ -41,5 +40,3 @@ long memory_add_to_physmap(struct memory_call *c);
 long memory_add_to_physmap_batch(struct memory_call *c);
 long memory_remove_from_physmap(struct memory_call *c);
 long memory_acquire_resource(struct memory_call *c);
-
-#endif

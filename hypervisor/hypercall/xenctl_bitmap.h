@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HYPERCALL_XENCTL_BITMAP_H
-#define HYPERCALL_XENCTL_BITMAP_H
+#pragma once
 
 #include "abi/xen.h"
 #include "lib/types.h"
@@ -9,5 +8,3 @@
 int must_check xenctl_bitmap_read(const struct xenctl_bitmap *map, uint64_t *bits);
 /** Write @bits to a guest's bitmap, cut or filled with zeros to its length. Return: 0, -EFAULT. */
 int must_check xenctl_bitmap_write(const struct xenctl_bitmap *map, uint64_t bits);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IPC_EVTCHN_H
-#define IPC_EVTCHN_H
+#pragma once
 
 #include "core/domain.h"
 #include "core/vcpu.h"
@@ -31,5 +30,3 @@ void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 
 struct hypercall;
 long evtchn_hypercall(struct hypercall *hc); /* __HYPERVISOR_event_channel_op */
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IPC_EVTCHN_PRIV_H
-#define IPC_EVTCHN_PRIV_H
+#pragma once
 
 #include "ipc/evtchn.h"
 
@@ -96,5 +95,3 @@ int must_check evtchn_set_priority(struct domain *d, uint32_t port, uint32_t pri
 int evtchn_reset(struct domain *d, bool to_2l);
 /** Close ports from @*next on, some a call. Return: 0 when all are closed, -ERESTART. */
 int evtchn_close_some(struct domain *d, uint32_t *next, bool notify);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IPC_GNTTAB_H
-#define IPC_GNTTAB_H
+#pragma once
 
 #include "core/domain.h"
 
@@ -30,5 +29,3 @@ struct gnttab_usage gnttab_usage(struct domain *d);
 
 struct hypercall;
 long gnttab_hypercall(struct hypercall *hc); /* __HYPERVISOR_grant_table_op */
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IPC_GNTTAB_PRIV_H
-#define IPC_GNTTAB_PRIV_H
+#pragma once
 
 #include "ipc/gnttab.h"
 
@@ -148,5 +147,3 @@ int gnttab_copy(struct domain *d, const struct gnttab_copy *op, struct gnttab_pe
 /** Add a page of free handles; they stay until the domain's end. Return: false when there is no memory or
  * the domain's limit is reached. Context: [gnttab], or a domain not yet in use. */
 bool gnttab_grow_maptrack(struct gnttab *gt);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef IPC_VTIMER_H
-#define IPC_VTIMER_H
+#pragma once
 
 #include "core/vcpu.h"
 
@@ -21,5 +20,3 @@ void vtimer_set_periodic(struct vcpu *v, uint64_t period_ns);
 void vtimer_stop_periodic(struct vcpu *v);
 /** End @v's SCHEDOP_poll at @when. @v is current. */
 void vtimer_set_poll(struct vcpu *v, uint64_t when);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_BITMAP_H
-#define LIB_BITMAP_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -63,5 +62,3 @@ unsigned int bitmap_weight(const unsigned long *map, unsigned int nbits);
 #define bitmap_for_each(bit, map, nbits)                             \
 	for ((bit) = bitmap_find_first(map, nbits); (bit) < (nbits); \
 	     (bit) = bitmap_find_next(map, nbits, (bit) + 1))
-
-#endif

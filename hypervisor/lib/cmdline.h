@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_CMDLINE_H
-#define LIB_CMDLINE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -23,5 +22,3 @@ bool cmdline_bool(const char *cmdline, const char *name, bool fallback);
 
 /** Parse the whole of @s as a byte count. Return: 0, or -EINVAL (empty, junk, overflow). */
 int must_check parse_size(const char *s, uint64_t *bytes);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_ERRNO_H
-#define LIB_ERRNO_H
+#pragma once
 
 /*
  * The error numbers of Xen's ABI (XEN_Exxx); functions return 0 or one of these negated.
@@ -109,5 +108,3 @@
 #define ENOTCONN      XEN_ENOTCONN
 #define ETIMEDOUT     XEN_ETIMEDOUT
 #define ECONNREFUSED  XEN_ECONNREFUSED
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_HIDDEN_H
-#define LIB_HIDDEN_H
+#pragma once
 
 /*
  * The build includes this first everywhere: nothing is ever bound at run time, so that no symbol, not
@@ -8,6 +7,4 @@
  */
 #ifndef __ASSEMBLER__
 #pragma GCC visibility push(hidden)
-#endif
-
 #endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_LIST_H
-#define LIB_LIST_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -80,5 +79,3 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 	    (tmp) = list_entry((pos)->member.next, __typeof__(*(pos)), member); \
 	     &(pos)->member != (head);                                          \
 	     (pos) = (tmp), (tmp) = list_entry((tmp)->member.next, __typeof__(*(tmp)), member))
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_PRINTF_H
-#define LIB_PRINTF_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -18,5 +17,3 @@ int format_va(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0
 /* format_va() under the C library's names; libc's own in hosted tests. */
 int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 int snprintf(char *buf, size_t size, const char *fmt, ...) __printf(3, 4);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_SPINLOCK_H
-#define LIB_SPINLOCK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -38,6 +37,24 @@ static inline void spin_unlock(struct spinlock *l)
 	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);
 }
 
+static inline struct spinlock *spin_guard_begin(struct spinlock *l)
+{
+	spin_lock(l);
+	return l;
+}
+
+static inline void spin_guard_end(struct spinlock **l)
+{
+	spin_unlock(*l);
+}
+
+/**
+ * Take @l and let go of it where the scope ends, on whatever way it is left. Guards end in reverse order.
+ * No goto and no case label may jump over one into its scope.
+ */
+#define spin_guard(l) \
+	struct spinlock *UNIQUE_NAME(guard) __cleanup(spin_guard_end) = spin_guard_begin(l)
+
 /** Take @l if it is free. Return: whether it was taken. */
 static inline must_check bool spin_trylock(struct spinlock *l)
 {
@@ -54,5 +71,3 @@ static inline bool spin_is_locked(const struct spinlock *l)
 	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) !=
 	       __atomic_load_n(&l->next, __ATOMIC_RELAXED);
 }
-
-#endif

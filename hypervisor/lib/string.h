@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_STRING_H
-#define LIB_STRING_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,5 +29,3 @@ void str_from_bytes(char *dst, size_t size, const char *src, size_t len);
 
 /** Whether @s begins with @prefix. */
 bool str_has_prefix(const char *s, const char *prefix);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef LIB_TYPES_H
-#define LIB_TYPES_H
+#pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +18,7 @@
 #define __inlined         inline __attribute__((always_inline))
 #define __weak            __attribute__((weak))
 #define __used            __attribute__((used))
+#define __cleanup(fn)     __attribute__((cleanup(fn), unused))
 #define likely(x)         __builtin_expect(!!(x), 1)
 #define unlikely(x)       __builtin_expect(!!(x), 0)
 #define barrier()         __asm__ volatile("" ::: "memory")
@@ -40,6 +40,11 @@
 #define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a)-1))
 #define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 #define BIT(n)             (1UL << (n))
+
+/* A name of its own for each use, for the hidden variables of macros. */
+#define UNIQUE_NAME(x)      UNIQUE_NAME_(x, __COUNTER__)
+#define UNIQUE_NAME_(x, n)  UNIQUE_NAME__(x, n)
+#define UNIQUE_NAME__(x, n) x##_##n
 
 #define min(a, b)                                  \
 	({                                         \
@@ -125,5 +130,3 @@ void __noreturn bug_at(const char *file, int line, const char *what);
 			bug_at(__FILE__, __LINE__, #cond); \
 	} while (0)
 #define BUG() bug_at(__FILE__, __LINE__, "BUG")
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MM_BOOTMEM_H
-#define MM_BOOTMEM_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -33,5 +32,3 @@ void boot_release_module(struct boot_info *info, uint32_t index);
 
 /** The highest page below 640 KiB that is RAM, or 0. */
 paddr_t boot_low_page(const struct boot_info *info);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MM_BUDDY_H
-#define MM_BUDDY_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -54,5 +53,3 @@ bool buddy_scrub_some(void);
 
 /** Prepare the lists. Context: boot, once. */
 void buddy_init(void);
-
-#endif

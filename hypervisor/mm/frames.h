@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MM_FRAMES_H
-#define MM_FRAMES_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/mm/map.h"
@@ -94,5 +93,3 @@ static inline uint16_t frame_owner(mfn_t mfn)
  */
 typedef void frame_release_fn(uint16_t owner, mfn_t mfn);
 void frame_set_release_hook(frame_release_fn *fn);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MM_HEAP_H
-#define MM_HEAP_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -27,5 +26,3 @@ void page_free(void *p);
 
 /** Zero the page at @p, fast. */
 void page_clear(void *p);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef VDEV_VIOAPIC_H
-#define VDEV_VIOAPIC_H
+#pragma once
 
 #include "core/domain.h"
 
@@ -17,5 +16,3 @@ void vioapic_write(struct domain *d, uint64_t gpa, uint32_t value);
 void vioapic_eoi(struct domain *d, uint8_t vector);
 /** A physical interrupt with a vector of domain 0 (0x20-0xeb) arrived on this CPU. */
 void vioapic_host_irq(uint8_t vector);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef VDEV_VLAPIC_H
-#define VDEV_VLAPIC_H
+#pragma once
 
 #include "core/vcpu.h"
 
@@ -71,5 +70,3 @@ struct vlapic_hooks {
 	void (*enabled)(struct vcpu *v); /* the guest enabled the APIC by its SVR; may be NULL */
 };
 void vlapic_set_hooks(const struct vlapic_hooks *hooks);
-
-#endif

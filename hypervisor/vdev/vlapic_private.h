@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef VDEV_VLAPIC_PRIVATE_H
-#define VDEV_VLAPIC_PRIVATE_H
+#pragma once
 
 #include "core/timer.h"
 #include "vdev/vlapic.h"
@@ -83,5 +82,3 @@ void vlapic_timer_set_count(struct vlapic *l, uint32_t count);
 void vlapic_timer_set_divide(struct vlapic *l, uint32_t value);
 void vlapic_timer_set_lvt(struct vlapic *l, uint32_t value);
 uint32_t vlapic_timer_current(const struct vlapic *l);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_SVM_ASID_H
-#define HVM_SVM_ASID_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -30,5 +29,3 @@ static inline bool asid_valid(const struct asid *a, const struct asid_cpu *c, ui
 }
 /** Give @a a fresh id, with nothing cached under it. Return: whether the TLB must be flushed first. */
 bool asid_assign(struct asid *a, struct asid_cpu *c, uint32_t cpu);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_SVM_BACKEND_H
-#define HVM_SVM_BACKEND_H
+#pragma once
 
 #include "hvm/svm/svm.h"
 #include "hvm/virt_ops.h"
@@ -15,5 +14,3 @@ void svm_get_paging(const struct vcpu *v, struct guest_paging *paging);
 void svm_inject(struct vcpu *v, const struct hvm_event *event);
 void svm_set_window(struct vcpu *v, enum hvm_window window, bool on);
 void svm_trap_debug_regs(struct vcpu *v, bool trap);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_SVM_SVM_H
-#define HVM_SVM_SVM_H
+#pragma once
 
 #include "core/vcpu.h"
 #include "hvm/svm/asid.h"
@@ -57,5 +56,3 @@ static inline struct vmcb *svm_vmcb(const struct vcpu *v)
 {
 	return ((struct svm_vcpu *)v->hvm->control)->vmcb;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef HVM_SVM_VMCB_H
-#define HVM_SVM_VMCB_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -169,5 +168,3 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_EXIT_XSETBV        0x8d
 #define SVM_EXIT_NPF           0x400
 #define SVM_EXIT_INVALID       (-1) /* 64 bits of it, or 32 */
-
-#endif

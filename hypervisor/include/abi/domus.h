@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ABI_DOMUS_H
-#define ABI_DOMUS_H
+#pragma once
 
 /*
  * What Xen's public interface has no call for, shared by hypervisor and toolstack: domctls, numbered far from
@@ -39,5 +38,3 @@ struct domus_counter {
 #define DOMUS_DOMCTL_crash_reason 0x444f4d02u
 
 #define DOMUS_CRASH_REASON_SIZE 96 /* bytes, terminated */
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ABI_XEN_H
-#define ABI_XEN_H
+#pragma once
 
 /*
  * The one door to Xen's public ABI headers (Debian's libxen-dev, MIT). The build exposes
@@ -34,5 +33,3 @@
 #include "abi/xen/sysctl.h"
 #include "abi/xen/vcpu.h"
 #include "abi/xen/version.h"
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_BOOT_BOOT_INFO_H
-#define ARCH_X86_BOOT_BOOT_INFO_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -71,5 +70,3 @@ void boot_e820_sanitise(struct boot_info *info);
 
 /** Add a range to the map of @info; a full map or an empty range is ignored. */
 void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_t type);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_ACPI_H
-#define ARCH_X86_CPU_ACPI_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/cpu/ioapic.h"
@@ -83,5 +82,3 @@ const void *acpi_access(paddr_t pa, size_t size);
 
 /** Where ISA interrupt @irq arrives: its GSI and MPS INTI flags, identity without an override. */
 void acpi_isa_irq(const struct acpi_info *info, uint8_t irq, uint32_t *gsi, uint16_t *flags);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_APIC_H
-#define ARCH_X86_CPU_APIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -52,5 +51,3 @@ bool apic_in_service(uint8_t vector);
 void apic_timer_calibrate_start(void);
 uint32_t apic_timer_calibrate_elapsed(void);
 void apic_timer_set_khz(uint32_t khz);
-
-#endif

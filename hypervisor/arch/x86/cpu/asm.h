@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_ASM_H
-#define ARCH_X86_CPU_ASM_H
+#pragma once
 
 /* Single instructions that touch the machine; hosted tests have their own copy of this file. */
 #include "lib/types.h"
@@ -119,5 +118,3 @@ static inline void clts(void)
 {
 	__asm__ volatile("clts" ::: "memory");
 }
-
-#endif

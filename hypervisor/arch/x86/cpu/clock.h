@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_CLOCK_H
-#define ARCH_X86_CPU_CLOCK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -40,5 +39,3 @@ uint64_t clock_scale_ticks(uint64_t ticks, uint32_t mul_frac, int8_t shift);
 
 /** Spin for @ns. Context: boot and panic only. */
 void delay_ns(uint64_t ns);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_CPU_H
-#define ARCH_X86_CPU_CPU_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/cpu/self.h"
@@ -63,5 +62,3 @@ bool cpu_stack_overflowed(void);
 
 /** The CPU's vendor and model strings; for the log. */
 void cpu_describe(char *buf, size_t size);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_CPUID_H
-#define ARCH_X86_CPU_CPUID_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -18,5 +17,3 @@ static inline struct cpuid cpuid_raw(uint32_t leaf, uint32_t subleaf)
 			 : "a"(leaf), "c"(subleaf));
 	return r;
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_DESC_H
-#define ARCH_X86_CPU_DESC_H
+#pragma once
 
 /* Selectors of the hypervisor's GDT. */
 #define SEL_CODE 0x08
@@ -10,5 +9,3 @@
 /* Entries of the interrupt stack table. */
 #define IST_NMI   1
 #define IST_FAULT 2
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_IO_H
-#define ARCH_X86_CPU_IO_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -72,5 +71,3 @@ static inline void mmio_write64(volatile void *p, uint64_t v)
 {
 	*(volatile uint64_t *)p = v;
 }
-
-#endif

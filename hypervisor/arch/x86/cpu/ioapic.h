@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_IOAPIC_H
-#define ARCH_X86_CPU_IOAPIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -45,5 +44,3 @@ int ioapic_write_rte(uint32_t gsi, uint64_t rte);
 /** Set or clear the mask bit of @gsi; a @gsi that isn't there is ignored. */
 void ioapic_mask(uint32_t gsi);
 void ioapic_unmask(uint32_t gsi);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_IRQ_H
-#define ARCH_X86_CPU_IRQ_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -46,5 +45,3 @@ uint64_t irq_stray_nmis(void);
 
 /** How many interrupts came on vectors nobody registered. */
 uint64_t irq_unexpected(void);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_MSR_H
-#define ARCH_X86_CPU_MSR_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -51,5 +50,3 @@ int must_check rdmsr_safe(uint32_t msr, uint64_t *val);
 
 /** Write @msr, which may not exist. Return: 0, or -EIO when the CPU raised #GP. */
 int must_check wrmsr_safe(uint32_t msr, uint64_t val);
-
-#endif

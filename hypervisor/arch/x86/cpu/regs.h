@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_REGS_H
-#define ARCH_X86_CPU_REGS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -78,5 +77,3 @@ static_assert(sizeof(struct regs) == 22 * 8, "entry.S builds this");
 #define X86_EFER_SVME  (1u << 12)
 #define X86_EFER_LMSLE (1u << 13)
 #define X86_EFER_FFXSR (1u << 14)
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_RESET_H
-#define ARCH_X86_CPU_RESET_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -9,5 +8,3 @@ void __noreturn machine_reboot(void);
 
 /** Stop all CPUs and stay. Context: any. */
 void __noreturn machine_halt(void);
-
-#endif

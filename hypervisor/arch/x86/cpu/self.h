@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_SELF_H
-#define ARCH_X86_CPU_SELF_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/cpu/stack.h"
@@ -15,5 +14,3 @@ static inline struct cpu *this_cpu(void)
 	__asm__("mov %%rsp, %0" : "=r"(sp));
 	return (struct cpu *)(sp & ~(uintptr_t)(CPU_STACK_SIZE - 1));
 }
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_SMP_H
-#define ARCH_X86_CPU_SMP_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -19,5 +18,3 @@ void smp_stop_others(void);
 
 /** The NMI handler's part: stops for good when smp_stop_others() asked for it. */
 void smp_nmi(void);
-
-#endif

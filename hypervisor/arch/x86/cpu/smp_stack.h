@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_SMP_STACK_H
-#define ARCH_X86_CPU_SMP_STACK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -8,5 +7,3 @@ struct cpu;
 
 /** A zeroed, aligned block of CPU_STACK_SIZE for a CPU, or NULL. Comes from mm/, which lies above. */
 extern struct cpu *(*smp_stack_alloc)(void);
-
-#endif

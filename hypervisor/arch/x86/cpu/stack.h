@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_STACK_H
-#define ARCH_X86_CPU_STACK_H
+#pragma once
 
 /*
  * One block per CPU, aligned to its size; also read by assembly.
@@ -15,5 +14,3 @@
 #define CPU_STACK_NMI    0x1400
 #define CPU_STACK_FAULT  0x2000
 #define CPU_STACK_CANARY 0x2000
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_SYMBOLS_H
-#define ARCH_X86_CPU_SYMBOLS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -9,5 +8,3 @@
  * The table is made from the first link and linked in by the second.
  */
 const char *symbol_find(uint64_t addr, uint64_t *offset);
-
-#endif

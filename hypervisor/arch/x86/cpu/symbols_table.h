@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_SYMBOLS_TABLE_H
-#define ARCH_X86_CPU_SYMBOLS_TABLE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -13,5 +12,3 @@ struct symbol {
 extern const struct symbol symbol_table[];
 extern const uint32_t symbol_count;
 extern const char symbol_names[];
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_TRAP_HOOKS_H
-#define ARCH_X86_CPU_TRAP_HOOKS_H
+#pragma once
 
 #include <stdarg.h>
 
@@ -18,5 +17,3 @@ void traps_set_hooks(const struct trap_hooks *hooks);
 
 /** The hooks' printing, for the rest of the room; silent before traps_set_hooks(). */
 void arch_log(const char *fmt, ...) __printf(1, 2);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_CPU_TRAPS_H
-#define ARCH_X86_CPU_TRAPS_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/cpu/regs.h"
@@ -19,5 +18,3 @@ void regs_print(const struct regs *regs);
 
 /** Print the chain of callers from frame pointer @rbp on, with symbols. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
-
-#endif

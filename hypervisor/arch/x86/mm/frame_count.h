@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_MM_FRAME_COUNT_H
-#define ARCH_X86_MM_FRAME_COUNT_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -17,5 +16,3 @@ void table_count_add(mfn_t table, int n);
 
 /** Whether no entry is in use. */
 bool table_count_empty(mfn_t table);
-
-#endif

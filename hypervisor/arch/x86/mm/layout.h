@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_MM_LAYOUT_H
-#define ARCH_X86_MM_LAYOUT_H
+#pragma once
 
 /*
  * The hypervisor's half of every address space: PML4 slots 256-271, which the PV ABI reserves.
@@ -26,5 +25,3 @@
 
 #define IMAGE_PHYS 0x200000
 #define IMAGE_VIRT 0xffff820000200000
-
-#endif

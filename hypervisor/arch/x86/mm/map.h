@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_MM_MAP_H
-#define ARCH_X86_MM_MAP_H
+#pragma once
 
 #include "lib/types.h"
 #include "arch/x86/mm/layout.h"
@@ -64,5 +63,3 @@ paddr_t map_root(void);
 
 /** Map the page at @pa onto itself (executable) while CPUs are started, and take it away. */
 void map_identity(paddr_t pa, bool on);
-
-#endif

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_MM_MAP_PAGES_H
-#define ARCH_X86_MM_MAP_PAGES_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -11,5 +10,3 @@ extern mfn_t (*map_page_source)(void);
 
 /** Have records for the frames @start to @end (exclusive) in the frame table. Context: boot. */
 void map_frames(uint64_t start, uint64_t end);
-
-#endif

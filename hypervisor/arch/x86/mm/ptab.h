@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef ARCH_X86_MM_PTAB_H
-#define ARCH_X86_MM_PTAB_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -126,5 +125,3 @@ typedef bool ptab_walk_fn(void *ctx, uint64_t frame, const struct ptab_leaf *lea
  * *@pos is where to go on next time. Return: true when the end was reached.
  */
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx);
-
-#endif

@@ -492,8 +492,12 @@ static void idle(struct runq *rq)
 
 	rq->idle_since = start;
 	/* Interrupts are off: what comes after this look ends the halt at once. */
-	if (!softirq_pending() && !buddy_scrub_some())
-		irq_wait();
+	if (!softirq_pending()) {
+		if (buddy_scrub_some())
+			irq_window();
+		else
+			irq_wait();
+	}
 	rq->idle_since = 0;
 	rq->idle_ns += now_ns() - start;
 }

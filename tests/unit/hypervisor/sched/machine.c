@@ -19,6 +19,7 @@
 #define STACK      (256 * 1024)
 
 uint32_t nr_cpus;
+bool machine_is_dirty;
 
 static struct {
 	struct cpu cpu;
@@ -28,6 +29,7 @@ static struct {
 static ucontext_t driver;
 static uint32_t at; /* the CPU whose code runs */
 static uint64_t now;
+static bool scrubbed; /* since interrupts were last let in */
 static void (*handlers[SOFTIRQ_NR])(void);
 static struct guest *guests[GUESTS_MAX];
 
@@ -122,7 +124,15 @@ static void leave_to_driver(void)
 
 bool buddy_scrub_some(void)
 {
-	return false;
+	ck_assert_msg(!scrubbed, "two blocks are scrubbed with interrupts off all the while");
+	scrubbed = machine_is_dirty;
+	return machine_is_dirty;
+}
+
+void irq_window(void)
+{
+	scrubbed = false;
+	leave_to_driver();
 }
 
 void irq_wait(void)
@@ -248,6 +258,7 @@ void machine_start(uint32_t cpus)
 	nr_cpus = cpus;
 	now = MS;
 	at = 0;
+	machine_is_dirty = false;
 	for (uint32_t i = 0; i < cpus; i++)
 		machine[i].cpu = (struct cpu){.id = i, .timer_armed = ~0ULL};
 	timers_init();

@@ -28,6 +28,9 @@ struct guest {
 	} does[8];
 };
 
+/** Whether idle CPUs find free memory to scrub, without end. */
+extern bool machine_is_dirty;
+
 void machine_start(uint32_t cpus);
 void machine_stop(void);
 /** A guest whose vCPUs all behave alike, on any CPU, runnable from now on. */

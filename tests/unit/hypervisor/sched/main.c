@@ -286,6 +286,21 @@ START_TEST(who_wakes_runs_soon)
 }
 END_TEST
 
+/* A CPU that scrubs is as good as idle: who wakes has it at once. */
+START_TEST(scrubbing_holds_nobody_up)
+{
+	struct guest *g;
+
+	machine_start(2);
+	machine_is_dirty = true;
+	g = guest_start(1, MS / 10, 20 * MS);
+	machine_run(2000 * MS);
+	ck_assert_uint_le(g->does[0].longest, MS);
+	near(ratio(guest_time(g), 2000 * MS), 0.1 / 20.1, 0.1);
+	machine_stop();
+}
+END_TEST
+
 /* Random guests: all CPUs are always busy, and the least favoured still runs. */
 START_TEST(nobody_starves)
 {
@@ -372,6 +387,7 @@ int main(void)
 	tcase_add_test(tc, affinity_holds_and_moves);
 	tcase_add_test(tc, a_past_alone_is_not_held_against_anybody);
 	tcase_add_test(tc, who_wakes_runs_soon);
+	tcase_add_test(tc, scrubbing_holds_nobody_up);
 	tcase_add_loop_test(tc, nobody_starves, 1, 4);
 	tcase_add_test(tc, run_states_add_up);
 	suite_add_tcase(s, tc);

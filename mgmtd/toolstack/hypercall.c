@@ -291,18 +291,35 @@ int hv_alloc_port(struct toolstack *ts, uint32_t domid, uint32_t *port)
 	return 0;
 }
 
-int hv_channel_status(struct toolstack *ts, struct evtchn_status *s)
+struct channel_calls {
+	struct multicall_entry calls[HV_CHANNELS_MAX];
+	struct evtchn_status all[HV_CHANNELS_MAX];
+};
+
+int hv_channels(struct toolstack *ts, uint32_t domid, uint32_t first,
+		struct evtchn_status out[HV_CHANNELS_MAX], unsigned int *count)
 {
+	struct channel_calls *arg;
 	HV_BUFFER b = {0};
 	int rc;
 
-	rc = hv_buffer_get(ts, &b, s, sizeof(*s));
+	rc = hv_buffer_get(ts, &b, NULL, sizeof(*arg));
 	if (rc)
 		return rc;
-	rc = call2(ts, __HYPERVISOR_event_channel_op, EVTCHNOP_status, b.p);
-	if (!rc)
-		memcpy(s, b.p, sizeof(*s));
-	return rc;
+	arg = b.p;
+	for (unsigned int i = 0; i < HV_CHANNELS_MAX; i++) {
+		arg->all[i] = (struct evtchn_status){.dom = (domid_t)domid, .port = first + i};
+		arg->calls[i] = (struct multicall_entry){
+			.op = __HYPERVISOR_event_channel_op,
+			.args = {EVTCHNOP_status, (uintptr_t)&arg->all[i]},
+		};
+	}
+	if (xencall2(ts->call, __HYPERVISOR_multicall, (uintptr_t)arg->calls, HV_CHANNELS_MAX) < 0)
+		return -errno;
+	memcpy(out, arg->all, sizeof(arg->all));
+	for (*count = 0; *count < HV_CHANNELS_MAX && !rc; *count += !rc)
+		rc = (int)(long)arg->calls[*count].result;
+	return rc == -EINVAL ? 0 : rc;
 }
 
 int hv_set_context(struct toolstack *ts, uint32_t domid, const void *records, size_t size)

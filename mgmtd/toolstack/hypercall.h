@@ -63,8 +63,12 @@ TS_MUST_CHECK int hv_set_param(struct toolstack *ts, uint32_t domid, uint32_t in
 			       uint64_t value);
 /** A port of the domain that the management domain may bind. */
 TS_MUST_CHECK int hv_alloc_port(struct toolstack *ts, uint32_t domid, uint32_t *port);
-/** What is at the far end of @s->port of domain @s->dom. */
-TS_MUST_CHECK int hv_channel_status(struct toolstack *ts, struct evtchn_status *s);
+
+#define HV_CHANNELS_MAX 128u /* ports in one call */
+
+/** What is at the far end of a domain's ports, from @first on. @count: less than HV_CHANNELS_MAX at their end. */
+TS_MUST_CHECK int hv_channels(struct toolstack *ts, uint32_t domid, uint32_t first,
+			      struct evtchn_status out[HV_CHANNELS_MAX], unsigned int *count);
 struct domus_counters;
 /** The counters @c asks for; its buffer is from hv_pages_get(). Absent on other hypervisors than ours. */
 TS_MUST_CHECK int hv_counters(struct toolstack *ts, uint32_t domid, struct domus_counters *c);

@@ -13,7 +13,7 @@
 
 #define COUNTERS_PAGES \
 	((TS_COUNTERS_MAX * sizeof(struct domus_counter) + GUEST_PAGE_SIZE - 1) / GUEST_PAGE_SIZE)
-#define PORTS_MAX   4096
+#define PORTS_MAX   (32 * HV_CHANNELS_MAX)
 #define SECTOR_SIZE 512
 #define XVD_MAJOR   202u
 
@@ -99,18 +99,19 @@ int ts_channels(struct toolstack *ts, uint32_t domid, struct ts_channel **list, 
 		struct ts_error *err)
 {
 	TS_CLEANUP(ts_free) struct ts_channel *all = calloc(PORTS_MAX, sizeof(*all));
+	unsigned int got = HV_CHANNELS_MAX;
 	size_t n = 0;
 	int rc = all ? 0 : -ENOMEM;
 
-	/* A port beyond the last there may be is -EINVAL. */
-	for (uint32_t port = 1; port < PORTS_MAX && !rc; port++) {
-		struct evtchn_status s = {.dom = (domid_t)domid, .port = port};
+	for (uint32_t port = 1; port < PORTS_MAX && got == HV_CHANNELS_MAX && !rc; port += got) {
+		struct evtchn_status found[HV_CHANNELS_MAX];
 
-		rc = hv_channel_status(ts, &s);
-		if (!rc && describe(&s, &all[n]))
-			n++;
+		rc = hv_channels(ts, domid, port, found, &got);
+		for (unsigned int i = 0; i < got && !rc; i++)
+			if (describe(&found[i], &all[n]))
+				n++;
 	}
-	if (rc && rc != -EINVAL)
+	if (rc)
 		return ts_fail(err, rc == -ESRCH ? TS_ENODOM : TS_EHYPERVISOR, rc,
 			       "the event channels of domain %u are not told: %s", domid,
 			       strerror(-rc));

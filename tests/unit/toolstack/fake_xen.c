@@ -277,7 +277,7 @@ static int do_counters(struct xen_domctl *op)
 	return 0;
 }
 
-/* One of each kind, and then no more. */
+/* One of each kind, closed ones, and then no more. */
 static int do_status(struct evtchn_status *s)
 {
 	static const uint32_t kinds[] = {EVTCHNSTAT_unbound, EVTCHNSTAT_closed,
@@ -285,8 +285,12 @@ static int do_status(struct evtchn_status *s)
 
 	if (!fake_domain(s->dom))
 		return fail(ESRCH);
-	if (!s->port || s->port > sizeof(kinds) / sizeof(*kinds))
+	if (!s->port || s->port > FAKE_PORTS)
 		return fail(EINVAL);
+	if (s->port > sizeof(kinds) / sizeof(*kinds)) {
+		s->status = s->port == FAKE_PORTS ? EVTCHNSTAT_ipi : EVTCHNSTAT_closed;
+		return 0;
+	}
 	s->status = kinds[s->port - 1];
 	s->vcpu = 1;
 	if (s->status == EVTCHNSTAT_interdomain) {
@@ -545,12 +549,27 @@ long xencall2L(xencall_handle *x, unsigned int op, uint64_t sub, uint64_t arg2)
 	case __HYPERVISOR_memory_op: return do_memory(sub, arg);
 	case __HYPERVISOR_hvm_op: return sub == HVMOP_set_param ? do_param(arg) : fail(ENOSYS);
 	case __HYPERVISOR_event_channel_op:
-		if (sub == EVTCHNOP_status)
-			return do_status(arg);
 		return sub == EVTCHNOP_alloc_unbound ? do_port(arg) : fail(ENOSYS);
 	case __HYPERVISOR_xen_version: return do_version(sub, arg);
 	}
 	return fail(ENOSYS);
+}
+
+int xencall2(xencall_handle *x, unsigned int op, uint64_t list, uint64_t count)
+{
+	struct multicall_entry *e = (void *)(uintptr_t)list;
+
+	(void)x;
+	if (!fake_step())
+		return -1;
+	if (op != __HYPERVISOR_multicall)
+		return fail(ENOSYS);
+	for (; count--; e++) {
+		if (e->op != __HYPERVISOR_event_channel_op || e->args[0] != EVTCHNOP_status)
+			return fail(ENOSYS);
+		e->result = do_status((void *)(uintptr_t)e->args[1]) ? (xen_ulong_t)-errno : 0;
+	}
+	return 0;
 }
 
 int xencall3(xencall_handle *x, unsigned int op, uint64_t sub, uint64_t vcpu, uint64_t arg)

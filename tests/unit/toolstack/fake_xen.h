@@ -13,6 +13,7 @@
 
 #define FAKE_DOMAINS 4
 #define FAKE_PARAMS  40
+#define FAKE_PORTS   300 /* event channels there may be */
 
 struct fake_domain {
 	bool exists;

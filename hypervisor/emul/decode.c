@@ -8,17 +8,14 @@
 struct row {
 	uint8_t op;
 	uint8_t form;
-	uint8_t byte_op : 1;
 	uint8_t group : 1; /* op comes from ModRM.reg */
 	uint8_t imm : 3;
 	uint8_t memsize : 2; /* MOVZX/MOVSX: memory operand of 1 or 2 bytes */
 };
 
-#define ALU(base, o)                                                              \
-	[(base) + 0] = {.op = (o), .form = EMUL_MEM_REG, .byte_op = 1},           \
-		  [(base) + 1] = {.op = (o), .form = EMUL_MEM_REG},               \
-		  [(base) + 2] = {.op = (o), .form = EMUL_REG_MEM, .byte_op = 1}, \
-		  [(base) + 3] = {.op = (o), .form = EMUL_REG_MEM}
+/* Opcodes come in pairs here: the even one works on bytes, the odd one on the operand size. */
+#define PAIR(base, o, f, ...) [(base)...(base) + 1] = {.op = (o), .form = (f), ##__VA_ARGS__}
+#define ALU(base, o)          PAIR(base, o, EMUL_MEM_REG), PAIR((base) + 2, o, EMUL_REG_MEM)
 
 static const struct row one_byte[256] = {
 	ALU(0x00, EMUL_ADD),
@@ -30,37 +27,22 @@ static const struct row one_byte[256] = {
 	ALU(0x30, EMUL_XOR),
 	ALU(0x38, EMUL_CMP),
 	[0x63] = {.op = EMUL_MOVSX, .form = EMUL_REG_MEM, .memsize = 3},
-	[0x6c] = {.op = EMUL_INS, .form = EMUL_STRING, .byte_op = 1},
-	[0x6d] = {.op = EMUL_INS, .form = EMUL_STRING},
-	[0x6e] = {.op = EMUL_OUTS, .form = EMUL_STRING, .byte_op = 1},
-	[0x6f] = {.op = EMUL_OUTS, .form = EMUL_STRING},
-	[0x80] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1},
-	[0x81] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 4},
+	PAIR(0x6c, EMUL_INS, EMUL_STRING),
+	PAIR(0x6e, EMUL_OUTS, EMUL_STRING),
+	PAIR(0x80, EMUL_ADD, EMUL_MEM_IMM, .group = 1, .imm = 4),
 	[0x83] = {.op = EMUL_ADD, .form = EMUL_MEM_IMM, .group = 1, .imm = 1},
-	[0x84] = {.op = EMUL_TEST, .form = EMUL_MEM_REG, .byte_op = 1},
-	[0x85] = {.op = EMUL_TEST, .form = EMUL_MEM_REG},
-	[0x86] = {.op = EMUL_XCHG, .form = EMUL_MEM_REG, .byte_op = 1},
-	[0x87] = {.op = EMUL_XCHG, .form = EMUL_MEM_REG},
-	[0x88] = {.op = EMUL_MOV, .form = EMUL_MEM_REG, .byte_op = 1},
-	[0x89] = {.op = EMUL_MOV, .form = EMUL_MEM_REG},
-	[0x8a] = {.op = EMUL_MOV, .form = EMUL_REG_MEM, .byte_op = 1},
-	[0x8b] = {.op = EMUL_MOV, .form = EMUL_REG_MEM},
-	[0xa0] = {.op = EMUL_MOV, .form = EMUL_ACC_MOFFS, .byte_op = 1},
-	[0xa1] = {.op = EMUL_MOV, .form = EMUL_ACC_MOFFS},
-	[0xa2] = {.op = EMUL_MOV, .form = EMUL_MOFFS_ACC, .byte_op = 1},
-	[0xa3] = {.op = EMUL_MOV, .form = EMUL_MOFFS_ACC},
-	[0xa4] = {.op = EMUL_MOVS, .form = EMUL_STRING, .byte_op = 1},
-	[0xa5] = {.op = EMUL_MOVS, .form = EMUL_STRING},
-	[0xaa] = {.op = EMUL_STOS, .form = EMUL_STRING, .byte_op = 1},
-	[0xab] = {.op = EMUL_STOS, .form = EMUL_STRING},
-	[0xac] = {.op = EMUL_LODS, .form = EMUL_STRING, .byte_op = 1},
-	[0xad] = {.op = EMUL_LODS, .form = EMUL_STRING},
-	[0xc6] = {.op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .byte_op = 1, .imm = 1},
-	[0xc7] = {.op = EMUL_MOV, .form = EMUL_MEM_IMM, .group = 1, .imm = 4},
-	[0xf6] = {.op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .byte_op = 1, .imm = 1},
-	[0xf7] = {.op = EMUL_TEST, .form = EMUL_MEM, .group = 1, .imm = 4},
-	[0xfe] = {.op = EMUL_INC, .form = EMUL_MEM, .group = 1, .byte_op = 1},
-	[0xff] = {.op = EMUL_INC, .form = EMUL_MEM, .group = 1},
+	PAIR(0x84, EMUL_TEST, EMUL_MEM_REG),
+	PAIR(0x86, EMUL_XCHG, EMUL_MEM_REG),
+	PAIR(0x88, EMUL_MOV, EMUL_MEM_REG),
+	PAIR(0x8a, EMUL_MOV, EMUL_REG_MEM),
+	PAIR(0xa0, EMUL_MOV, EMUL_ACC_MOFFS),
+	PAIR(0xa2, EMUL_MOV, EMUL_MOFFS_ACC),
+	PAIR(0xa4, EMUL_MOVS, EMUL_STRING),
+	PAIR(0xaa, EMUL_STOS, EMUL_STRING),
+	PAIR(0xac, EMUL_LODS, EMUL_STRING),
+	PAIR(0xc6, EMUL_MOV, EMUL_MEM_IMM, .group = 1, .imm = 4),
+	PAIR(0xf6, EMUL_TEST, EMUL_MEM, .group = 1, .imm = 4),
+	PAIR(0xfe, EMUL_INC, EMUL_MEM, .group = 1),
 };
 
 static const struct row two_byte[256] = {
@@ -87,6 +69,12 @@ static const struct {
 	{0xfe, 1, {EMUL_INC, EMUL_DEC}},
 	{0x1ba, 0, {0, 0, 0, 0, EMUL_BT, EMUL_BTS, EMUL_BTR, EMUL_BTC}},
 };
+
+/* Only read-modify-write of memory may carry LOCK (APM vol. 3, 1.2.5). */
+static const uint32_t lockable =
+	1u << EMUL_ADD | 1u << EMUL_OR | 1u << EMUL_ADC | 1u << EMUL_SBB | 1u << EMUL_AND |
+	1u << EMUL_SUB | 1u << EMUL_XOR | 1u << EMUL_XCHG | 1u << EMUL_NOT | 1u << EMUL_NEG |
+	1u << EMUL_INC | 1u << EMUL_DEC | 1u << EMUL_BTS | 1u << EMUL_BTR | 1u << EMUL_BTC;
 
 /* Register pairs of 16-bit addressing, by ModRM.rm; -1 = none. */
 static const int8_t base16[8] = {3, 3, 5, 5, -1, -1, 5, 3};
@@ -148,8 +136,7 @@ static uint8_t take_prefixes(struct cursor *c, struct emul_insn *insn, unsigned 
 		case 0x66: c->opsize_prefix = true; break;
 		case 0x67: c->addr_prefix = true; break;
 		case 0xf0: c->lock = true; break;
-		case 0xf2: insn->rep = true; break;
-		case 0xf3: insn->rep = true; break;
+		case 0xf2 ... 0xf3: insn->rep = true; break;
 		default: return b;
 		}
 		c->rex = 0; /* REX counts only right before the opcode */
@@ -166,7 +153,6 @@ static void ea_16(const struct emul_ctx *ctx, struct cursor *c, struct emul_insn
 {
 	uint64_t ea = 0;
 
-	insn->seg = EMUL_DS;
 	if (mod == 0 && rm == 6) {
 		insn->ea = take(c, 2);
 		return;
@@ -205,8 +191,6 @@ static void ea_32(const struct emul_ctx *ctx, struct cursor *c, struct emul_insn
 {
 	unsigned int disp = mod == 1 ? 1 : mod == 2 ? 4 : 0;
 
-	insn->seg = EMUL_DS;
-	insn->ea = 0;
 	if (rm == 4) {
 		if (ea_sib(ctx, c, insn, mod))
 			disp = 4;
@@ -231,38 +215,17 @@ static uint8_t group_op(uint16_t opcode, uint8_t reg)
 	return EMUL_NONE;
 }
 
-/* Only read-modify-write of memory may carry LOCK (APM vol. 3, 1.2.5). */
 static bool lock_allowed(const struct emul_insn *insn)
 {
-	switch (insn->op) {
-	case EMUL_ADD:
-	case EMUL_OR:
-	case EMUL_ADC:
-	case EMUL_SBB:
-	case EMUL_AND:
-	case EMUL_SUB:
-	case EMUL_XOR:
-	case EMUL_XCHG:
-	case EMUL_NOT:
-	case EMUL_NEG:
-	case EMUL_INC:
-	case EMUL_DEC:
-	case EMUL_BTS:
-	case EMUL_BTR:
-	case EMUL_BTC:
-		return insn->form == EMUL_MEM_REG || insn->form == EMUL_MEM_IMM ||
-		       insn->form == EMUL_MEM;
-	default: return false;
-	}
+	return (lockable >> insn->op & 1) &&
+	       (insn->form == EMUL_MEM_REG || insn->form == EMUL_MEM_IMM || insn->form == EMUL_MEM);
 }
 
 static unsigned int operand_size(const struct emul_ctx *ctx, const struct cursor *c)
 {
 	if (c->rex & 8)
 		return 8;
-	if (ctx->width == 2)
-		return c->opsize_prefix ? 4 : 2;
-	return c->opsize_prefix ? 2 : 4;
+	return c->opsize_prefix == (ctx->width == 2) ? 4 : 2;
 }
 
 static unsigned int address_size(const struct emul_ctx *ctx, const struct cursor *c)
@@ -301,20 +264,15 @@ static int decode_modrm(const struct emul_ctx *ctx, struct cursor *c, struct emu
 	return 0;
 }
 
-static void decode_string(const struct emul_ctx *ctx, struct emul_insn *insn)
+static void decode_sizes(const struct emul_ctx *ctx, const struct cursor *c, const struct row *row,
+			 uint16_t opcode, struct emul_insn *insn)
 {
-	(void)ctx;
-	insn->seg = EMUL_DS;
+	bool bytes = opcode < 0x100 && !(opcode & 1);
+
+	insn->opsize = bytes ? 1 : (uint8_t)operand_size(ctx, c);
 	/* There is no eight-byte port access. */
 	if ((insn->op == EMUL_INS || insn->op == EMUL_OUTS) && insn->opsize == 8)
 		insn->opsize = 4;
-	insn->memsize = insn->opsize;
-}
-
-static void decode_sizes(const struct emul_ctx *ctx, const struct cursor *c, const struct row *row,
-			 struct emul_insn *insn)
-{
-	insn->opsize = row->byte_op ? 1 : (uint8_t)operand_size(ctx, c);
 	insn->addrsize = (uint8_t)address_size(ctx, c);
 	insn->memsize = insn->opsize;
 	if (row->memsize)
@@ -328,12 +286,9 @@ static int decode_operands(const struct emul_ctx *ctx, struct cursor *c, const s
 	int rc = 0;
 
 	switch (insn->form) {
-	case EMUL_STRING: decode_string(ctx, insn); break;
+	case EMUL_STRING: break;
 	case EMUL_ACC_MOFFS:
-	case EMUL_MOFFS_ACC:
-		insn->seg = EMUL_DS;
-		insn->ea = take(c, insn->addrsize);
-		break;
+	case EMUL_MOFFS_ACC: insn->ea = take(c, insn->addrsize); break;
 	default: rc = decode_modrm(ctx, c, insn, row, opcode, &rip_relative);
 	}
 	if (rc)
@@ -357,7 +312,7 @@ static int decode_operands(const struct emul_ctx *ctx, struct cursor *c, const s
 int emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len, struct emul_insn *out)
 {
 	struct cursor c = {.code = code, .len = min(len, (size_t)EMUL_INSN_MAX), .seg = -1};
-	struct emul_insn insn = {0};
+	struct emul_insn insn = {.seg = EMUL_DS};
 	const struct row *row;
 	uint16_t opcode;
 	int rc;
@@ -373,7 +328,7 @@ int emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len, str
 		return -EINVAL;
 	insn.op = (enum emul_op)row->op;
 	insn.form = (enum emul_form)row->form;
-	decode_sizes(ctx, &c, row, &insn);
+	decode_sizes(ctx, &c, row, opcode, &insn);
 	rc = decode_operands(ctx, &c, row, opcode, &insn);
 	if (c.short_of)
 		return len >= EMUL_INSN_MAX ? -EINVAL : -E2BIG;

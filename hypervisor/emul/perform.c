@@ -86,43 +86,17 @@ static uint64_t linear(const struct emul_ctx *ctx, enum emul_seg seg, uint64_t o
 /* Parity, zero and sign of @result. */
 static uint64_t flags_of(uint64_t result, unsigned int size)
 {
-	uint64_t flags = 0;
-
-	if (!(__builtin_popcount((unsigned int)(result & 0xff)) & 1))
-		flags |= FLAG_PF;
-	if (!(result & size_mask(size)))
-		flags |= FLAG_ZF;
-	if (result >> (8 * size - 1) & 1)
-		flags |= FLAG_SF;
-	return flags;
+	return (__builtin_parity((unsigned int)(result & 0xff)) ? 0 : FLAG_PF) |
+	       (result & size_mask(size) ? 0 : FLAG_ZF) |
+	       (result >> (8 * size - 1) & 1 ? FLAG_SF : 0);
 }
 
-static uint64_t add_flags(uint64_t a, uint64_t b, uint64_t r, bool carry_in, unsigned int size)
+/* And of a sum or difference of @a and @b; @overflow has its sign bit set when the sign is wrong. */
+static uint64_t sum_flags(uint64_t a, uint64_t b, uint64_t r, bool carry, uint64_t overflow,
+			  unsigned int size)
 {
-	uint64_t flags = flags_of(r, size);
-	uint64_t top = 1ULL << (8 * size - 1);
-
-	if (carry_in ? r <= a : r < a)
-		flags |= FLAG_CF;
-	if ((a ^ b ^ r) & 0x10)
-		flags |= FLAG_AF;
-	if ((a ^ r) & (b ^ r) & top)
-		flags |= FLAG_OF;
-	return flags;
-}
-
-static uint64_t sub_flags(uint64_t a, uint64_t b, uint64_t r, bool borrow_in, unsigned int size)
-{
-	uint64_t flags = flags_of(r, size);
-	uint64_t top = 1ULL << (8 * size - 1);
-
-	if (borrow_in ? a <= b : a < b)
-		flags |= FLAG_CF;
-	if ((a ^ b ^ r) & 0x10)
-		flags |= FLAG_AF;
-	if ((a ^ b) & (a ^ r) & top)
-		flags |= FLAG_OF;
-	return flags;
+	return flags_of(r, size) | ((a ^ b ^ r) & FLAG_AF) | (carry ? FLAG_CF : 0) |
+	       (overflow >> (8 * size - 1) & 1 ? FLAG_OF : 0);
 }
 
 /* @a op @b in @size bytes; *@flags are RFLAGS before and after. */
@@ -138,7 +112,7 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 	case EMUL_INC:
 		carry = op == EMUL_ADC ? carry : 0;
 		r = (a + b + carry) & mask;
-		f = add_flags(a, b, r, carry, size);
+		f = sum_flags(a, b, r, carry ? r <= a : r < a, (a ^ r) & (b ^ r), size);
 		break;
 	case EMUL_SUB:
 	case EMUL_CMP:
@@ -147,17 +121,11 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 	case EMUL_NEG:
 		carry = op == EMUL_SBB ? carry : 0;
 		r = (a - b - carry) & mask;
-		f = sub_flags(a, b, r, carry, size);
+		f = sum_flags(a, b, r, carry ? a <= b : a < b, (a ^ b) & (a ^ r), size);
 		break;
-	case EMUL_OR:
-		r = a | b;
+	default: /* OR, XOR, AND, TEST */
+		r = op == EMUL_OR ? a | b : op == EMUL_XOR ? a ^ b : a & b;
 		f = flags_of(r, size);
-		break;
-	case EMUL_XOR:
-		r = a ^ b;
-		f = flags_of(r, size);
-		break;
-	default: /* AND, TEST */ r = a & b; f = flags_of(r, size);
 	}
 	if (op == EMUL_INC || op == EMUL_DEC) /* these leave the carry alone */
 		f = (f & ~FLAG_CF) | (*flags & FLAG_CF);
@@ -261,66 +229,53 @@ static int perform_to_reg(struct emul_ctx *ctx, const struct emul_insn *insn)
 	return 0;
 }
 
-/* One round of a string instruction at the present RSI and RDI. */
+/* One round of a string instruction at the present RSI and RDI, which then move on. */
 static int string_round(struct emul_ctx *ctx, const struct emul_insn *insn)
 {
+	const enum emul_op op = insn->op;
+	const bool reads = op == EMUL_MOVS || op == EMUL_LODS || op == EMUL_OUTS;
+	const bool writes = op == EMUL_MOVS || op == EMUL_STOS || op == EMUL_INS;
 	struct guest_regs *r = ctx->regs;
-	uint64_t amask = size_mask(insn->addrsize);
-	uint64_t from = linear(ctx, insn->seg, r->rsi & amask);
-	uint64_t to = linear(ctx, EMUL_ES, r->rdi & amask);
-	uint64_t value = r->rax;
+	uint64_t amask = size_mask(insn->addrsize), value = op == EMUL_STOS ? r->rax : 0;
+	uint64_t step = r->rflags & FLAG_DF ? 0 - (uint64_t)insn->opsize : insn->opsize;
 	uint32_t port_value = 0;
 	int rc = 0;
 
-	if (insn->op == EMUL_MOVS || insn->op == EMUL_LODS || insn->op == EMUL_OUTS) {
-		value = 0;
-		rc = ctx->ops->read(ctx->arg, from, &value, insn->opsize);
-	} else if (insn->op == EMUL_INS) {
+	if (reads) {
+		rc = ctx->ops->read(ctx->arg, linear(ctx, insn->seg, r->rsi & amask), &value,
+				    insn->opsize);
+	} else if (op == EMUL_INS) {
 		rc = ctx->ops->port_in(ctx->arg, (uint16_t)r->rdx, insn->opsize, &port_value);
 		value = port_value;
 	}
+	if (!rc && writes)
+		rc = ctx->ops->write(ctx->arg, linear(ctx, EMUL_ES, r->rdi & amask), &value,
+				     insn->opsize);
+	else if (!rc && op == EMUL_OUTS)
+		rc = ctx->ops->port_out(ctx->arg, (uint16_t)r->rdx, insn->opsize, (uint32_t)value);
 	if (rc)
 		return rc;
-	if (insn->op == EMUL_LODS)
+	if (op == EMUL_LODS)
 		emul_set_reg(r, REG_RAX, insn->opsize, value);
-	else if (insn->op == EMUL_OUTS)
-		rc = ctx->ops->port_out(ctx->arg, (uint16_t)r->rdx, insn->opsize, (uint32_t)value);
-	else
-		rc = ctx->ops->write(ctx->arg, to, &value, insn->opsize);
-	return rc;
-}
-
-static void string_advance(struct emul_ctx *ctx, const struct emul_insn *insn)
-{
-	struct guest_regs *r = ctx->regs;
-	uint64_t step = r->rflags & FLAG_DF ? 0 - (uint64_t)insn->opsize : insn->opsize;
-
-	if (insn->op == EMUL_MOVS || insn->op == EMUL_LODS || insn->op == EMUL_OUTS)
+	if (reads)
 		emul_set_reg(r, REG_RSI, insn->addrsize, r->rsi + step);
-	if (insn->op == EMUL_MOVS || insn->op == EMUL_STOS || insn->op == EMUL_INS)
+	if (writes)
 		emul_set_reg(r, REG_RDI, insn->addrsize, r->rdi + step);
+	return 0;
 }
 
 /* *@done tells whether RIP may move on. */
 static int perform_string(struct emul_ctx *ctx, const struct emul_insn *insn, bool *done)
 {
 	uint64_t amask = size_mask(insn->addrsize);
-	int rc;
 
-	*done = true;
-	if (!insn->rep) {
-		rc = string_round(ctx, insn);
-		if (!rc)
-			string_advance(ctx, insn);
-		return rc;
-	}
-	for (unsigned int i = 0; i < EMUL_REP_MAX; i++) {
-		if (!(ctx->regs->rcx & amask))
-			return 0;
-		rc = string_round(ctx, insn);
+	if (!insn->rep)
+		return string_round(ctx, insn);
+	for (unsigned int i = 0; i < EMUL_REP_MAX && (ctx->regs->rcx & amask); i++) {
+		int rc = string_round(ctx, insn);
+
 		if (rc)
 			return rc;
-		string_advance(ctx, insn);
 		emul_set_reg(ctx->regs, REG_RCX, insn->addrsize, ctx->regs->rcx - 1);
 	}
 	*done = !(ctx->regs->rcx & amask);

@@ -19,14 +19,17 @@ static void init_controls(struct vcpu *v, struct vmcb *b)
 	b->intercept_exceptions = 1u << X86_TRAP_UD | 1u << X86_TRAP_MC |
 				  /* Benign, but can recur for ever without an instruction done. */
 				  1u << X86_TRAP_DB | 1u << X86_TRAP_AC;
-	b->intercept_1 = SVM_I1_INTR | SVM_I1_NMI | SVM_I1_SMI | SVM_I1_INIT | SVM_I1_RDPMC |
-			 SVM_I1_CPUID | SVM_I1_RSM | SVM_I1_INVD | SVM_I1_HLT | SVM_I1_INVLPGA |
-			 SVM_I1_IO | SVM_I1_MSR | SVM_I1_TASK_SWITCH | SVM_I1_SHUTDOWN;
-	b->intercept_2 = SVM_I2_VMRUN | SVM_I2_VMMCALL | SVM_I2_VMLOAD | SVM_I2_VMSAVE |
-			 SVM_I2_STGI | SVM_I2_CLGI | SVM_I2_SKINIT | SVM_I2_WBINVD |
-			 SVM_I2_MONITOR | SVM_I2_MWAIT | SVM_I2_MWAIT_ARMED | SVM_I2_XSETBV;
+	b->intercept_1 = SVM_INTERCEPT(INTR) | SVM_INTERCEPT(NMI) | SVM_INTERCEPT(SMI) |
+			 SVM_INTERCEPT(INIT) | SVM_INTERCEPT(RDPMC) | SVM_INTERCEPT(CPUID) |
+			 SVM_INTERCEPT(RSM) | SVM_INTERCEPT(INVD) | SVM_INTERCEPT(HLT) |
+			 SVM_INTERCEPT(INVLPGA) | SVM_INTERCEPT(IOIO) | SVM_INTERCEPT(MSR) |
+			 SVM_INTERCEPT(TASK_SWITCH) | SVM_INTERCEPT(SHUTDOWN);
+	b->intercept_2 = SVM_INTERCEPT(VMRUN) | SVM_INTERCEPT(VMMCALL) | SVM_INTERCEPT(VMLOAD) |
+			 SVM_INTERCEPT(VMSAVE) | SVM_INTERCEPT(STGI) | SVM_INTERCEPT(CLGI) |
+			 SVM_INTERCEPT(SKINIT) | SVM_INTERCEPT(WBINVD) | SVM_INTERCEPT(MONITOR) |
+			 SVM_INTERCEPT(MWAIT) | SVM_INTERCEPT(MWAIT_ARMED) | SVM_INTERCEPT(XSETBV);
 	if (svm_features & SVM_FEATURE_PAUSE_FILTER) {
-		b->intercept_1 |= SVM_I1_PAUSE;
+		b->intercept_1 |= SVM_INTERCEPT(PAUSE);
 		b->pause_count = PAUSE_FILTER_COUNT;
 		b->pause_threshold = PAUSE_FILTER_THRESHOLD;
 	}
@@ -171,9 +174,9 @@ void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
 	case HVM_WINDOW_INTR:
 		/* A virtual interrupt that is never delivered: VINTR exits in its place. */
 		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
-		bit = SVM_I1_VINTR;
+		bit = SVM_INTERCEPT(VINTR);
 		break;
-	case HVM_WINDOW_NMI: bit = SVM_I1_IRET; break;
+	case HVM_WINDOW_NMI: bit = SVM_INTERCEPT(IRET); break;
 	default:
 		if (on)
 			b->intercept_cr |= SVM_CR_WRITE(8);

@@ -89,38 +89,6 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 
 #define SVM_CR_WRITE(n) (1u << (16 + (n)))
 
-/* Intercept word 1. */
-#define SVM_I1_INTR        (1u << 0)
-#define SVM_I1_NMI         (1u << 1)
-#define SVM_I1_SMI         (1u << 2)
-#define SVM_I1_INIT        (1u << 3)
-#define SVM_I1_VINTR       (1u << 4)
-#define SVM_I1_RDPMC       (1u << 15)
-#define SVM_I1_CPUID       (1u << 18)
-#define SVM_I1_RSM         (1u << 19)
-#define SVM_I1_IRET        (1u << 20)
-#define SVM_I1_INVD        (1u << 22)
-#define SVM_I1_PAUSE       (1u << 23)
-#define SVM_I1_HLT         (1u << 24)
-#define SVM_I1_INVLPGA     (1u << 26)
-#define SVM_I1_IO          (1u << 27)
-#define SVM_I1_MSR         (1u << 28)
-#define SVM_I1_TASK_SWITCH (1u << 29)
-#define SVM_I1_SHUTDOWN    (1u << 31)
-/* Intercept word 2. */
-#define SVM_I2_VMRUN       (1u << 0)
-#define SVM_I2_VMMCALL     (1u << 1)
-#define SVM_I2_VMLOAD      (1u << 2)
-#define SVM_I2_VMSAVE      (1u << 3)
-#define SVM_I2_STGI        (1u << 4)
-#define SVM_I2_CLGI        (1u << 5)
-#define SVM_I2_SKINIT      (1u << 6)
-#define SVM_I2_WBINVD      (1u << 9)
-#define SVM_I2_MONITOR     (1u << 10)
-#define SVM_I2_MWAIT       (1u << 11)
-#define SVM_I2_MWAIT_ARMED (1u << 12)
-#define SVM_I2_XSETBV      (1u << 13)
-
 #define SVM_INT_TPR        0xffULL
 #define SVM_INT_IRQ        (1ULL << 8)
 #define SVM_INT_PRIO_MAX   (0xfULL << 16)
@@ -132,7 +100,8 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_EVENT_ERROR (1ULL << 11)
 #define SVM_EVENT_VALID (1ULL << 31)
 
-/* Exit codes: APM vol. 2, appendix C. */
+/* Exit codes: APM vol. 2, appendix C. From INTR on they are numbered as their bits in intercept words 1 and 2. */
+#define SVM_INTERCEPT(what)    (1u << (SVM_EXIT_##what & 0x1f))
 #define SVM_EXIT_CR_WRITE(n)   (0x10 + (n))
 #define SVM_EXIT_DR_READ_FIRST 0x20
 #define SVM_EXIT_DR_WRITE_LAST 0x3f

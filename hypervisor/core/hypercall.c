@@ -4,7 +4,7 @@
 #include "arch/x86/cpu/irq.h"
 #include "core/softirq.h"
 
-long (*hypercall_dispatch)(struct hypercall *hc);
+hypercall_fn *hypercall_dispatch;
 
 bool preempt_check(void)
 {

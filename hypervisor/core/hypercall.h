@@ -3,6 +3,7 @@
 
 #include "lib/types.h"
 
+struct domain;
 struct vcpu;
 
 #define HYPERCALL_NR 64
@@ -19,14 +20,24 @@ struct hypercall {
 	struct vcpu *v; /* the caller, current */
 	uint64_t nr;
 	uint64_t arg[6];
-	bool in_multicall;
+	/* Of calls with many operations (core/op.h). */
+	uint64_t gva; /* where the operation's argument is */
+	union {       /* the copy of it */
+		void *op;
+		struct xen_domctl *domctl;
+		struct xen_sysctl *sysctl;
+		struct xen_platform_op *platform;
+	};
+	struct domain *d; /* the domain the argument names, held meanwhile */
 };
+
+typedef long hypercall_fn(struct hypercall *hc);
 
 /**
  * Perform @hc. Return: the guest's result, or -ERESTART. Set once at boot by the hypercall room
  * (a row above the rooms that take the exits), counted per domain and call number.
  */
-extern long (*hypercall_dispatch)(struct hypercall *hc);
+extern hypercall_fn *hypercall_dispatch;
 
 /** True when a long operation should give way: a softirq is due here. Opens an interrupt window, so
  * no lock may be held. */

@@ -3,57 +3,33 @@
 
 #include "hypercall/hypercall.h"
 
-/* One domctl in hand: a copy of its structure, and the domain it names (NULL where the row says so). */
-struct domctl_call {
-	struct hypercall *hc;
-	struct domain *d;
-	struct xen_domctl *op;
-};
+/*
+ * The operations, as in core/op.h: hc->domctl is the copy of the caller's structure, hc->d the domain it
+ * names (but for createdomain and getdomaininfo).
+ */
 
+/* domctl_domain.c */
+hypercall_fn domctl_createdomain, domctl_destroydomain, domctl_pausedomain, domctl_unpausedomain,
+	domctl_resumedomain, domctl_getdomaininfo, domctl_max_mem, domctl_max_vcpus,
+	domctl_setdomainhandle, domctl_settimeoffset, domctl_settscinfo, domctl_gettscinfo,
+	domctl_get_paging_mempool, domctl_set_paging_mempool, domctl_get_address_size;
 /** Describe @d as getdomaininfo does. */
 void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info);
 
-/* domctl_domain.c */
-long domctl_createdomain(struct domctl_call *c);
-long domctl_destroydomain(struct domctl_call *c);
-long domctl_pausedomain(struct domctl_call *c);
-long domctl_unpausedomain(struct domctl_call *c);
-long domctl_resumedomain(struct domctl_call *c);
-long domctl_getdomaininfo(struct domctl_call *c);
-long domctl_max_mem(struct domctl_call *c);
-long domctl_max_vcpus(struct domctl_call *c);
-long domctl_setdomainhandle(struct domctl_call *c);
-long domctl_settimeoffset(struct domctl_call *c);
-long domctl_settscinfo(struct domctl_call *c);
-long domctl_gettscinfo(struct domctl_call *c);
-long domctl_get_paging_mempool(struct domctl_call *c);
-long domctl_set_paging_mempool(struct domctl_call *c);
-long domctl_get_address_size(struct domctl_call *c);
-
 /* domctl_counters.c */
-long domctl_counters(struct domctl_call *c);
-long domctl_crash_reason(struct domctl_call *c);
+hypercall_fn domctl_counters, domctl_crash_reason;
 /** Debug key: print all counters of all domains. */
 void domctl_counters_key(void);
 
 /* domctl_vcpu.c */
+hypercall_fn domctl_getvcpuinfo, domctl_setvcpuaffinity, domctl_getvcpuaffinity,
+	domctl_setnodeaffinity, domctl_getnodeaffinity, domctl_scheduler_op, domctl_sendtrigger;
 /** vCPU @id of @d. Return: 0, -EINVAL beyond its most, -ESRCH when not made yet. */
 int must_check domctl_find_vcpu(struct domain *d, uint32_t id, struct vcpu **v);
-long domctl_getvcpuinfo(struct domctl_call *c);
-long domctl_setvcpuaffinity(struct domctl_call *c);
-long domctl_getvcpuaffinity(struct domctl_call *c);
-long domctl_setnodeaffinity(struct domctl_call *c);
-long domctl_getnodeaffinity(struct domctl_call *c);
-long domctl_scheduler_op(struct domctl_call *c);
-long domctl_sendtrigger(struct domctl_call *c);
 
 /* domctl_hvm.c */
-long domctl_gethvmcontext(struct domctl_call *c);
-long domctl_sethvmcontext(struct domctl_call *c);
-long domctl_gethvmcontext_partial(struct domctl_call *c);
-long domctl_getvcpucontext(struct domctl_call *c);
-long domctl_get_cpu_policy(struct domctl_call *c);
-long domctl_set_cpu_policy(struct domctl_call *c);
+hypercall_fn domctl_gethvmcontext, domctl_sethvmcontext, domctl_gethvmcontext_partial,
+	domctl_getvcpucontext, domctl_get_cpu_policy, domctl_set_cpu_policy;
 
 /* domctl_memory.c */
-long domctl_guestmemio(struct domctl_call *c);
+hypercall_fn domctl_guestmemio;

@@ -83,36 +83,36 @@ static void put_domain(struct sink *to, struct domain *d)
 		    named(sizes[i], DOMUS_COUNTER_MAPPING, READ_ONCE(d->p2m.table.nr_leaves[i])));
 }
 
-long domctl_counters(struct domctl_call *c)
+long domctl_counters(struct hypercall *hc)
 {
 	struct domus_counters op;
 	struct sink to = {0};
 	struct vcpu *v;
 	int rc;
 
-	__builtin_memcpy(&op, &c->op->u, sizeof(op));
+	__builtin_memcpy(&op, &hc->domctl->u, sizeof(op));
 	to.gva = op.buffer;
 	to.room = op.nr;
 	if (op.vcpu == DOMUS_COUNTERS_DOMAIN) {
-		put_domain(&to, c->d);
+		put_domain(&to, hc->d);
 	} else {
-		rc = domctl_find_vcpu(c->d, op.vcpu, &v);
+		rc = domctl_find_vcpu(hc->d, op.vcpu, &v);
 		if (rc)
 			return rc;
 		put_vcpu(&to, v);
 	}
 	op.nr = to.nr;
-	__builtin_memcpy(&c->op->u, &op, sizeof(op));
+	__builtin_memcpy(&hc->domctl->u, &op, sizeof(op));
 	return to.rc;
 }
 
-long domctl_crash_reason(struct domctl_call *c)
+long domctl_crash_reason(struct hypercall *hc)
 {
-	static_assert(sizeof(c->d->crash_reason) == DOMUS_CRASH_REASON_SIZE, "told whole");
+	static_assert(sizeof(hc->d->crash_reason) == DOMUS_CRASH_REASON_SIZE, "told whole");
 
-	spin_lock(&c->d->lock);
-	__builtin_memcpy(&c->op->u, c->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
-	spin_unlock(&c->d->lock);
+	spin_lock(&hc->d->lock);
+	__builtin_memcpy(&hc->domctl->u, hc->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
+	spin_unlock(&hc->d->lock);
 	return 0;
 }
 

@@ -55,10 +55,10 @@ static int apply_limits(struct domain *d, const struct xen_domctl_createdomain *
 				 XEN_DOMCTL_GRANT_version(cd->grant_opts));
 }
 
-long domctl_createdomain(struct domctl_call *c)
+long domctl_createdomain(struct hypercall *hc)
 {
-	const struct xen_domctl_createdomain *cd = &c->op->u.createdomain;
-	domid_t id = c->op->domain;
+	const struct xen_domctl_createdomain *cd = &hc->domctl->u.createdomain;
+	domid_t id = hc->domctl->domain;
 	struct domain *d;
 	int rc;
 
@@ -80,15 +80,15 @@ long domctl_createdomain(struct domctl_call *c)
 	memcpy(d->handle, cd->handle, sizeof(d->handle));
 	d->paging_pool_bytes = DEFAULT_PAGING_POOL;
 	spin_unlock(&d->lock);
-	c->op->domain = d->id;
+	hc->domctl->domain = d->id;
 	return 0;
 }
 
-long domctl_max_vcpus(struct domctl_call *c)
+long domctl_max_vcpus(struct hypercall *hc)
 {
-	struct domain *d = c->d;
+	struct domain *d = hc->d;
 
-	if (c->op->u.max_vcpus.max != d->max_vcpus)
+	if (hc->domctl->u.max_vcpus.max != d->max_vcpus)
 		return -EINVAL;
 	for (unsigned int i = 0; i < d->max_vcpus; i++) {
 		struct vcpu *v;
@@ -102,31 +102,31 @@ long domctl_max_vcpus(struct domctl_call *c)
 
 /* ---- life cycle ---- */
 
-long domctl_destroydomain(struct domctl_call *c)
+long domctl_destroydomain(struct hypercall *hc)
 {
 	int rc;
 
 	do {
-		rc = domain_kill(c->d);
+		rc = domain_kill(hc->d);
 	} while (rc == -ERESTART && !preempt_check());
 	return rc;
 }
 
-long domctl_pausedomain(struct domctl_call *c)
+long domctl_pausedomain(struct hypercall *hc)
 {
-	return domain_controller_pause(c->d);
+	return domain_controller_pause(hc->d);
 }
 
-long domctl_unpausedomain(struct domctl_call *c)
+long domctl_unpausedomain(struct hypercall *hc)
 {
-	if (!READ_ONCE(c->d->controller_paused))
+	if (!READ_ONCE(hc->d->controller_paused))
 		return -EINVAL;
-	return domain_controller_unpause(c->d);
+	return domain_controller_unpause(hc->d);
 }
 
-long domctl_resumedomain(struct domctl_call *c)
+long domctl_resumedomain(struct hypercall *hc)
 {
-	domain_resume(c->d);
+	domain_resume(hc->d);
 	return 0;
 }
 
@@ -184,43 +184,43 @@ void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info)
 }
 
 /* Of the domain asked for or, if there is none, of the next one; callers compare the id. */
-long domctl_getdomaininfo(struct domctl_call *c)
+long domctl_getdomaininfo(struct hypercall *hc)
 {
-	domid_t id = c->op->domain == DOMID_SELF ? c->hc->v->domain->id : c->op->domain;
+	domid_t id = hc->domctl->domain == DOMID_SELF ? hc->v->domain->id : hc->domctl->domain;
 	struct domain *d = domain_get_next(id);
 
 	if (!d)
 		return -ESRCH;
-	domctl_describe(d, &c->op->u.getdomaininfo);
-	c->op->domain = d->id;
+	domctl_describe(d, &hc->domctl->u.getdomaininfo);
+	hc->domctl->domain = d->id;
 	domain_put(d);
 	return 0;
 }
 
 /* ---- settings ---- */
 
-long domctl_max_mem(struct domctl_call *c)
+long domctl_max_mem(struct hypercall *hc)
 {
-	spin_lock(&c->d->lock);
-	c->d->max_pages = c->op->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
-	spin_unlock(&c->d->lock);
+	spin_lock(&hc->d->lock);
+	hc->d->max_pages = hc->domctl->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
+	spin_unlock(&hc->d->lock);
 	return 0;
 }
 
-long domctl_setdomainhandle(struct domctl_call *c)
+long domctl_setdomainhandle(struct hypercall *hc)
 {
-	spin_lock(&c->d->lock);
-	memcpy(c->d->handle, c->op->u.setdomainhandle.handle, sizeof(c->d->handle));
-	spin_unlock(&c->d->lock);
+	spin_lock(&hc->d->lock);
+	memcpy(hc->d->handle, hc->domctl->u.setdomainhandle.handle, sizeof(hc->d->handle));
+	spin_unlock(&hc->d->lock);
 	return 0;
 }
 
-long domctl_settimeoffset(struct domctl_call *c)
+long domctl_settimeoffset(struct hypercall *hc)
 {
-	spin_lock(&c->d->lock);
-	c->d->time_offset_s = c->op->u.settimeoffset.time_offset_seconds;
-	spin_unlock(&c->d->lock);
-	wallclock_update_domain(c->d);
+	spin_lock(&hc->d->lock);
+	hc->d->time_offset_s = hc->domctl->u.settimeoffset.time_offset_seconds;
+	spin_unlock(&hc->d->lock);
+	wallclock_update_domain(hc->d);
 	return 0;
 }
 
@@ -228,41 +228,41 @@ long domctl_settimeoffset(struct domctl_call *c)
 #define TSC_MODE_DEFAULT 0
 #define TSC_MODE_NEVER   2
 
-long domctl_settscinfo(struct domctl_call *c)
+long domctl_settscinfo(struct hypercall *hc)
 {
-	uint32_t mode = c->op->u.tsc_info.tsc_mode;
+	uint32_t mode = hc->domctl->u.tsc_info.tsc_mode;
 
 	return mode == TSC_MODE_DEFAULT || mode == TSC_MODE_NEVER ? 0 : -EOPNOTSUPP;
 }
 
-long domctl_gettscinfo(struct domctl_call *c)
+long domctl_gettscinfo(struct hypercall *hc)
 {
-	c->op->u.tsc_info = (struct xen_domctl_tsc_info){
+	hc->domctl->u.tsc_info = (struct xen_domctl_tsc_info){
 		.tsc_mode = TSC_MODE_DEFAULT,
 		.gtsc_khz = (uint32_t)clock_tsc_khz,
 	};
 	return 0;
 }
 
-long domctl_get_paging_mempool(struct domctl_call *c)
+long domctl_get_paging_mempool(struct hypercall *hc)
 {
-	c->op->u.paging_mempool.size = READ_ONCE(c->d->paging_pool_bytes);
+	hc->domctl->u.paging_mempool.size = READ_ONCE(hc->d->paging_pool_bytes);
 	return 0;
 }
 
 /* Page tables come from the free memory of the host; the toolstack's figure is only remembered. */
-long domctl_set_paging_mempool(struct domctl_call *c)
+long domctl_set_paging_mempool(struct hypercall *hc)
 {
-	uint64_t size = c->op->u.paging_mempool.size;
+	uint64_t size = hc->domctl->u.paging_mempool.size;
 
 	if (size % PAGE_SIZE)
 		return -EINVAL;
-	WRITE_ONCE(c->d->paging_pool_bytes, size);
+	WRITE_ONCE(hc->d->paging_pool_bytes, size);
 	return 0;
 }
 
-long domctl_get_address_size(struct domctl_call *c)
+long domctl_get_address_size(struct hypercall *hc)
 {
-	c->op->u.address_size.size = 64;
+	hc->domctl->u.address_size.size = 64;
 	return 0;
 }

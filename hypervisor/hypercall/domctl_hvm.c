@@ -31,10 +31,10 @@ static int save_to_guest(struct domain *d, uint64_t gva, size_t size, uint32_t *
 	return rc;
 }
 
-long domctl_gethvmcontext(struct domctl_call *c)
+long domctl_gethvmcontext(struct hypercall *hc)
 {
-	struct xen_domctl_hvmcontext *op = &c->op->u.hvmcontext;
-	size_t size = hvm_save_size(c->d);
+	struct xen_domctl_hvmcontext *op = &hc->domctl->u.hvmcontext;
+	size_t size = hvm_save_size(hc->d);
 
 	if (!handle_gva(op->buffer)) {
 		op->size = (uint32_t)size;
@@ -42,12 +42,12 @@ long domctl_gethvmcontext(struct domctl_call *c)
 	}
 	if (op->size < size)
 		return -ENOSPC;
-	return save_to_guest(c->d, handle_gva(op->buffer), size, &op->size);
+	return save_to_guest(hc->d, handle_gva(op->buffer), size, &op->size);
 }
 
-long domctl_sethvmcontext(struct domctl_call *c)
+long domctl_sethvmcontext(struct hypercall *hc)
 {
-	const struct xen_domctl_hvmcontext *op = &c->op->u.hvmcontext;
+	const struct xen_domctl_hvmcontext *op = &hc->domctl->u.hvmcontext;
 	void *buf;
 	int rc;
 
@@ -58,9 +58,9 @@ long domctl_sethvmcontext(struct domctl_call *c)
 		return -ENOMEM;
 	rc = -EFAULT;
 	if (!guest_read(buf, handle_gva(op->buffer), op->size)) {
-		domain_pause(c->d);
-		rc = hvm_load(c->d, buf, op->size);
-		domain_unpause(c->d);
+		domain_pause(hc->d);
+		rc = hvm_load(hc->d, buf, op->size);
+		domain_unpause(hc->d);
 	}
 	xfree(buf);
 	return rc;
@@ -88,14 +88,14 @@ static int save_one(struct domain *d, uint32_t type, uint32_t instance, void **o
 	return rc;
 }
 
-long domctl_gethvmcontext_partial(struct domctl_call *c)
+long domctl_gethvmcontext_partial(struct hypercall *hc)
 {
-	struct xen_domctl_hvmcontext_partial *op = &c->op->u.hvmcontext_partial;
+	struct xen_domctl_hvmcontext_partial *op = &hc->domctl->u.hvmcontext_partial;
 	size_t size;
 	void *buf;
 	int rc;
 
-	rc = save_one(c->d, op->type, op->instance, &buf, &size);
+	rc = save_one(hc->d, op->type, op->instance, &buf, &size);
 	if (rc)
 		return rc;
 	if (!handle_gva(op->buffer))
@@ -159,19 +159,19 @@ static void fill_context(struct vcpu_guest_context *g, const struct hvm_hw_cpu *
 	g->gs_base_kernel = h->shadow_gs;
 }
 
-long domctl_getvcpucontext(struct domctl_call *c)
+long domctl_getvcpucontext(struct hypercall *hc)
 {
-	const struct xen_domctl_vcpucontext *op = &c->op->u.vcpucontext;
+	const struct xen_domctl_vcpucontext *op = &hc->domctl->u.vcpucontext;
 	struct vcpu_guest_context *g;
 	size_t size;
 	struct vcpu *v;
 	void *record;
 	int rc;
 
-	v = op->vcpu < c->d->max_vcpus ? c->d->vcpus[op->vcpu] : NULL;
+	v = op->vcpu < hc->d->max_vcpus ? hc->d->vcpus[op->vcpu] : NULL;
 	if (!v)
 		return -ESRCH;
-	rc = save_one(c->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
+	rc = save_one(hc->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
 	if (rc)
 		return rc;
 	g = xzalloc(sizeof(*g));
@@ -188,16 +188,16 @@ long domctl_getvcpucontext(struct domctl_call *c)
 
 /* ---- policies ---- */
 
-long domctl_get_cpu_policy(struct domctl_call *c)
+long domctl_get_cpu_policy(struct hypercall *hc)
 {
-	struct xen_domctl_cpu_policy *op = &c->op->u.cpu_policy;
+	struct xen_domctl_cpu_policy *op = &hc->domctl->u.cpu_policy;
 
 	return cpu_policy_put(POLICY_HVM, handle_gva(op->leaves), &op->nr_leaves,
 			      handle_gva(op->msrs), &op->nr_msrs);
 }
 
 /* Every domain has the same policy; the toolstack's is checked and otherwise not used. */
-long domctl_set_cpu_policy(struct domctl_call *c)
+long domctl_set_cpu_policy(struct hypercall *hc)
 {
-	return cpu_policy_check(&c->op->u.cpu_policy);
+	return cpu_policy_check(&hc->domctl->u.cpu_policy);
 }

@@ -27,11 +27,11 @@ static int copy_piece(struct domain *d, uint64_t gpa, uint64_t uva, uint64_t len
 	return rc;
 }
 
-long domctl_guestmemio(struct domctl_call *c)
+long domctl_guestmemio(struct hypercall *hc)
 {
-	struct xen_domctl_gdbsx_memio *op = &c->op->u.gdbsx_guest_memio;
+	struct xen_domctl_gdbsx_memio *op = &hc->domctl->u.gdbsx_guest_memio;
 	uint64_t gva = op->gva, uva = op->uva, left = min((uint64_t)op->len, MOST_BYTES);
-	struct vcpu *v = c->d->vcpus[0];
+	struct vcpu *v = hc->d->vcpus[0];
 	struct guest_paging paging;
 
 	if (op->gwr > 1 || op->pgd3val)
@@ -39,7 +39,7 @@ long domctl_guestmemio(struct domctl_call *c)
 	if (!v)
 		return -ESRCH;
 	/* Only a vCPU that cannot run has page tables that can be walked from here. */
-	if (!READ_ONCE(c->d->controller_paused) || sched_on_cpu(v))
+	if (!READ_ONCE(hc->d->controller_paused) || sched_on_cpu(v))
 		return -EBUSY;
 	v->domain->ops->get_paging(v, &paging);
 	paging.cpl = 0;
@@ -50,7 +50,7 @@ long domctl_guestmemio(struct domctl_call *c)
 		struct guest_fault fault;
 
 		if (guest_walk(v, &paging, gva, op->gwr ? GUEST_WRITE : GUEST_READ, &gpa, &fault) ||
-		    copy_piece(c->d, gpa, uva, piece, op->gwr))
+		    copy_piece(hc->d, gpa, uva, piece, op->gwr))
 			break;
 		gva += piece;
 		uva += piece;

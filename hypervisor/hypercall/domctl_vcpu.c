@@ -23,15 +23,15 @@ static uint64_t online_cpus(void)
 	return nr_cpus >= 64 ? ~0ULL : (1ULL << nr_cpus) - 1;
 }
 
-long domctl_getvcpuinfo(struct domctl_call *c)
+long domctl_getvcpuinfo(struct hypercall *hc)
 {
-	struct xen_domctl_getvcpuinfo *info = &c->op->u.getvcpuinfo;
+	struct xen_domctl_getvcpuinfo *info = &hc->domctl->u.getvcpuinfo;
 	struct vcpu_runstate_info run;
 	enum vcpu_state state;
 	struct vcpu *v;
 	int rc;
 
-	rc = domctl_find_vcpu(c->d, info->vcpu, &v);
+	rc = domctl_find_vcpu(hc->d, info->vcpu, &v);
 	if (rc)
 		return rc;
 	sched_get_runstate(v, &run);
@@ -77,14 +77,14 @@ static int affinity_report(const struct xen_domctl_vcpuaffinity *op, uint64_t ha
 	return rc;
 }
 
-long domctl_setvcpuaffinity(struct domctl_call *c)
+long domctl_setvcpuaffinity(struct hypercall *hc)
 {
-	struct xen_domctl_vcpuaffinity *op = &c->op->u.vcpuaffinity;
+	struct xen_domctl_vcpuaffinity *op = &hc->domctl->u.vcpuaffinity;
 	uint64_t hard = 0, soft = 0;
 	struct vcpu *v;
 	int rc;
 
-	rc = domctl_find_vcpu(c->d, op->vcpu, &v);
+	rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 	if (!rc)
 		rc = affinity_decode(op, &hard, &soft);
 	if (!rc && (op->flags & XEN_VCPUAFFINITY_HARD))
@@ -98,13 +98,13 @@ long domctl_setvcpuaffinity(struct domctl_call *c)
 	return affinity_report(op, hard, READ_ONCE(v->affinity_soft) & hard);
 }
 
-long domctl_getvcpuaffinity(struct domctl_call *c)
+long domctl_getvcpuaffinity(struct hypercall *hc)
 {
-	const struct xen_domctl_vcpuaffinity *op = &c->op->u.vcpuaffinity;
+	const struct xen_domctl_vcpuaffinity *op = &hc->domctl->u.vcpuaffinity;
 	struct vcpu *v;
 	int rc;
 
-	rc = domctl_find_vcpu(c->d, op->vcpu, &v);
+	rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 	if (rc)
 		return rc;
 	return affinity_report(op, READ_ONCE(v->affinity_hard), READ_ONCE(v->affinity_soft));
@@ -112,20 +112,20 @@ long domctl_getvcpuaffinity(struct domctl_call *c)
 
 /* One memory node: number 0. */
 
-long domctl_setnodeaffinity(struct domctl_call *c)
+long domctl_setnodeaffinity(struct hypercall *hc)
 {
 	uint64_t nodes;
 	int rc;
 
-	rc = xenctl_bitmap_read(&c->op->u.nodeaffinity.nodemap, &nodes);
+	rc = xenctl_bitmap_read(&hc->domctl->u.nodeaffinity.nodemap, &nodes);
 	if (rc)
 		return rc;
 	return nodes & 1 ? 0 : -EINVAL;
 }
 
-long domctl_getnodeaffinity(struct domctl_call *c)
+long domctl_getnodeaffinity(struct hypercall *hc)
 {
-	return xenctl_bitmap_write(&c->op->u.nodeaffinity.nodemap, 1);
+	return xenctl_bitmap_write(&hc->domctl->u.nodeaffinity.nodemap, 1);
 }
 
 /* ---- scheduler ---- */
@@ -141,32 +141,32 @@ static int put_params(struct domain *d, const struct xen_domctl_sched_credit2 *p
 	return rc ? rc : sched_set_cap(d, p->cap);
 }
 
-long domctl_scheduler_op(struct domctl_call *c)
+long domctl_scheduler_op(struct hypercall *hc)
 {
-	struct xen_domctl_scheduler_op *op = &c->op->u.scheduler_op;
+	struct xen_domctl_scheduler_op *op = &hc->domctl->u.scheduler_op;
 
 	if (op->sched_id != XEN_SCHEDULER_CREDIT2)
 		return -EINVAL;
 	switch (op->cmd) {
-	case XEN_DOMCTL_SCHEDOP_putinfo: return put_params(c->d, &op->u.credit2);
+	case XEN_DOMCTL_SCHEDOP_putinfo: return put_params(hc->d, &op->u.credit2);
 	case XEN_DOMCTL_SCHEDOP_getinfo:
-		op->u.credit2.weight = (uint16_t)READ_ONCE(c->d->weight);
-		op->u.credit2.cap = (uint16_t)READ_ONCE(c->d->cap.percent);
+		op->u.credit2.weight = (uint16_t)READ_ONCE(hc->d->weight);
+		op->u.credit2.cap = (uint16_t)READ_ONCE(hc->d->cap.percent);
 		return 0;
 	default: return -EINVAL;
 	}
 }
 
-long domctl_sendtrigger(struct domctl_call *c)
+long domctl_sendtrigger(struct hypercall *hc)
 {
 	struct vcpu *v;
 	int rc;
 
-	if (c->op->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
+	if (hc->domctl->u.sendtrigger.trigger != XEN_DOMCTL_SENDTRIGGER_NMI)
 		return -ENOSYS;
-	rc = domctl_find_vcpu(c->d, c->op->u.sendtrigger.vcpu, &v);
+	rc = domctl_find_vcpu(hc->d, hc->domctl->u.sendtrigger.vcpu, &v);
 	if (rc)
 		return rc;
-	vlapic_deliver(c->d, vlapic_id(v), false, APIC_MODE_NMI, 0, false);
+	vlapic_deliver(hc->d, vlapic_id(v), false, APIC_MODE_NMI, 0, false);
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include "arch/x86/cpu/clock.h"
 #include "core/console.h"
 #include "core/guest.h"
+#include "core/op.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "lib/errno.h"
@@ -50,35 +51,21 @@ static const uint8_t params[HVM_NR_PARAMS] = {
 	[HVM_PARAM_MCA_CAP] = TOOLS | NOTHING,
 };
 
-/* Find the domain of a parameter and see that the caller may do @right with it. */
-static int param_decode(struct domain *caller, const struct xen_hvm_param *op, uint8_t right,
-			struct domain **d)
+/* May the caller do @right with the parameter? */
+static int param_check(const struct hypercall *hc, uint32_t index, uint8_t right)
 {
-	int rc;
-
-	if (op->index >= HVM_NR_PARAMS || !params[op->index])
+	if (index >= HVM_NR_PARAMS || !params[index])
 		return -EINVAL;
-	rc = domain_resolve(caller, op->domid, d);
-	if (rc)
-		return rc;
-	if (*d == caller && !(params[op->index] & right)) {
-		domain_put(*d);
-		return -EPERM;
-	}
-	return 0;
+	return hc->d == hc->v->domain && !(params[index] & right) ? -EPERM : 0;
 }
 
 /* The way of telling events has changed: tell again what is pending. */
-static void retell_events(struct domain *d)
+static void retell_events(struct vcpu *v)
 {
-	struct vcpu *v;
-
-	for_each_vcpu(d, v) {
-		if (evtchn_upcall_due(v)) {
-			d->ops->upcall(v);
-			vcpu_kick(v);
-		}
-	}
+	if (!evtchn_upcall_due(v))
+		return;
+	v->domain->ops->upcall(v);
+	vcpu_kick(v);
 }
 
 static int param_store(struct domain *d, uint32_t index, uint64_t value)
@@ -98,95 +85,81 @@ static int param_store(struct domain *d, uint32_t index, uint64_t value)
 	return rc;
 }
 
-static long op_set_param(struct vcpu *v, uint64_t gva)
+static long op_set_param(struct hypercall *hc)
 {
-	struct xen_hvm_param op;
-	struct domain *d;
-	int rc;
+	const struct xen_hvm_param *op = hc->op;
+	struct vcpu *v;
+	int rc = param_check(hc, op->index, SET);
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	rc = param_decode(v->domain, &op, SET, &d);
-	if (rc)
+	if (!rc)
+		rc = param_store(hc->d, op->index, op->value);
+	if (rc || op->index != HVM_PARAM_CALLBACK_IRQ)
 		return rc;
-	rc = param_store(d, op.index, op.value);
-	if (!rc && op.index == HVM_PARAM_CALLBACK_IRQ)
-		retell_events(d);
-	domain_put(d);
-	return rc;
+	for_each_vcpu(hc->d, v)
+		retell_events(v);
+	return 0;
 }
 
-static long op_get_param(struct vcpu *v, uint64_t gva)
+static long op_get_param(struct hypercall *hc)
 {
-	struct xen_hvm_param op;
-	struct domain *d;
-	int rc;
+	struct xen_hvm_param *op = hc->op;
+	int rc = param_check(hc, op->index, GET);
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	rc = param_decode(v->domain, &op, GET, &d);
-	if (rc)
-		return rc;
-	op.value = READ_ONCE(d->hvm_params[op.index]);
-	domain_put(d);
-	return guest_write_ptr(gva, &op) ? -EFAULT : 0;
+	if (!rc)
+		op->value = READ_ONCE(hc->d->hvm_params[op->index]);
+	return rc;
 }
 
 /* ---- events ---- */
 
 /* Also for vCPUs that are not up yet: the boot CPU prepares them. */
-static long op_set_evtchn_upcall_vector(struct vcpu *self, uint64_t gva)
+static long op_set_evtchn_upcall_vector(struct hypercall *hc)
 {
-	struct domain *d = self->domain;
-	struct xen_hvm_evtchn_upcall_vector op;
+	const struct xen_hvm_evtchn_upcall_vector *op = hc->op;
+	struct domain *d = hc->v->domain;
 	struct vcpu *v;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	if (op.vector < FIRST_USABLE_VECTOR)
+	if (op->vector < FIRST_USABLE_VECTOR)
 		return -EINVAL;
-	v = op.vcpu < d->max_vcpus ? __atomic_load_n(&d->vcpus[op.vcpu], __ATOMIC_ACQUIRE) : NULL;
+	v = op->vcpu < d->max_vcpus ? __atomic_load_n(&d->vcpus[op->vcpu], __ATOMIC_ACQUIRE) : NULL;
 	if (!v)
 		return -ENOENT;
-	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", d->id, v->id, op.vector);
-	WRITE_ONCE(v->upcall_vector, op.vector);
-	if (evtchn_upcall_due(v)) {
-		d->ops->upcall(v);
-		vcpu_kick(v);
-	}
+	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", d->id, v->id, op->vector);
+	WRITE_ONCE(v->upcall_vector, op->vector);
+	retell_events(v);
 	return 0;
 }
 
 /* ---- the rest ---- */
 
-static long op_flush_tlbs(struct vcpu *v, uint64_t gva)
+static long op_flush_tlbs(struct hypercall *hc)
 {
-	if (gva)
+	struct domain *d = hc->v->domain;
+
+	if (hc->gva)
 		return -EINVAL;
-	spin_lock(&v->domain->p2m.lock);
-	v->domain->p2m.tlb_gen++;
-	spin_unlock(&v->domain->p2m.lock);
-	p2m_flush(v->domain);
+	spin_lock(&d->p2m.lock);
+	d->p2m.tlb_gen++;
+	spin_unlock(&d->p2m.lock);
+	p2m_flush(d);
 	return 0;
 }
 
 /* A hint for shadow page tables, which nobody has here. */
-static long op_pagetable_dying(struct vcpu *v, uint64_t gva)
+static long op_pagetable_dying(struct hypercall *hc)
 {
-	(void)v;
-	(void)gva;
+	(void)hc;
 	return -EINVAL;
 }
 
-static long op_get_time(struct vcpu *v, uint64_t gva)
+static long op_get_time(struct hypercall *hc)
 {
 	struct xen_hvm_get_time op = {.now = now_ns()};
 
-	(void)v;
-	return guest_write_ptr(gva, &op) ? -EFAULT : 0;
+	return guest_write_ptr(hc->gva, &op) ? -EFAULT : 0;
 }
 
-static long op_get_mem_type(struct vcpu *v, uint64_t gva)
+static long op_get_mem_type(struct hypercall *hc)
 {
 	static const uint8_t words[] = {
 		[P2M_NONE] = HVMMEM_mmio_dm,    [P2M_RAM] = HVMMEM_ram_rw,
@@ -194,45 +167,33 @@ static long op_get_mem_type(struct vcpu *v, uint64_t gva)
 		[P2M_GRANT_RW] = HVMMEM_ram_rw, [P2M_GRANT_RO] = HVMMEM_ram_ro,
 		[P2M_SPECIAL] = HVMMEM_ram_rw,
 	};
-	struct xen_hvm_get_mem_type op;
+	struct xen_hvm_get_mem_type *op = hc->op;
 	enum p2m_type type;
-	struct domain *d;
-	int rc;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	rc = domain_resolve(v->domain, op.domid, &d);
-	if (rc)
-		return rc;
-	(void)p2m_lookup(d, gfn_of(op.pfn), &type, NULL);
-	domain_put(d);
-	op.mem_type = words[type];
-	return guest_write_ptr(gva, &op) ? -EFAULT : 0;
+	(void)p2m_lookup(hc->d, gfn_of(op->pfn), &type, NULL);
+	op->mem_type = words[type];
+	return 0;
 }
 
-static long op_altp2m(struct vcpu *v, uint64_t gva)
+static long op_altp2m(struct hypercall *hc)
 {
-	(void)v;
-	(void)gva;
+	(void)hc;
 	return -EOPNOTSUPP;
 }
 
-static long (*const rows[])(struct vcpu *v, uint64_t gva) = {
-	[HVMOP_set_param] = op_set_param,
-	[HVMOP_get_param] = op_get_param,
-	[HVMOP_flush_tlbs] = op_flush_tlbs,
-	[HVMOP_pagetable_dying] = op_pagetable_dying,
-	[HVMOP_get_time] = op_get_time,
-	[HVMOP_get_mem_type] = op_get_mem_type,
-	[HVMOP_set_evtchn_upcall_vector] = op_set_evtchn_upcall_vector,
-	[HVMOP_altp2m] = op_altp2m,
+static const struct op_row rows[] = {
+	[HVMOP_set_param] = OP_ON(op_set_param, struct xen_hvm_param, domid, 0),
+	[HVMOP_get_param] = OP_ON(op_get_param, struct xen_hvm_param, domid, OP_BACK),
+	[HVMOP_flush_tlbs] = {op_flush_tlbs},
+	[HVMOP_pagetable_dying] = {op_pagetable_dying},
+	[HVMOP_get_time] = {op_get_time},
+	[HVMOP_get_mem_type] = OP_ON(op_get_mem_type, struct xen_hvm_get_mem_type, domid, OP_BACK),
+	[HVMOP_set_evtchn_upcall_vector] =
+		OP(op_set_evtchn_upcall_vector, struct xen_hvm_evtchn_upcall_vector, 0),
+	[HVMOP_altp2m] = {op_altp2m},
 };
 
 long hypercall_hvm_op(struct hypercall *hc)
 {
-	uint32_t cmd = (uint32_t)hc->arg[0];
-
-	if (cmd >= ARRAY_SIZE(rows) || !rows[cmd])
-		return -ENOSYS;
-	return rows[cmd](hc->v, hc->arg[1]);
+	return op_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
 }

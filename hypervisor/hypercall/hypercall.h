@@ -12,20 +12,10 @@ void hypercall_init(const char *cmdline);
 const char *hypercall_name(unsigned int nr);
 
 /* The calls, one file each; the table is in table.c. */
-long hypercall_console_io(struct hypercall *hc);
-long hypercall_dm_op(struct hypercall *hc);
-long hypercall_domctl(struct hypercall *hc);
-long hypercall_hvm_op(struct hypercall *hc);
-long hypercall_memory_op(struct hypercall *hc);
-long hypercall_multicall(struct hypercall *hc);
-long hypercall_physdev_op(struct hypercall *hc);
-long hypercall_platform_op(struct hypercall *hc);
-long hypercall_sched_op(struct hypercall *hc);
-long hypercall_set_timer_op(struct hypercall *hc);
-long hypercall_sysctl(struct hypercall *hc);
-long hypercall_vcpu_op(struct hypercall *hc);
-long hypercall_vm_assist(struct hypercall *hc);
-long hypercall_xen_version(struct hypercall *hc);
+hypercall_fn hypercall_console_io, hypercall_dm_op, hypercall_domctl, hypercall_hvm_op,
+	hypercall_memory_op, hypercall_multicall, hypercall_physdev_op, hypercall_platform_op,
+	hypercall_sched_op, hypercall_set_timer_op, hypercall_sysctl, hypercall_vcpu_op,
+	hypercall_vm_assist, hypercall_xen_version;
 
 /** What XENVER_commandline answers. */
 void version_set_commandline(const char *cmdline);

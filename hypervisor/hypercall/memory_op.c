@@ -3,6 +3,7 @@
 #include "hypercall/memory_op.h"
 
 #include "core/guest.h"
+#include "hypercall/hypercall.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 
@@ -17,52 +18,29 @@ struct e820_wire {
 
 static_assert(sizeof(struct e820_wire) == 20, "guest ABI");
 
-static long op_maximum_ram_page(struct memory_call *c)
+static long op_maximum_ram_page(struct hypercall *hc)
 {
-	(void)c;
+	(void)hc;
 	return (long)(frames_end() - 1);
 }
 
-static long reservation(const struct memory_call *c, const uint64_t *(*field)(struct domain *d))
+static long op_current_reservation(struct hypercall *hc)
 {
-	struct xen_memory_domain op;
-	struct domain *d;
-	long rc;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = (long)(min(__atomic_load_n(field(d), __ATOMIC_RELAXED), (uint64_t)INT64_MAX));
-	domain_put(d);
-	return rc;
+	return (long)READ_ONCE(hc->d->tot_pages);
 }
 
-static const uint64_t *tot_pages(struct domain *d)
+static long op_maximum_reservation(struct hypercall *hc)
 {
-	return &d->tot_pages;
-}
-
-static const uint64_t *max_pages(struct domain *d)
-{
-	return &d->max_pages;
-}
-
-static long op_current_reservation(struct memory_call *c)
-{
-	return reservation(c, tot_pages);
-}
-
-static long op_maximum_reservation(struct memory_call *c)
-{
-	return reservation(c, max_pages);
+	return (long)min(READ_ONCE(hc->d->max_pages), (uint64_t)INT64_MAX);
 }
 
 /* ---- the memory map ---- */
 
-static long put_map(struct domain *d, struct xen_memory_map *op, struct e820_wire *buf)
+static long op_memory_map(struct hypercall *hc)
 {
+	struct xen_memory_map *op = hc->op;
+	struct domain *d = hc->v->domain;
+	struct e820_wire buf[E820_MAX];
 	uint64_t gva = handle_gva(op->buffer);
 	unsigned int nr;
 
@@ -79,22 +57,9 @@ static long put_map(struct domain *d, struct xen_memory_map *op, struct e820_wir
 	return gva && guest_write(gva, buf, nr * sizeof(buf[0])) ? -EFAULT : 0;
 }
 
-static long op_memory_map(struct memory_call *c)
+static long op_set_memory_map(struct hypercall *hc)
 {
-	struct e820_wire buf[E820_MAX];
-	struct xen_memory_map op;
-	long rc;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = put_map(c->caller, &op, buf);
-	if (!rc && guest_write_ptr(c->gva, &op))
-		rc = -EFAULT;
-	return rc;
-}
-
-static long set_map(struct domain *d, const struct xen_memory_map *map)
-{
+	const struct xen_memory_map *map = &((struct xen_foreign_memory_map *)hc->op)->map;
 	struct e820_wire buf[E820_MAX];
 	struct e820_range *new, *old;
 
@@ -107,119 +72,76 @@ static long set_map(struct domain *d, const struct xen_memory_map *map)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < map->nr_entries; i++)
 		new[i] = (struct e820_range){buf[i].addr, buf[i].size, buf[i].type};
-	spin_lock(&d->lock);
-	old = d->e820;
-	d->e820 = new;
-	d->nr_e820 = map->nr_entries;
-	spin_unlock(&d->lock);
+	spin_lock(&hc->d->lock);
+	old = hc->d->e820;
+	hc->d->e820 = new;
+	hc->d->nr_e820 = map->nr_entries;
+	spin_unlock(&hc->d->lock);
 	xfree(old);
 	return 0;
-}
-
-static long op_set_memory_map(struct memory_call *c)
-{
-	struct xen_foreign_memory_map op;
-	struct domain *d;
-	long rc;
-
-	if (!c->caller->is_hwdom)
-		return -EPERM;
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = d == c->caller ? -EINVAL : set_map(d, &op.map);
-	domain_put(d);
-	return rc;
 }
 
 /* ---- what is not done here has a fixed answer ---- */
 
 /* Populate on demand: no domain has any, and a target is a wish the balloon driver fulfils. */
-static long pod_target(struct memory_call *c, bool get)
+static long op_pod_target(struct hypercall *hc)
 {
-	struct xen_pod_target op;
-	struct domain *d;
-	long rc;
+	struct xen_pod_target *op = hc->op;
 
-	if (!c->caller->is_hwdom)
-		return -EPERM;
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	op.tot_pages = __atomic_load_n(&d->tot_pages, __ATOMIC_RELAXED);
-	op.pod_cache_pages = 0;
-	op.pod_entries = 0;
-	domain_put(d);
-	return get && guest_write_ptr(c->gva, &op) ? -EFAULT : 0;
+	op->tot_pages = READ_ONCE(hc->d->tot_pages);
+	op->pod_cache_pages = 0;
+	op->pod_entries = 0;
+	return 0;
 }
 
-static long op_set_pod_target(struct memory_call *c)
+static long op_no_pages(struct hypercall *hc)
 {
-	return pod_target(c, false);
-}
-
-static long op_get_pod_target(struct memory_call *c)
-{
-	return pod_target(c, true);
-}
-
-static long op_no_pages(struct memory_call *c)
-{
-	(void)c;
+	(void)hc;
 	return 0; /* pages saved by sharing between domains */
 }
 
-static long op_not_for_translated(struct memory_call *c)
+static long op_not_for_translated(struct hypercall *hc)
 {
-	(void)c;
+	(void)hc;
 	return -EOPNOTSUPP;
 }
 
-static long op_reserved_device_memory(struct memory_call *c)
+static long op_reserved_device_memory(struct hypercall *hc)
 {
-	struct xen_reserved_device_memory_map op;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	op.nr_entries = 0;
-	return guest_write_ptr(c->gva, &op) ? -EFAULT : 0;
+	((struct xen_reserved_device_memory_map *)hc->op)->nr_entries = 0;
+	return 0;
 }
 
-static long (*const rows[MEMORY_OP_NR])(struct memory_call *c) = {
-	[XENMEM_decrease_reservation] = memory_decrease_reservation,
-	[XENMEM_maximum_ram_page] = op_maximum_ram_page,
-	[XENMEM_current_reservation] = op_current_reservation,
-	[XENMEM_maximum_reservation] = op_maximum_reservation,
-	[XENMEM_populate_physmap] = memory_populate_physmap,
-	[XENMEM_add_to_physmap] = memory_add_to_physmap,
-	[XENMEM_memory_map] = op_memory_map,
-	[XENMEM_exchange] = op_not_for_translated,
-	[XENMEM_set_memory_map] = op_set_memory_map,
-	[XENMEM_remove_from_physmap] = memory_remove_from_physmap,
-	[XENMEM_set_pod_target] = op_set_pod_target,
-	[XENMEM_get_pod_target] = op_get_pod_target,
-	[XENMEM_get_sharing_freed_pages] = op_no_pages,
-	[XENMEM_get_sharing_shared_pages] = op_no_pages,
-	[XENMEM_add_to_physmap_batch] = memory_add_to_physmap_batch,
-	[XENMEM_claim_pages] = memory_claim_pages,
-	[XENMEM_get_vnumainfo] = op_not_for_translated,
-	[XENMEM_reserved_device_memory_map] = op_reserved_device_memory,
-	[XENMEM_acquire_resource] = memory_acquire_resource,
+#define ON_DOMAIN(fn, arg, how) OP_ON(fn, struct arg, domid, how)
+
+static const struct op_row rows[MEMORY_OP_NR] = {
+	[XENMEM_decrease_reservation] =
+		ON_DOMAIN(memory_decrease_reservation, xen_memory_reservation, 0),
+	[XENMEM_maximum_ram_page] = {op_maximum_ram_page},
+	[XENMEM_current_reservation] = ON_DOMAIN(op_current_reservation, xen_memory_domain, 0),
+	[XENMEM_maximum_reservation] = ON_DOMAIN(op_maximum_reservation, xen_memory_domain, 0),
+	[XENMEM_populate_physmap] = ON_DOMAIN(memory_populate_physmap, xen_memory_reservation, 0),
+	[XENMEM_add_to_physmap] = ON_DOMAIN(memory_add_to_physmap, xen_add_to_physmap, 0),
+	[XENMEM_memory_map] = OP(op_memory_map, struct xen_memory_map, OP_BACK),
+	[XENMEM_exchange] = {op_not_for_translated},
+	[XENMEM_set_memory_map] =
+		ON_DOMAIN(op_set_memory_map, xen_foreign_memory_map, OP_HWDOM | OP_NOT_SELF),
+	[XENMEM_remove_from_physmap] =
+		ON_DOMAIN(memory_remove_from_physmap, xen_remove_from_physmap, 0),
+	[XENMEM_set_pod_target] = ON_DOMAIN(op_pod_target, xen_pod_target, OP_HWDOM),
+	[XENMEM_get_pod_target] = ON_DOMAIN(op_pod_target, xen_pod_target, OP_HWDOM | OP_BACK),
+	[XENMEM_get_sharing_freed_pages] = {op_no_pages},
+	[XENMEM_get_sharing_shared_pages] = {op_no_pages},
+	[XENMEM_add_to_physmap_batch] =
+		ON_DOMAIN(memory_add_to_physmap_batch, xen_add_to_physmap_batch, 0),
+	[XENMEM_claim_pages] = ON_DOMAIN(memory_claim_pages, xen_memory_reservation, OP_HWDOM),
+	[XENMEM_get_vnumainfo] = {op_not_for_translated},
+	[XENMEM_reserved_device_memory_map] =
+		OP(op_reserved_device_memory, struct xen_reserved_device_memory_map, OP_BACK),
+	[XENMEM_acquire_resource] = ON_DOMAIN(memory_acquire_resource, xen_mem_acquire_resource, 0),
 };
 
 long hypercall_memory_op(struct hypercall *hc)
 {
-	struct memory_call c = {
-		.hc = hc,
-		.caller = hc->v->domain,
-		.op = hc->arg[0] & (MEMORY_OP_NR - 1),
-		.gva = hc->arg[1],
-		.start = hc->arg[0] >> MEMORY_OP_BITS,
-	};
-
-	return rows[c.op] ? rows[c.op](&c) : -ENOSYS;
+	return op_run(hc, rows, MEMORY_OP_NR, hc->arg[0] & (MEMORY_OP_NR - 1), hc->arg[1]);
 }

@@ -82,39 +82,23 @@ static int add_one(struct domain *d, unsigned int space, uint64_t idx, uint64_t 
 	return spaces[space](d, idx, gfn_of(gfn));
 }
 
-static long add_range(const struct memory_call *c, struct domain *d,
-		      const struct xen_add_to_physmap *op)
+long memory_add_to_physmap(struct hypercall *hc)
 {
+	const struct xen_add_to_physmap *op = hc->op;
 	uint64_t nr = op->space == XENMAPSPACE_gmfn_range ? op->size : 1;
 
-	for (uint64_t i = c->start; i < nr; i++) {
+	for (uint64_t i = memory_start(hc); i < nr; i++) {
 		int rc;
 
 		if (op->gpfn >= GFN_LIMIT || op->idx > UINT64_MAX - nr)
 			return -EINVAL;
-		rc = add_one(d, op->space, op->idx + i, op->gpfn + i);
+		rc = add_one(hc->d, op->space, op->idx + i, op->gpfn + i);
 		if (rc)
 			return rc;
-		if (i + 1 < nr && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
-			return memory_restart(c, i + 1);
+		if (memory_gives_way(hc, i + 1, nr, MEMORY_PREEMPT_EVERY))
+			return -ERESTART;
 	}
 	return 0;
-}
-
-long memory_add_to_physmap(struct memory_call *c)
-{
-	struct xen_add_to_physmap op;
-	struct domain *d;
-	long rc;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = add_range(c, d, &op);
-	domain_put(d);
-	return rc;
 }
 
 /* ---- batches ---- */
@@ -141,84 +125,63 @@ static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, uin
 	return map_held(d, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 
-struct batch {
-	struct domain *d;
-	struct domain *owner; /* of foreign frames, else NULL */
-	uint64_t idxs, gfns, errs;
-};
-
-/* Each item has its own result. Return: 0, or -EFAULT when it can't be read or told. */
-static int batch_item(const struct xen_add_to_physmap_batch *op, const struct batch *b, uint64_t i)
+/*
+ * Item @i of a batch has its own result; @owner is that of foreign frames, else NULL.
+ * Return: 0, or -EFAULT when it can't be read or told.
+ */
+static int batch_item(struct domain *d, struct domain *owner,
+		      const struct xen_add_to_physmap_batch *op, uint64_t i)
 {
 	xen_ulong_t idx;
 	xen_pfn_t gfn;
 	int rc;
 
-	if (guest_read_ptr(&idx, b->idxs + i * sizeof(idx)) ||
-	    guest_read_ptr(&gfn, b->gfns + i * sizeof(gfn)))
+	if (guest_read_ptr(&idx, handle_gva(op->idxs) + i * sizeof(idx)) ||
+	    guest_read_ptr(&gfn, handle_gva(op->gpfns) + i * sizeof(gfn)))
 		return -EFAULT;
-	rc = b->owner ? add_foreign(b->d, b->owner, idx, gfn) : add_one(b->d, op->space, idx, gfn);
-	return guest_write_ptr(b->errs + i * sizeof(rc), &rc) ? -EFAULT : 0;
+	rc = owner ? add_foreign(d, owner, idx, gfn) : add_one(d, op->space, idx, gfn);
+	return guest_write_ptr(handle_gva(op->errs) + i * sizeof(rc), &rc) ? -EFAULT : 0;
 }
 
-static long batch_run(const struct memory_call *c, const struct xen_add_to_physmap_batch *op,
-		      const struct batch *b)
+static long batch_run(struct hypercall *hc, struct domain *owner,
+		      const struct xen_add_to_physmap_batch *op)
 {
-	for (uint64_t i = c->start; i < op->size; i++) {
-		int rc = batch_item(op, b, i);
+	for (uint64_t i = memory_start(hc); i < op->size; i++) {
+		int rc = batch_item(hc->d, owner, op, i);
 
 		if (rc)
 			return rc;
-		if (i + 1 < op->size && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
-			return memory_restart(c, i + 1);
+		if (memory_gives_way(hc, i + 1, op->size, MEMORY_PREEMPT_EVERY))
+			return -ERESTART;
 	}
 	return 0;
 }
 
-long memory_add_to_physmap_batch(struct memory_call *c)
+long memory_add_to_physmap_batch(struct hypercall *hc)
 {
-	struct xen_add_to_physmap_batch op;
-	struct batch b = {.owner = NULL};
+	const struct xen_add_to_physmap_batch *op = hc->op;
+	struct domain *owner;
 	long rc;
 
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	if (op.space == XENMAPSPACE_gmfn_range ||
-	    (op.space != XENMAPSPACE_gmfn_foreign && op.u.res0))
+	if (op->space == XENMAPSPACE_gmfn_range)
 		return -EINVAL;
-	rc = domain_resolve(c->caller, op.domid, &b.d);
+	if (op->space != XENMAPSPACE_gmfn_foreign)
+		return op->u.res0 ? -EINVAL : batch_run(hc, NULL, op);
+	rc = domain_resolve(hc->v->domain, op->u.foreign_domid, &owner);
 	if (rc)
 		return rc;
-	if (op.space == XENMAPSPACE_gmfn_foreign) {
-		rc = domain_resolve(c->caller, op.u.foreign_domid, &b.owner);
-		if (!rc && b.owner == b.d)
-			rc = -EINVAL;
-	}
-	b.idxs = handle_gva(op.idxs);
-	b.gfns = handle_gva(op.gpfns);
-	b.errs = handle_gva(op.errs);
-	if (!rc)
-		rc = batch_run(c, &op, &b);
-	if (b.owner)
-		domain_put(b.owner);
-	domain_put(b.d);
+	rc = owner == hc->d ? -EINVAL : batch_run(hc, owner, op);
+	domain_put(owner);
 	return rc;
 }
 
-long memory_remove_from_physmap(struct memory_call *c)
+long memory_remove_from_physmap(struct hypercall *hc)
 {
-	struct xen_remove_from_physmap op;
-	struct domain *d;
-	int rc;
+	const struct xen_remove_from_physmap *op = hc->op;
 
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = op.gpfn < GFN_LIMIT ? p2m_unmap(d, gfn_of(op.gpfn), INVALID_MFN, P2M_NONE) : -EINVAL;
-	domain_put(d);
-	return rc;
+	if (op->gpfn >= GFN_LIMIT)
+		return -EINVAL;
+	return p2m_unmap(hc->d, gfn_of(op->gpfn), INVALID_MFN, P2M_NONE);
 }
 
 /* ---- resources ---- */
@@ -235,9 +198,9 @@ static uint32_t resource_frames(struct domain *d, const struct xen_mem_acquire_r
 	}
 }
 
-static int acquire_one(const struct memory_call *c, struct domain *d,
-		       const struct xen_mem_acquire_resource *op, uint64_t i)
+static int acquire_one(const struct hypercall *hc, uint64_t i)
 {
+	const struct xen_mem_acquire_resource *op = hc->op;
 	xen_pfn_t gfn;
 	mfn_t mfn;
 	int rc;
@@ -246,51 +209,37 @@ static int acquire_one(const struct memory_call *c, struct domain *d,
 		return -EFAULT;
 	if (gfn >= GFN_LIMIT)
 		return -EINVAL;
-	rc = gnttab_get_frame(d, op->id == XENMEM_resource_grant_table_id_status,
+	rc = gnttab_get_frame(hc->d, op->id == XENMEM_resource_grant_table_id_status,
 			      (uint32_t)(op->frame + i), &mfn);
-	return rc ? rc : map_held(c->caller, gfn_of(gfn), mfn, P2M_FOREIGN);
+	return rc ? rc : map_held(hc->v->domain, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 
-static long acquire(const struct memory_call *c, struct domain *d,
-		    struct xen_mem_acquire_resource *op)
+long memory_acquire_resource(struct hypercall *hc)
 {
-	const uint64_t max_frames = resource_frames(d, op);
+	struct xen_mem_acquire_resource *op = hc->op;
+	const uint64_t max_frames = resource_frames(hc->d, op);
 
+	if (op->pad)
+		return -EINVAL;
+	if (hc->d == hc->v->domain)
+		return -EPERM;
 	if (!max_frames)
 		return -EINVAL;
 	if (!handle_gva(op->frame_list)) {
 		if (op->nr_frames)
 			return -EINVAL;
 		op->nr_frames = (uint32_t)max_frames;
-		return guest_write_ptr(c->gva, op) ? -EFAULT : 0;
+		return guest_write_ptr(hc->gva, op) ? -EFAULT : 0;
 	}
 	if (op->nr_frames > max_frames || op->frame > max_frames - op->nr_frames)
 		return -EINVAL;
-	for (uint64_t i = c->start; i < op->nr_frames; i++) {
-		int rc = acquire_one(c, d, op, i);
+	for (uint64_t i = memory_start(hc); i < op->nr_frames; i++) {
+		int rc = acquire_one(hc, i);
 
 		if (rc)
 			return i ? -EIO : rc; /* the caller unmaps what is there */
-		if (i + 1 < op->nr_frames && (i + 1) % MEMORY_PREEMPT_EVERY == 0 && preempt_check())
-			return memory_restart(c, i + 1);
+		if (memory_gives_way(hc, i + 1, op->nr_frames, MEMORY_PREEMPT_EVERY))
+			return -ERESTART;
 	}
 	return 0;
-}
-
-long memory_acquire_resource(struct memory_call *c)
-{
-	struct xen_mem_acquire_resource op;
-	struct domain *d;
-	long rc;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	if (op.pad)
-		return -EINVAL;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = d == c->caller ? -EPERM : acquire(c, d, &op);
-	domain_put(d);
-	return rc;
 }

@@ -5,47 +5,15 @@
 #include "mm/buddy.h"
 #include "mm/frames.h"
 
-/* ---- reservations ---- */
-
-struct reservation {
-	struct domain *d; /* with a reference */
-	uint64_t list;    /* address of the array of frames */
-	uint64_t nr;
-	unsigned int order;
-	unsigned int flags;
-};
-
-/*
- * Return: 0 and *@r; -EFAULT, -ESRCH, -EPERM. Where the operation has nothing to do, as where extents are larger
- * than @max_order, @r->nr is what is done already.
- */
-static int reservation_decode(const struct memory_call *c, unsigned int max_order,
-			      struct reservation *r)
-{
-	struct xen_memory_reservation op;
-	int rc;
-
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	rc = domain_resolve(c->caller, op.domid, &r->d);
-	if (rc)
-		return rc;
-	r->list = handle_gva(op.extent_start);
-	r->nr = op.nr_extents;
-	r->order = op.extent_order;
-	r->flags = op.mem_flags;
-	if (op.nr_extents > MEMORY_OP_MAX_START || op.extent_order > max_order)
-		r->nr = c->start;
-	return 0;
-}
+/* ---- extents ---- */
 
 /* Read the @i-th frame of the list; false when it or what follows is out of range. */
-static bool read_extent(const struct reservation *r, uint64_t i, gfn_t *gfn)
+static bool read_extent(const struct xen_memory_reservation *r, uint64_t i, gfn_t *gfn)
 {
-	const uint64_t span = 1ULL << r->order;
+	const uint64_t span = 1ULL << r->extent_order;
 	xen_pfn_t frame;
 
-	if (guest_read_ptr(&frame, r->list + i * sizeof(frame)))
+	if (guest_read_ptr(&frame, handle_gva(r->extent_start) + i * sizeof(frame)))
 		return false;
 	*gfn = gfn_of(frame);
 	return span <= GFN_LIMIT && frame <= GFN_LIMIT - span;
@@ -53,39 +21,28 @@ static bool read_extent(const struct reservation *r, uint64_t i, gfn_t *gfn)
 
 typedef bool extent_fn(struct domain *d, gfn_t gfn, unsigned int order);
 
-/* Do @fn for each extent until one fails. Return: how many are done in all, or -ERESTART. */
-static long for_extents(const struct memory_call *c, const struct reservation *r, extent_fn *fn)
+/*
+ * Do @fn for each extent until one fails; for none that are larger than @max_order.
+ * Return: how many are done in all, or -ERESTART.
+ */
+static long for_extents(struct hypercall *hc, unsigned int max_order, extent_fn *fn)
 {
-	const uint64_t every = r->order ? 1 : MEMORY_PREEMPT_EVERY;
-	uint64_t i = c->start;
+	const struct xen_memory_reservation *r = hc->op;
+	const uint64_t every = r->extent_order ? 1 : MEMORY_PREEMPT_EVERY;
+	uint64_t i = memory_start(hc);
+	gfn_t gfn;
 
-	while (i < r->nr) {
-		gfn_t gfn;
-
-		if (!read_extent(r, i, &gfn) || !fn(r->d, gfn, r->order))
-			break;
-		i++;
-		if (i < r->nr && i % every == 0 && preempt_check())
-			return memory_restart(c, i);
-	}
+	if (r->nr_extents > MEMORY_OP_MAX_START || r->extent_order > max_order)
+		return (long)i;
+	while (i < r->nr_extents && read_extent(r, i, &gfn) && fn(hc->d, gfn, r->extent_order))
+		if (memory_gives_way(hc, ++i, r->nr_extents, every))
+			return -ERESTART;
 	return (long)i;
 }
 
 /* ---- populating ---- */
 
-static bool populate_page(struct domain *d, gfn_t gfn)
-{
-	mfn_t mfn;
-
-	if (domain_alloc_frames(d, ORDER_4K, &mfn))
-		return false;
-	if (!p2m_map(d, gfn, mfn, ORDER_4K, P2M_RAM))
-		return true;
-	frame_put(mfn);
-	return false;
-}
-
-static bool populate_superpage(struct domain *d, gfn_t gfn, unsigned int order)
+static bool populate_leaf(struct domain *d, gfn_t gfn, unsigned int order)
 {
 	mfn_t mfn;
 
@@ -106,13 +63,13 @@ static bool populate_extent(struct domain *d, gfn_t gfn, unsigned int order)
 	const uint64_t nr = 1ULL << order;
 	uint64_t i;
 
-	if (order >= ORDER_2M && gfn.n % nr == 0 && populate_superpage(d, gfn, order))
+	if (order >= ORDER_2M && gfn.n % nr == 0 && populate_leaf(d, gfn, order))
 		return true;
 	if (order > ORDER_2M)
 		return false;
 	if (order == ORDER_2M && d->max_pages - min(d->tot_pages, d->max_pages) < nr)
 		return false;
-	for (i = 0; i < nr && populate_page(d, gfn_add(gfn, i)); i++)
+	for (i = 0; i < nr && populate_leaf(d, gfn_add(gfn, i), ORDER_4K); i++)
 		;
 	if (i == nr)
 		return true;
@@ -122,20 +79,14 @@ static bool populate_extent(struct domain *d, gfn_t gfn, unsigned int order)
 	return false;
 }
 
-long memory_populate_physmap(struct memory_call *c)
+long memory_populate_physmap(struct hypercall *hc)
 {
-	struct reservation r;
-	long rc;
+	const struct xen_memory_reservation *r = hc->op;
 
-	rc = reservation_decode(c, c->caller->is_hwdom ? ORDER_1G : ORDER_2M, &r);
-	if (rc)
-		return rc;
 	/* Populate on demand is not offered: nothing is done, and the caller sees so. */
-	if (r.flags & XENMEMF_populate_on_demand)
-		r.nr = c->start;
-	rc = for_extents(c, &r, populate_extent);
-	domain_put(r.d);
-	return rc;
+	if (r->mem_flags & XENMEMF_populate_on_demand)
+		return (long)memory_start(hc);
+	return for_extents(hc, hc->v->domain->is_hwdom ? ORDER_1G : ORDER_2M, populate_extent);
 }
 
 /* ---- giving back ---- */
@@ -148,17 +99,9 @@ static bool release_extent(struct domain *d, gfn_t gfn, unsigned int order)
 	return true;
 }
 
-long memory_decrease_reservation(struct memory_call *c)
+long memory_decrease_reservation(struct hypercall *hc)
 {
-	struct reservation r;
-	long rc;
-
-	rc = reservation_decode(c, ORDER_2M, &r);
-	if (rc)
-		return rc;
-	rc = for_extents(c, &r, release_extent);
-	domain_put(r.d);
-	return rc;
+	return for_extents(hc, ORDER_2M, release_extent);
 }
 
 /* ---- claims ---- */
@@ -209,22 +152,11 @@ static int claim(struct domain *d, uint64_t nr)
 	return rc;
 }
 
-long memory_claim_pages(struct memory_call *c)
+long memory_claim_pages(struct hypercall *hc)
 {
-	struct xen_memory_reservation op;
-	struct domain *d;
-	int rc;
+	const struct xen_memory_reservation *op = hc->op;
 
-	if (!c->caller->is_hwdom)
-		return -EPERM;
-	if (guest_read_ptr(&op, c->gva))
-		return -EFAULT;
-	if (handle_gva(op.extent_start) || op.extent_order || op.mem_flags)
+	if (handle_gva(op->extent_start) || op->extent_order || op->mem_flags)
 		return -EINVAL;
-	rc = domain_resolve(c->caller, op.domid, &d);
-	if (rc)
-		return rc;
-	rc = claim(d, op.nr_extents);
-	domain_put(d);
-	return rc;
+	return claim(hc->d, op->nr_extents);
 }

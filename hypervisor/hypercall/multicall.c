@@ -12,7 +12,7 @@ static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hyp
  */
 static long run_entry(struct hypercall *hc, uint64_t gva)
 {
-	struct hypercall sub = {.v = hc->v, .in_multicall = true};
+	struct hypercall sub = {.v = hc->v};
 	struct multicall_entry e;
 	long rc;
 

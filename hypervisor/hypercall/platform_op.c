@@ -3,6 +3,7 @@
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/cpu.h"
 #include "core/guest.h"
+#include "core/op.h"
 #include "core/wallclock.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
@@ -17,21 +18,23 @@ static long set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
 	return 0;
 }
 
-static long op_settime32(struct xen_platform_op *op)
+static long op_settime32(struct hypercall *hc)
 {
-	return set_time(op->u.settime32.secs, op->u.settime32.nsecs, op->u.settime32.system_time);
+	const struct xenpf_settime32 *op = &hc->platform->u.settime32;
+
+	return set_time(op->secs, op->nsecs, op->system_time);
 }
 
-static long op_settime64(struct xen_platform_op *op)
+static long op_settime64(struct hypercall *hc)
 {
-	if (op->u.settime64.mbz)
-		return -EINVAL;
-	return set_time(op->u.settime64.secs, op->u.settime64.nsecs, op->u.settime64.system_time);
+	const struct xenpf_settime64 *op = &hc->platform->u.settime64;
+
+	return op->mbz ? -EINVAL : set_time(op->secs, op->nsecs, op->system_time);
 }
 
-static long op_get_cpuinfo(struct xen_platform_op *op)
+static long op_get_cpuinfo(struct hypercall *hc)
 {
-	struct xenpf_pcpuinfo *info = &op->u.pcpu_info;
+	struct xenpf_pcpuinfo *info = &hc->platform->u.pcpu_info;
 	const struct cpu *c;
 
 	info->max_present = nr_cpus - 1;
@@ -46,28 +49,21 @@ static long op_get_cpuinfo(struct xen_platform_op *op)
 }
 
 /* Firmware information, console geometry, ACPI power states and microcode are not here: -ENOSYS. */
-static const struct {
-	long (*fn)(struct xen_platform_op *op);
-	bool copy_back;
-} rows[] = {
-	[XENPF_settime32] = {op_settime32, false},
-	[XENPF_settime64] = {op_settime64, false},
-	[XENPF_get_cpuinfo] = {op_get_cpuinfo, true},
+#define ROW(fn, how) OP(fn, struct xen_platform_op, how)
+
+static const struct op_row rows[] = {
+	[XENPF_settime32] = ROW(op_settime32, 0),
+	[XENPF_settime64] = ROW(op_settime64, 0),
+	[XENPF_get_cpuinfo] = ROW(op_get_cpuinfo, OP_BACK),
 };
+
+static const struct op_row *find_row(uint32_t cmd)
+{
+	return cmd < ARRAY_SIZE(rows) ? &rows[cmd] : NULL;
+}
 
 long hypercall_platform_op(struct hypercall *hc)
 {
-	struct xen_platform_op op;
-	long rc;
-
-	if (guest_read_ptr(&op, hc->arg[0]))
-		return -EFAULT;
-	if (op.interface_version != XENPF_INTERFACE_VERSION)
-		return -EACCES;
-	if (op.cmd >= ARRAY_SIZE(rows) || !rows[op.cmd].fn)
-		return -ENOSYS;
-	rc = rows[op.cmd].fn(&op);
-	if (!rc && rows[op.cmd].copy_back && guest_write_ptr(hc->arg[0], &op))
-		rc = -EFAULT;
-	return rc;
+	return op_run_versioned(hc, find_row, sizeof(struct xen_platform_op),
+				XENPF_INTERFACE_VERSION);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_sched_op, set_timer_op and vm_assist. */
 #include "core/guest.h"
+#include "core/op.h"
 #include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
@@ -9,30 +10,26 @@
 
 #define POLL_MAX_PORTS 128
 
-static long op_yield(struct vcpu *v, uint64_t gva)
+static long op_yield(struct hypercall *hc)
 {
-	(void)gva;
-	vcpu_yield(v);
+	vcpu_yield(hc->v);
 	return 0;
 }
 
-static long op_block(struct vcpu *v, uint64_t gva)
+static long op_block(struct hypercall *hc)
 {
-	(void)gva;
-	WRITE_ONCE(v->vcpu_info->evtchn_upcall_mask, 0);
-	vcpu_block(v);
+	WRITE_ONCE(hc->v->vcpu_info->evtchn_upcall_mask, 0);
+	vcpu_block(hc->v);
 	return 0;
 }
 
-static long op_shutdown(struct vcpu *v, uint64_t gva)
+static long op_shutdown(struct hypercall *hc)
 {
-	struct sched_shutdown op;
+	const struct sched_shutdown *op = hc->op;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	if (op.reason > SHUTDOWN_MAX)
+	if (op->reason > SHUTDOWN_MAX)
 		return -EINVAL;
-	domain_shutdown(v->domain, (uint8_t)op.reason);
+	domain_shutdown(hc->v->domain, (uint8_t)op->reason);
 	return 0;
 }
 
@@ -52,93 +49,80 @@ static int poll_ports(struct domain *d, uint64_t gva, unsigned int nr)
 	return 0;
 }
 
-static long op_poll(struct vcpu *v, uint64_t gva)
+static long op_poll(struct hypercall *hc)
 {
+	const struct sched_poll *op = hc->op;
+	struct vcpu *v = hc->v;
 	uint32_t only = 0;
-	struct sched_poll op;
 	int rc;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	if (op.nr_ports > POLL_MAX_PORTS)
+	if (op->nr_ports > POLL_MAX_PORTS)
 		return -EINVAL;
-	if (op.nr_ports == 1 && guest_read_ptr(&only, handle_gva(op.ports)))
+	if (op->nr_ports == 1 && guest_read_ptr(&only, handle_gva(op->ports)))
 		return -EFAULT;
 
 	/* First announce, then look: an event between the two kicks us. */
 	evtchn_poll_begin(v, only);
-	rc = poll_ports(v->domain, handle_gva(op.ports), op.nr_ports);
+	rc = poll_ports(v->domain, handle_gva(op->ports), op->nr_ports);
 	if (rc) {
 		evtchn_poll_end(v);
 		return rc < 0 ? rc : 0;
 	}
-	if (op.timeout)
-		vtimer_set_poll(v, op.timeout);
+	if (op->timeout)
+		vtimer_set_poll(v, op->timeout);
 	vcpu_block(v);
 	return 0;
 }
 
-static long op_remote_shutdown(struct vcpu *v, uint64_t gva)
+static long op_remote_shutdown(struct hypercall *hc)
 {
-	struct sched_remote_shutdown op;
+	const struct sched_remote_shutdown *op = hc->op;
 	struct domain *d;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	if (op.reason > SHUTDOWN_MAX)
+	if (op->reason > SHUTDOWN_MAX)
 		return -EINVAL;
-	if (!v->domain->is_hwdom)
-		return -EPERM;
-	d = op.domain_id == v->domain->id ? NULL : domain_get(op.domain_id);
+	d = op->domain_id == hc->v->domain->id ? NULL : domain_get(op->domain_id);
 	if (!d)
 		return -ESRCH;
-	domain_shutdown(d, (uint8_t)op.reason);
+	domain_shutdown(d, (uint8_t)op->reason);
 	domain_put(d);
 	return 0;
 }
 
-static long op_shutdown_code(struct vcpu *v, uint64_t gva)
+static long op_shutdown_code(struct hypercall *hc)
 {
-	struct domain *d = v->domain;
-	struct sched_shutdown op;
+	const struct sched_shutdown *op = hc->op;
+	struct domain *d = hc->v->domain;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	if (op.reason > SHUTDOWN_MAX)
+	if (op->reason > SHUTDOWN_MAX)
 		return -EINVAL;
 	spin_lock(&d->lock);
 	if (!d->shutting_down)
-		d->shutdown_code = (uint8_t)op.reason;
+		d->shutdown_code = (uint8_t)op->reason;
 	spin_unlock(&d->lock);
 	return 0;
 }
 
-static long op_watchdog(struct vcpu *v, uint64_t gva)
+static long op_watchdog(struct hypercall *hc)
 {
-	struct sched_watchdog op;
+	const struct sched_watchdog *op = hc->op;
 
-	if (guest_read_ptr(&op, gva))
-		return -EFAULT;
-	return watchdog_set(v->domain, op.id, op.timeout);
+	return watchdog_set(hc->v->domain, op->id, op->timeout);
 }
 
-static long (*const rows[])(struct vcpu *v, uint64_t gva) = {
-	[SCHEDOP_yield] = op_yield,
-	[SCHEDOP_block] = op_block,
-	[SCHEDOP_shutdown] = op_shutdown,
-	[SCHEDOP_poll] = op_poll,
-	[SCHEDOP_remote_shutdown] = op_remote_shutdown,
-	[SCHEDOP_shutdown_code] = op_shutdown_code,
-	[SCHEDOP_watchdog] = op_watchdog,
+static const struct op_row rows[] = {
+	[SCHEDOP_yield] = {op_yield},
+	[SCHEDOP_block] = {op_block},
+	[SCHEDOP_shutdown] = OP(op_shutdown, struct sched_shutdown, 0),
+	[SCHEDOP_poll] = OP(op_poll, struct sched_poll, 0),
+	[SCHEDOP_remote_shutdown] = OP(op_remote_shutdown, struct sched_remote_shutdown, OP_HWDOM),
+	[SCHEDOP_shutdown_code] = OP(op_shutdown_code, struct sched_shutdown, 0),
+	[SCHEDOP_watchdog] = OP(op_watchdog, struct sched_watchdog, 0),
 };
 
 long hypercall_sched_op(struct hypercall *hc)
 {
-	uint32_t cmd = (uint32_t)hc->arg[0];
-
-	if (cmd >= ARRAY_SIZE(rows))
-		return -ENOSYS;
-	return rows[cmd](hc->v, hc->arg[1]);
+	return op_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[1]);
 }
 
 /* set_timer_op(timeout): ns since boot, 0 disarms. */

@@ -4,6 +4,7 @@
 #include "arch/x86/cpu/cpu.h"
 #include "core/console.h"
 #include "core/guest.h"
+#include "core/op.h"
 #include "core/sched.h"
 #include "hypercall/cpu_policy.h"
 #include "hypercall/domctl.h"
@@ -18,9 +19,9 @@ static_assert(sizeof(((struct xen_sysctl *)0)->u) == 128, "copied whole");
 
 /* ---- console ---- */
 
-static long op_readconsole(struct xen_sysctl *s)
+static long op_readconsole(struct hypercall *hc)
 {
-	struct xen_sysctl_readconsole *op = &s->u.readconsole;
+	struct xen_sysctl_readconsole *op = &hc->sysctl->u.readconsole;
 	uint32_t index = op->index, left = min(op->count, CONSOLE_RING_SIZE), done = 0;
 	bool incremental = op->incremental;
 	char buf[256];
@@ -45,12 +46,12 @@ static long op_readconsole(struct xen_sysctl *s)
 
 #define MAX_KEYS 64u
 
-static long op_debug_keys(struct xen_sysctl *s)
+static long op_debug_keys(struct hypercall *hc)
 {
 	char keys[MAX_KEYS];
-	uint32_t nr = min(s->u.debug_keys.nr_keys, MAX_KEYS);
+	uint32_t nr = min(hc->sysctl->u.debug_keys.nr_keys, MAX_KEYS);
 
-	if (guest_read(keys, handle_gva(s->u.debug_keys.keys), nr))
+	if (guest_read(keys, handle_gva(hc->sysctl->u.debug_keys.keys), nr))
 		return -EFAULT;
 	for (uint32_t i = 0; i < nr; i++)
 		console_handle_key(keys[i]);
@@ -70,9 +71,9 @@ static uint64_t ram_pages(void)
 	return pages;
 }
 
-static long op_physinfo(struct xen_sysctl *s)
+static long op_physinfo(struct hypercall *hc)
 {
-	struct xen_sysctl_physinfo *p = &s->u.physinfo;
+	struct xen_sysctl_physinfo *p = &hc->sysctl->u.physinfo;
 	uint32_t words[CPU_FEATURE_WORDS];
 
 	memset(p, 0, sizeof(*p));
@@ -94,15 +95,15 @@ static long op_physinfo(struct xen_sysctl *s)
 	return 0;
 }
 
-static long op_availheap(struct xen_sysctl *s)
+static long op_availheap(struct hypercall *hc)
 {
-	s->u.availheap.avail_bytes = buddy_free_pages() << PAGE_SHIFT;
+	hc->sysctl->u.availheap.avail_bytes = buddy_free_pages() << PAGE_SHIFT;
 	return 0;
 }
 
-static long op_getcpuinfo(struct xen_sysctl *s)
+static long op_getcpuinfo(struct hypercall *hc)
 {
-	struct xen_sysctl_getcpuinfo *op = &s->u.getcpuinfo;
+	struct xen_sysctl_getcpuinfo *op = &hc->sysctl->u.getcpuinfo;
 	uint32_t nr = min(op->max_cpus, nr_cpus);
 
 	for (uint32_t i = 0; i < nr; i++) {
@@ -116,9 +117,9 @@ static long op_getcpuinfo(struct xen_sysctl *s)
 }
 
 /* One socket of single-threaded cores, one memory node. */
-static long op_cputopoinfo(struct xen_sysctl *s)
+static long op_cputopoinfo(struct hypercall *hc)
 {
-	struct xen_sysctl_cputopoinfo *op = &s->u.cputopoinfo;
+	struct xen_sysctl_cputopoinfo *op = &hc->sysctl->u.cputopoinfo;
 	uint64_t gva = handle_gva(op->cputopo);
 
 	for (uint32_t i = 0; gva && i < min(op->num_cpus, nr_cpus); i++) {
@@ -133,9 +134,9 @@ static long op_cputopoinfo(struct xen_sysctl *s)
 
 #define LOCAL_DISTANCE 10u
 
-static long op_numainfo(struct xen_sysctl *s)
+static long op_numainfo(struct hypercall *hc)
 {
-	struct xen_sysctl_numainfo *op = &s->u.numainfo;
+	struct xen_sysctl_numainfo *op = &hc->sysctl->u.numainfo;
 	struct xen_sysctl_meminfo mem = {
 		.memsize = ram_pages() << PAGE_SHIFT,
 		.memfree = buddy_free_pages() << PAGE_SHIFT,
@@ -152,9 +153,9 @@ static long op_numainfo(struct xen_sysctl *s)
 
 /* ---- domains ---- */
 
-static long op_getdomaininfolist(struct xen_sysctl *s)
+static long op_getdomaininfolist(struct hypercall *hc)
 {
-	struct xen_sysctl_getdomaininfolist *op = &s->u.getdomaininfolist;
+	struct xen_sysctl_getdomaininfolist *op = &hc->sysctl->u.getdomaininfolist;
 	uint32_t id = op->first_domain, nr = 0;
 
 	while (nr < op->max_domains && id < DOMID_FIRST_RESERVED) {
@@ -176,9 +177,9 @@ static long op_getdomaininfolist(struct xen_sysctl *s)
 
 /* ---- scheduling ---- */
 
-static long op_sched_id(struct xen_sysctl *s)
+static long op_sched_id(struct hypercall *hc)
 {
-	s->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
+	hc->sysctl->u.sched_id.sched_id = XEN_SCHEDULER_CREDIT2;
 	return 0;
 }
 
@@ -189,9 +190,9 @@ static void count_domain(struct domain *d, void *n)
 }
 
 /* Pool 0 has every CPU and every domain; there is no other. */
-static long op_cpupool(struct xen_sysctl *s)
+static long op_cpupool(struct hypercall *hc)
 {
-	struct xen_sysctl_cpupool_op *op = &s->u.cpupool_op;
+	struct xen_sysctl_cpupool_op *op = &hc->sysctl->u.cpupool_op;
 
 	switch (op->op) {
 	case XEN_SYSCTL_CPUPOOL_OP_INFO:
@@ -207,9 +208,9 @@ static long op_cpupool(struct xen_sysctl *s)
 	}
 }
 
-static long op_scheduler(struct xen_sysctl *s)
+static long op_scheduler(struct hypercall *hc)
 {
-	struct xen_sysctl_scheduler_op *op = &s->u.scheduler_op;
+	struct xen_sysctl_scheduler_op *op = &hc->sysctl->u.scheduler_op;
 
 	if (op->cpupool_id)
 		return -ESRCH;
@@ -237,9 +238,9 @@ static bool featureset_is_pv(uint32_t index)
 	return index == XEN_SYSCTL_cpu_featureset_pv || index == XEN_SYSCTL_cpu_featureset_pv_max;
 }
 
-static long op_get_cpu_featureset(struct xen_sysctl *s)
+static long op_get_cpu_featureset(struct hypercall *hc)
 {
-	struct xen_sysctl_cpu_featureset *op = &s->u.cpu_featureset;
+	struct xen_sysctl_cpu_featureset *op = &hc->sysctl->u.cpu_featureset;
 	uint32_t words[CPU_FEATURE_WORDS], nr;
 
 	if (!handle_gva(op->features)) {
@@ -258,15 +259,15 @@ static long op_get_cpu_featureset(struct xen_sysctl *s)
 	return nr < CPU_FEATURE_WORDS ? -ENOBUFS : 0;
 }
 
-static long op_get_cpu_levelling(struct xen_sysctl *s)
+static long op_get_cpu_levelling(struct hypercall *hc)
 {
-	s->u.cpu_levelling_caps.caps = 0;
+	hc->sysctl->u.cpu_levelling_caps.caps = 0;
 	return 0;
 }
 
-static long op_get_cpu_policy(struct xen_sysctl *s)
+static long op_get_cpu_policy(struct hypercall *hc)
 {
-	struct xen_sysctl_cpu_policy *op = &s->u.cpu_policy;
+	struct xen_sysctl_cpu_policy *op = &hc->sysctl->u.cpu_policy;
 	enum cpu_policy_kind kind = POLICY_HOST;
 
 	if (op->_rsvd || op->index > XEN_SYSCTL_cpu_policy_hvm_default)
@@ -282,39 +283,32 @@ static long op_get_cpu_policy(struct xen_sysctl *s)
 }
 
 /* What is not here (trace buffers, profiling, power states, live patches, PSR) is -ENOSYS. */
-static const struct {
-	long (*fn)(struct xen_sysctl *op);
-	bool copy_back;
-} rows[] = {
-	[XEN_SYSCTL_readconsole] = {op_readconsole, true},
-	[XEN_SYSCTL_physinfo] = {op_physinfo, true},
-	[XEN_SYSCTL_sched_id] = {op_sched_id, true},
-	[XEN_SYSCTL_getdomaininfolist] = {op_getdomaininfolist, true},
-	[XEN_SYSCTL_debug_keys] = {op_debug_keys, false},
-	[XEN_SYSCTL_getcpuinfo] = {op_getcpuinfo, true},
-	[XEN_SYSCTL_availheap] = {op_availheap, true},
-	[XEN_SYSCTL_cputopoinfo] = {op_cputopoinfo, true},
-	[XEN_SYSCTL_numainfo] = {op_numainfo, true},
-	[XEN_SYSCTL_cpupool_op] = {op_cpupool, true},
-	[XEN_SYSCTL_scheduler_op] = {op_scheduler, true},
-	[XEN_SYSCTL_get_cpu_levelling_caps] = {op_get_cpu_levelling, true},
-	[XEN_SYSCTL_get_cpu_featureset] = {op_get_cpu_featureset, true},
-	[XEN_SYSCTL_get_cpu_policy] = {op_get_cpu_policy, true},
+#define ROW(fn, how) OP(fn, struct xen_sysctl, how)
+
+static const struct op_row rows[] = {
+	[XEN_SYSCTL_readconsole] = ROW(op_readconsole, OP_BACK),
+	[XEN_SYSCTL_physinfo] = ROW(op_physinfo, OP_BACK),
+	[XEN_SYSCTL_sched_id] = ROW(op_sched_id, OP_BACK),
+	[XEN_SYSCTL_getdomaininfolist] = ROW(op_getdomaininfolist, OP_BACK),
+	[XEN_SYSCTL_debug_keys] = ROW(op_debug_keys, 0),
+	[XEN_SYSCTL_getcpuinfo] = ROW(op_getcpuinfo, OP_BACK),
+	[XEN_SYSCTL_availheap] = ROW(op_availheap, OP_BACK),
+	[XEN_SYSCTL_cputopoinfo] = ROW(op_cputopoinfo, OP_BACK),
+	[XEN_SYSCTL_numainfo] = ROW(op_numainfo, OP_BACK),
+	[XEN_SYSCTL_cpupool_op] = ROW(op_cpupool, OP_BACK),
+	[XEN_SYSCTL_scheduler_op] = ROW(op_scheduler, OP_BACK),
+	[XEN_SYSCTL_get_cpu_levelling_caps] = ROW(op_get_cpu_levelling, OP_BACK),
+	[XEN_SYSCTL_get_cpu_featureset] = ROW(op_get_cpu_featureset, OP_BACK),
+	[XEN_SYSCTL_get_cpu_policy] = ROW(op_get_cpu_policy, OP_BACK),
 };
+
+static const struct op_row *find_row(uint32_t cmd)
+{
+	return cmd < ARRAY_SIZE(rows) ? &rows[cmd] : NULL;
+}
 
 long hypercall_sysctl(struct hypercall *hc)
 {
-	struct xen_sysctl op;
-	long rc;
-
-	if (guest_read_ptr(&op, hc->arg[0]))
-		return -EFAULT;
-	if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION)
-		return -EACCES;
-	if (op.cmd >= ARRAY_SIZE(rows) || !rows[op.cmd].fn)
-		return -ENOSYS;
-	rc = rows[op.cmd].fn(&op);
-	if ((!rc || rc == -ENOBUFS) && rows[op.cmd].copy_back && guest_write_ptr(hc->arg[0], &op))
-		rc = -EFAULT;
-	return rc;
+	return op_run_versioned(hc, find_row, sizeof(struct xen_sysctl),
+				XEN_SYSCTL_INTERFACE_VERSION);
 }

@@ -12,7 +12,7 @@ enum caller { ANYONE, HWDOM };
 
 struct row {
 	const char *name;
-	long (*fn)(struct hypercall *hc);
+	hypercall_fn *fn;
 	enum caller who;
 };
 

@@ -28,5 +28,4 @@ void evtchn_poll_end(struct vcpu *v);
 /** The highest port @d may use (domctl createdomain). */
 void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 
-struct hypercall;
-long evtchn_hypercall(struct hypercall *hc); /* __HYPERVISOR_event_channel_op */
+hypercall_fn evtchn_hypercall; /* __HYPERVISOR_event_channel_op */

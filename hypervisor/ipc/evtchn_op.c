@@ -1,152 +1,116 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_event_channel_op: one row per operation. */
-#include "core/guest.h"
-#include "core/hypercall.h"
+#include "core/op.h"
 #include "ipc/evtchn_priv.h"
-#include "lib/errno.h"
 
-union evtchn_arg {
-	struct evtchn_alloc_unbound alloc_unbound;
-	struct evtchn_bind_interdomain bind_interdomain;
-	struct evtchn_bind_virq bind_virq;
-	struct evtchn_bind_ipi bind_ipi;
-	struct evtchn_close close;
-	struct evtchn_send send;
-	struct evtchn_status status;
-	struct evtchn_bind_vcpu bind_vcpu;
-	struct evtchn_unmask unmask;
-	struct evtchn_reset reset;
-	struct evtchn_init_control init_control;
-	struct evtchn_expand_array expand_array;
-	struct evtchn_set_priority set_priority;
-};
-
-static int op_alloc_unbound(struct domain *d, union evtchn_arg *a)
+static long op_alloc_unbound(struct hypercall *hc)
 {
-	domid_t remote = a->alloc_unbound.remote_dom;
-	struct domain *target;
-	int rc;
+	struct evtchn_alloc_unbound *op = hc->op;
+	domid_t remote = op->remote_dom == DOMID_SELF ? hc->v->domain->id : op->remote_dom;
 
-	rc = domain_resolve(d, a->alloc_unbound.dom, &target);
-	if (rc)
-		return rc;
-	rc = evtchn_alloc_unbound(target, remote == DOMID_SELF ? d->id : remote,
-				  &a->alloc_unbound.port);
-	domain_put(target);
-	return rc;
+	return evtchn_alloc_unbound(hc->d, remote, &op->port);
 }
 
-static int op_bind_interdomain(struct domain *d, union evtchn_arg *a)
+static long op_bind_interdomain(struct hypercall *hc)
 {
-	return evtchn_bind_interdomain(d, a->bind_interdomain.remote_dom,
-				       a->bind_interdomain.remote_port,
-				       &a->bind_interdomain.local_port);
+	struct evtchn_bind_interdomain *op = hc->op;
+
+	return evtchn_bind_interdomain(hc->v->domain, op->remote_dom, op->remote_port,
+				       &op->local_port);
 }
 
-static int op_bind_virq(struct domain *d, union evtchn_arg *a)
+static long op_bind_virq(struct hypercall *hc)
 {
-	return evtchn_bind_virq(d, a->bind_virq.virq, a->bind_virq.vcpu, &a->bind_virq.port);
+	struct evtchn_bind_virq *op = hc->op;
+
+	return evtchn_bind_virq(hc->v->domain, op->virq, op->vcpu, &op->port);
 }
 
-static int op_bind_ipi(struct domain *d, union evtchn_arg *a)
+static long op_bind_ipi(struct hypercall *hc)
 {
-	return evtchn_bind_ipi(d, a->bind_ipi.vcpu, &a->bind_ipi.port);
+	struct evtchn_bind_ipi *op = hc->op;
+
+	return evtchn_bind_ipi(hc->v->domain, op->vcpu, &op->port);
 }
 
-static int op_close(struct domain *d, union evtchn_arg *a)
+static long op_close(struct hypercall *hc)
 {
-	return evtchn_close(d, a->close.port);
+	return evtchn_close(hc->v->domain, ((struct evtchn_close *)hc->op)->port);
 }
 
-static int op_send(struct domain *d, union evtchn_arg *a)
+static long op_send(struct hypercall *hc)
 {
-	return evtchn_send(d, a->send.port);
+	return evtchn_send(hc->v->domain, ((struct evtchn_send *)hc->op)->port);
 }
 
-static int op_status(struct domain *d, union evtchn_arg *a)
+static long op_status(struct hypercall *hc)
 {
-	struct domain *target;
-	int rc;
+	struct evtchn_status *op = hc->op;
 
-	rc = domain_resolve(d, a->status.dom, &target);
-	if (rc)
-		return rc;
-	rc = evtchn_status(target, a->status.port, &a->status);
-	domain_put(target);
-	return rc;
+	return evtchn_status(hc->d, op->port, op);
 }
 
-static int op_bind_vcpu(struct domain *d, union evtchn_arg *a)
+static long op_bind_vcpu(struct hypercall *hc)
 {
-	return evtchn_bind_vcpu(d, a->bind_vcpu.port, a->bind_vcpu.vcpu);
+	const struct evtchn_bind_vcpu *op = hc->op;
+
+	return evtchn_bind_vcpu(hc->v->domain, op->port, op->vcpu);
 }
 
-static int op_unmask(struct domain *d, union evtchn_arg *a)
+static long op_unmask(struct hypercall *hc)
 {
-	return evtchn_unmask(d, a->unmask.port);
+	return evtchn_unmask(hc->v->domain, ((struct evtchn_unmask *)hc->op)->port);
 }
 
-static int op_reset(struct domain *d, union evtchn_arg *a)
+static long op_reset(struct hypercall *hc)
 {
-	struct domain *target;
-	int rc;
-
-	rc = domain_resolve(d, a->reset.dom, &target);
-	if (rc)
-		return rc;
-	rc = evtchn_reset(target, target == d);
-	domain_put(target);
-	return rc;
+	return evtchn_reset(hc->d, hc->d == hc->v->domain);
 }
 
-static int op_init_control(struct domain *d, union evtchn_arg *a)
+static long op_init_control(struct hypercall *hc)
 {
-	a->init_control.link_bits = EVTCHN_FIFO_LINK_BITS;
-	return evtchn_fifo_init_control(d, a->init_control.vcpu,
-					gfn_of(a->init_control.control_gfn),
-					a->init_control.offset);
+	struct evtchn_init_control *op = hc->op;
+
+	op->link_bits = EVTCHN_FIFO_LINK_BITS;
+	return evtchn_fifo_init_control(hc->v->domain, op->vcpu, gfn_of(op->control_gfn),
+					op->offset);
 }
 
-static int op_expand_array(struct domain *d, union evtchn_arg *a)
+static long op_expand_array(struct hypercall *hc)
 {
-	return evtchn_fifo_expand_array(d, gfn_of(a->expand_array.array_gfn));
+	const struct evtchn_expand_array *op = hc->op;
+
+	return evtchn_fifo_expand_array(hc->v->domain, gfn_of(op->array_gfn));
 }
 
-static int op_set_priority(struct domain *d, union evtchn_arg *a)
+static long op_set_priority(struct hypercall *hc)
 {
-	return evtchn_set_priority(d, a->set_priority.port, a->set_priority.priority);
+	const struct evtchn_set_priority *op = hc->op;
+
+	return evtchn_set_priority(hc->v->domain, op->port, op->priority);
 }
 
-#define ROW(op, back) [EVTCHNOP_##op] = {op_##op, sizeof(struct evtchn_##op), back}
+#define ROW(op, how)    [EVTCHNOP_##op] = OP(op_##op, struct evtchn_##op, how)
+#define ROW_ON(op, how) [EVTCHNOP_##op] = OP_ON(op_##op, struct evtchn_##op, dom, how)
 
-static const struct evtchn_row {
-	int (*fn)(struct domain *d, union evtchn_arg *arg);
-	uint8_t size;
-	bool copy_back;
-} rows[] = {
-	ROW(bind_interdomain, true), ROW(bind_virq, true),
-	ROW(close, false),           ROW(send, false),
-	ROW(status, true),           ROW(alloc_unbound, true),
-	ROW(bind_ipi, true),         ROW(bind_vcpu, false),
-	ROW(unmask, false),          ROW(reset, false),
-	ROW(init_control, true),     ROW(expand_array, false),
-	ROW(set_priority, false),
+/* A failed copy back leaves the port open: the guest can find it by its status and close it. */
+static const struct op_row rows[] = {
+	ROW(bind_interdomain, OP_BACK),
+	ROW(bind_virq, OP_BACK),
+	ROW(close, 0),
+	ROW(send, 0),
+	ROW_ON(status, OP_BACK),
+	ROW_ON(alloc_unbound, OP_BACK),
+	ROW(bind_ipi, OP_BACK),
+	ROW(bind_vcpu, 0),
+	ROW(unmask, 0),
+	ROW_ON(reset, 0),
+	ROW(init_control, OP_BACK),
+	ROW(expand_array, 0),
+	ROW(set_priority, 0),
 };
 
 long evtchn_hypercall(struct hypercall *hc)
 {
-	const struct evtchn_row *row;
-	union evtchn_arg arg;
-	int rc;
-
-	if (hc->arg[0] >= ARRAY_SIZE(rows) || !rows[hc->arg[0]].fn)
-		return -ENOSYS;
-	row = &rows[hc->arg[0]];
-	if (guest_read(&arg, hc->arg[1], row->size))
-		return -EFAULT;
-	rc = row->fn(hc->v->domain, &arg);
-	/* A failed copy leaves the port open: the guest can find it by its status and close it. */
-	if (!rc && row->copy_back && guest_write(hc->arg[1], &arg, row->size))
-		rc = -EFAULT;
-	return rc;
+	return op_run(hc, rows, ARRAY_SIZE(rows), hc->arg[0], hc->arg[1]);
 }

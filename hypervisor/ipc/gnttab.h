@@ -27,5 +27,4 @@ struct gnttab_usage {
 };
 struct gnttab_usage gnttab_usage(struct domain *d);
 
-struct hypercall;
-long gnttab_hypercall(struct hypercall *hc); /* __HYPERVISOR_grant_table_op */
+hypercall_fn gnttab_hypercall; /* __HYPERVISOR_grant_table_op */

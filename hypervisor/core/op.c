@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/op.h"
+
+#include "core/guest.h"
+#include "core/vcpu.h"
+#include "lib/string.h"
+
+#define MAX_ARGUMENT 160 /* bytes */
+
+long op_perform(struct hypercall *hc, const struct op_row *row)
+{
+	struct domain *self = hc->v->domain;
+	long rc;
+
+	if (row->domid) {
+		domid_t id;
+
+		memcpy(&id, (const char *)hc->op + row->domid - 1, sizeof(id));
+		rc = domain_resolve(self, id, &hc->d);
+		if (rc)
+			return rc;
+	}
+	if (((row->flags & OP_NOT_SELF) && hc->d == self) ||
+	    ((row->flags & OP_ALIVE) && READ_ONCE(hc->d->dying)))
+		rc = -EINVAL;
+	else
+		rc = row->fn(hc);
+	if (row->domid)
+		domain_put(hc->d);
+	if ((row->flags & OP_BACK) && (rc >= 0 || rc == -ENOBUFS) &&
+	    guest_write(hc->gva, hc->op, row->size))
+		rc = -EFAULT;
+	return rc;
+}
+
+long op_copy_perform(struct hypercall *hc, const struct op_row *row, uint64_t gva)
+{
+	uint64_t argument[MAX_ARGUMENT / sizeof(uint64_t)];
+
+	BUG_ON(row->size > sizeof(argument));
+	if ((row->flags & OP_HWDOM) && !hc->v->domain->is_hwdom)
+		return -EPERM;
+	if (guest_read(argument, gva, row->size))
+		return -EFAULT;
+	hc->op = argument;
+	return op_perform(hc, row);
+}
+
+long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uint32_t cmd),
+		      size_t size, uint32_t version)
+{
+	union {
+		struct {
+			uint32_t cmd, version;
+		} head;
+		uint8_t whole[MAX_ARGUMENT];
+	} op;
+	const struct op_row *row;
+
+	BUG_ON(size > sizeof(op));
+	hc->gva = hc->arg[0];
+	hc->op = &op;
+	if (guest_read(&op, hc->gva, size))
+		return -EFAULT;
+	if (op.head.version != version)
+		return -EACCES;
+	row = find_row(op.head.cmd);
+	return row && row->fn ? op_perform(hc, row) : -ENOSYS;
+}

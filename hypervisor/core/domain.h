@@ -65,7 +65,7 @@ struct domain {
 
 	struct sched_cap cap;
 	uint32_t weight;       /* [d] scheduler; 256 is the default */
-	int64_t time_offset_s; /* [d] */
+	int64_t time_offset_s; /* [a] */
 	uint64_t created_ns;   /* [c] */
 	char crash_reason[96]; /* [d] words, when shutdown_code is crash */
 	struct hypercall_count hypercalls[HYPERCALL_NR];

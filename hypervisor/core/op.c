@@ -5,16 +5,15 @@
 #include "core/vcpu.h"
 #include "lib/string.h"
 
-#define MAX_ARGUMENT 160 /* bytes */
+#define MAX_ARGUMENT 256 /* bytes: more than op_row.size can say */
 
 long op_perform(struct hypercall *hc, const struct op_row *row)
 {
 	struct domain *self = hc->v->domain;
+	domid_t id;
 	long rc;
 
 	if (row->domid) {
-		domid_t id;
-
 		memcpy(&id, (const char *)hc->op + row->domid - 1, sizeof(id));
 		rc = domain_resolve(self, id, &hc->d);
 		if (rc)
@@ -33,17 +32,16 @@ long op_perform(struct hypercall *hc, const struct op_row *row)
 	return rc;
 }
 
-long op_copy_perform(struct hypercall *hc, const struct op_row *row, uint64_t gva)
+long op_copy_perform(struct hypercall *hc, const struct op_row *row)
 {
 	uint64_t argument[MAX_ARGUMENT / sizeof(uint64_t)];
 
-	BUG_ON(row->size > sizeof(argument));
-	if ((row->flags & OP_HWDOM) && !hc->v->domain->is_hwdom)
+	if (unlikely(row->flags & OP_HWDOM) && !hc->v->domain->is_hwdom)
 		return -EPERM;
-	if (guest_read(argument, gva, row->size))
+	if (guest_read(argument, hc->gva, row->size))
 		return -EFAULT;
 	hc->op = argument;
-	return op_perform(hc, row);
+	return row->domid || row->flags ? op_perform(hc, row) : row->fn(hc);
 }
 
 long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uint32_t cmd),

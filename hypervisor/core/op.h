@@ -42,8 +42,8 @@ long op_perform(struct hypercall *hc, const struct op_row *row);
  */
 long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uint32_t cmd),
 		      size_t size, uint32_t version);
-/** op_perform() after copying the argument in from @gva. */
-long op_copy_perform(struct hypercall *hc, const struct op_row *row, uint64_t gva);
+/** op_perform() after copying the argument in from hc->gva. */
+long op_copy_perform(struct hypercall *hc, const struct op_row *row);
 
 /** Operation @cmd of the @nr there are, with its argument at @gva. Return: as op_perform(), or -ENOSYS. */
 static inline long op_run(struct hypercall *hc, const struct op_row *rows, size_t nr, uint64_t cmd,
@@ -52,5 +52,5 @@ static inline long op_run(struct hypercall *hc, const struct op_row *rows, size_
 	if (cmd >= nr || !rows[cmd].fn)
 		return -ENOSYS;
 	hc->gva = gva;
-	return rows[cmd].size ? op_copy_perform(hc, &rows[cmd], gva) : rows[cmd].fn(hc);
+	return rows[cmd].size ? op_copy_perform(hc, &rows[cmd]) : rows[cmd].fn(hc);
 }

@@ -64,8 +64,8 @@ struct vcpu {
 	struct timer poll_timer;
 
 	struct vcpu_runstate_info runstate; /* [r] */
-	uint64_t runstate_gva;              /* [v] 0 = none; guest virtual address */
-	uint64_t time_gva;                  /* [v] where its time record is due; 0 = nowhere */
+	uint64_t runstate_gva;              /* [a] 0 = none; guest virtual address */
+	uint64_t time_gva;                  /* [a] where its time record is due; 0 = nowhere */
 	bool runstate_flag;                 /* [v] vm_assist: mark updates in progress */
 
 	struct walked_page walked[WALKED_PAGES]; /* [p2m] */

@@ -137,7 +137,7 @@ void hvm_advance(struct vcpu *v, unsigned int len)
 {
 	uint64_t rip = v->regs.rip + len;
 
-	if (rip >> 32 && !hvm_long_mode(v))
+	if (unlikely((rip ^ v->regs.rip) >> 32) && !hvm_long_mode(v))
 		rip &= 0xffffffff;
 	v->regs.rip = rip;
 	v->regs.rflags &= ~RFLAGS_RF;

@@ -41,11 +41,10 @@ static const struct {
 
 static long perform(struct domain *d, const struct xen_dm_op_buf *buf)
 {
-	struct xen_dm_op op;
+	struct xen_dm_op op = {0};
 	size_t size = min((size_t)buf->size, sizeof(op));
 	long rc;
 
-	memset(&op, 0, sizeof(op));
 	if (size < offsetof(struct xen_dm_op, u))
 		return -EFAULT;
 	if (guest_read(&op, handle_gva(buf->h), size))
@@ -76,7 +75,6 @@ long hypercall_dm_op(struct hypercall *hc)
 	rc = domain_resolve(hc->v->domain, (domid_t)hc->arg[0], &d);
 	if (rc)
 		return rc;
-	rc = d == hc->v->domain || READ_ONCE(d->dying) ? -EINVAL : perform(d, &buf);
-	domain_put(d);
-	return rc;
+	domain_guard(d);
+	return d == hc->v->domain || READ_ONCE(d->dying) ? -EINVAL : perform(d, &buf);
 }

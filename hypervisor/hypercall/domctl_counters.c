@@ -110,9 +110,8 @@ long domctl_crash_reason(struct hypercall *hc)
 {
 	static_assert(sizeof(hc->d->crash_reason) == DOMUS_CRASH_REASON_SIZE, "told whole");
 
-	spin_lock(&hc->d->lock);
+	spin_guard(&hc->d->lock);
 	__builtin_memcpy(&hc->domctl->u, hc->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
-	spin_unlock(&hc->d->lock);
 	return 0;
 }
 

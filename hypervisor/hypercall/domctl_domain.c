@@ -60,9 +60,8 @@ long domctl_createdomain(struct hypercall *hc)
 	const struct xen_domctl_createdomain *cd = &hc->domctl->u.createdomain;
 	domid_t id = hc->domctl->domain;
 	struct domain *d;
-	int rc;
+	int rc = create_check(cd);
 
-	rc = create_check(cd);
 	if (rc)
 		return rc;
 	if (!id || id >= DOMID_FIRST_RESERVED)
@@ -76,11 +75,10 @@ long domctl_createdomain(struct hypercall *hc)
 			;
 		return rc;
 	}
-	spin_lock(&d->lock);
+	hc->domctl->domain = d->id;
+	spin_guard(&d->lock);
 	memcpy(d->handle, cd->handle, sizeof(d->handle));
 	d->paging_pool_bytes = DEFAULT_PAGING_POOL;
-	spin_unlock(&d->lock);
-	hc->domctl->domain = d->id;
 	return 0;
 }
 
@@ -191,9 +189,9 @@ long domctl_getdomaininfo(struct hypercall *hc)
 
 	if (!d)
 		return -ESRCH;
+	domain_guard(d);
 	domctl_describe(d, &hc->domctl->u.getdomaininfo);
 	hc->domctl->domain = d->id;
-	domain_put(d);
 	return 0;
 }
 
@@ -201,25 +199,21 @@ long domctl_getdomaininfo(struct hypercall *hc)
 
 long domctl_max_mem(struct hypercall *hc)
 {
-	spin_lock(&hc->d->lock);
+	spin_guard(&hc->d->lock);
 	hc->d->max_pages = hc->domctl->u.max_mem.max_memkb >> (PAGE_SHIFT - 10);
-	spin_unlock(&hc->d->lock);
 	return 0;
 }
 
 long domctl_setdomainhandle(struct hypercall *hc)
 {
-	spin_lock(&hc->d->lock);
+	spin_guard(&hc->d->lock);
 	memcpy(hc->d->handle, hc->domctl->u.setdomainhandle.handle, sizeof(hc->d->handle));
-	spin_unlock(&hc->d->lock);
 	return 0;
 }
 
 long domctl_settimeoffset(struct hypercall *hc)
 {
-	spin_lock(&hc->d->lock);
-	hc->d->time_offset_s = hc->domctl->u.settimeoffset.time_offset_seconds;
-	spin_unlock(&hc->d->lock);
+	WRITE_ONCE(hc->d->time_offset_s, hc->domctl->u.settimeoffset.time_offset_seconds);
 	wallclock_update_domain(hc->d);
 	return 0;
 }

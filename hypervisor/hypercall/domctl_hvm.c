@@ -93,9 +93,8 @@ long domctl_gethvmcontext_partial(struct hypercall *hc)
 	struct xen_domctl_hvmcontext_partial *op = &hc->domctl->u.hvmcontext_partial;
 	size_t size;
 	void *buf;
-	int rc;
+	int rc = save_one(hc->d, op->type, op->instance, &buf, &size);
 
-	rc = save_one(hc->d, op->type, op->instance, &buf, &size);
 	if (rc)
 		return rc;
 	if (!handle_gva(op->buffer))

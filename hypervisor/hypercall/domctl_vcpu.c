@@ -29,9 +29,8 @@ long domctl_getvcpuinfo(struct hypercall *hc)
 	struct vcpu_runstate_info run;
 	enum vcpu_state state;
 	struct vcpu *v;
-	int rc;
+	int rc = domctl_find_vcpu(hc->d, info->vcpu, &v);
 
-	rc = domctl_find_vcpu(hc->d, info->vcpu, &v);
 	if (rc)
 		return rc;
 	sched_get_runstate(v, &run);
@@ -82,9 +81,8 @@ long domctl_setvcpuaffinity(struct hypercall *hc)
 	struct xen_domctl_vcpuaffinity *op = &hc->domctl->u.vcpuaffinity;
 	uint64_t hard = 0, soft = 0;
 	struct vcpu *v;
-	int rc;
+	int rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 
-	rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 	if (!rc)
 		rc = affinity_decode(op, &hard, &soft);
 	if (!rc && (op->flags & XEN_VCPUAFFINITY_HARD))
@@ -102,9 +100,8 @@ long domctl_getvcpuaffinity(struct hypercall *hc)
 {
 	const struct xen_domctl_vcpuaffinity *op = &hc->domctl->u.vcpuaffinity;
 	struct vcpu *v;
-	int rc;
+	int rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 
-	rc = domctl_find_vcpu(hc->d, op->vcpu, &v);
 	if (rc)
 		return rc;
 	return affinity_report(op, READ_ONCE(v->affinity_hard), READ_ONCE(v->affinity_soft));
@@ -115,9 +112,8 @@ long domctl_getvcpuaffinity(struct hypercall *hc)
 long domctl_setnodeaffinity(struct hypercall *hc)
 {
 	uint64_t nodes;
-	int rc;
+	int rc = xenctl_bitmap_read(&hc->domctl->u.nodeaffinity.nodemap, &nodes);
 
-	rc = xenctl_bitmap_read(&hc->domctl->u.nodeaffinity.nodemap, &nodes);
 	if (rc)
 		return rc;
 	return nodes & 1 ? 0 : -EINVAL;

@@ -70,19 +70,15 @@ static void retell_events(struct vcpu *v)
 
 static int param_store(struct domain *d, uint32_t index, uint64_t value)
 {
-	uint64_t old;
-	int rc = 0;
+	uint64_t *param = &d->hvm_params[index];
 
 	if ((params[index] & NOTHING) && value)
 		return -EOPNOTSUPP;
-	spin_lock(&d->lock);
-	old = d->hvm_params[index];
-	if ((params[index] & ONCE) && old && old != value)
-		rc = -EEXIST;
-	else
-		WRITE_ONCE(d->hvm_params[index], value);
-	spin_unlock(&d->lock);
-	return rc;
+	spin_guard(&d->lock);
+	if ((params[index] & ONCE) && *param && *param != value)
+		return -EEXIST;
+	WRITE_ONCE(*param, value);
+	return 0;
 }
 
 static long op_set_param(struct hypercall *hc)

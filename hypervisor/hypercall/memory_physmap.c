@@ -45,9 +45,8 @@ static int add_own_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 	const gfn_t from = gfn_of(idx);
 	enum p2m_type type;
 	mfn_t mfn;
-	int rc;
+	int rc = p2m_get_frame(d, from, true, &mfn);
 
-	rc = p2m_get_frame(d, from, true, &mfn);
 	if (rc)
 		return rc;
 	if (gfn_eq(from, gfn) || !mfn_eq(p2m_lookup(d, from, &type, NULL), mfn) ||
@@ -170,9 +169,8 @@ long memory_add_to_physmap_batch(struct hypercall *hc)
 	rc = domain_resolve(hc->v->domain, op->u.foreign_domid, &owner);
 	if (rc)
 		return rc;
-	rc = owner == hc->d ? -EINVAL : batch_run(hc, owner, op);
-	domain_put(owner);
-	return rc;
+	domain_guard(owner);
+	return owner == hc->d ? -EINVAL : batch_run(hc, owner, op);
 }
 
 long memory_remove_from_physmap(struct hypercall *hc)

@@ -135,21 +135,16 @@ static int claim(struct domain *d, uint64_t nr)
 {
 	static struct spinlock claim_lock = SPINLOCK_INIT; /* so that two claims see each other */
 	uint64_t have, promised;
-	int rc = 0;
 
-	spin_lock(&claim_lock);
+	spin_guard(&claim_lock);
 	have = __atomic_load_n(&d->tot_pages, __ATOMIC_RELAXED);
 	promised = memory_outstanding();
-	if (!nr)
-		WRITE_ONCE(d->claimed_pages, 0);
-	else if (memory_outstanding_of(d) || nr <= have || nr > READ_ONCE(d->max_pages))
-		rc = -EINVAL;
-	else if (promised > buddy_free_pages() || nr - have > buddy_free_pages() - promised)
-		rc = -ENOMEM;
-	else
-		WRITE_ONCE(d->claimed_pages, nr);
-	spin_unlock(&claim_lock);
-	return rc;
+	if (nr && (memory_outstanding_of(d) || nr <= have || nr > READ_ONCE(d->max_pages)))
+		return -EINVAL;
+	if (nr && (promised > buddy_free_pages() || nr - have > buddy_free_pages() - promised))
+		return -ENOMEM;
+	WRITE_ONCE(d->claimed_pages, nr);
+	return 0;
 }
 
 long memory_claim_pages(struct hypercall *hc)

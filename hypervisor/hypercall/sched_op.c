@@ -84,8 +84,8 @@ static long op_remote_shutdown(struct hypercall *hc)
 	d = op->domain_id == hc->v->domain->id ? NULL : domain_get(op->domain_id);
 	if (!d)
 		return -ESRCH;
+	domain_guard(d);
 	domain_shutdown(d, (uint8_t)op->reason);
-	domain_put(d);
 	return 0;
 }
 
@@ -96,10 +96,9 @@ static long op_shutdown_code(struct hypercall *hc)
 
 	if (op->reason > SHUTDOWN_MAX)
 		return -EINVAL;
-	spin_lock(&d->lock);
+	spin_guard(&d->lock);
 	if (!d->shutting_down)
 		d->shutdown_code = (uint8_t)op->reason;
-	spin_unlock(&d->lock);
 	return 0;
 }
 

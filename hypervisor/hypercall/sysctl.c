@@ -60,17 +60,6 @@ static long op_debug_keys(struct hypercall *hc)
 
 /* ---- host ---- */
 
-static uint64_t ram_pages(void)
-{
-	const struct frame_range *r;
-	uint32_t nr = frames_ranges(&r);
-	uint64_t pages = 0;
-
-	for (uint32_t i = 0; i < nr; i++)
-		pages += r[i].end - r[i].start;
-	return pages;
-}
-
 static long op_physinfo(struct hypercall *hc)
 {
 	struct xen_sysctl_physinfo *p = &hc->sysctl->u.physinfo;
@@ -86,7 +75,7 @@ static long op_physinfo(struct hypercall *hc)
 	p->cpu_khz = (uint32_t)clock_tsc_khz;
 	p->capabilities = XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
 			  XEN_SYSCTL_PHYSCAP_gnttab_v1 | XEN_SYSCTL_PHYSCAP_gnttab_v2;
-	p->total_pages = ram_pages();
+	p->total_pages = frames_total();
 	p->free_pages = buddy_free_pages();
 	p->outstanding_pages = memory_outstanding();
 	p->max_mfn = frames_end() - 1;
@@ -138,7 +127,7 @@ static long op_numainfo(struct hypercall *hc)
 {
 	struct xen_sysctl_numainfo *op = &hc->sysctl->u.numainfo;
 	struct xen_sysctl_meminfo mem = {
-		.memsize = ram_pages() << PAGE_SHIFT,
+		.memsize = frames_total() << PAGE_SHIFT,
 		.memfree = buddy_free_pages() << PAGE_SHIFT,
 	};
 	const uint32_t distance = LOCAL_DISTANCE;
@@ -164,9 +153,9 @@ static long op_getdomaininfolist(struct hypercall *hc)
 
 		if (!d)
 			break;
+		domain_guard(d);
 		domctl_describe(d, &info);
 		id = d->id + 1u;
-		domain_put(d);
 		if (guest_write_ptr(handle_gva(op->buffer) + nr * sizeof(info), &info))
 			return -EFAULT;
 		nr++;

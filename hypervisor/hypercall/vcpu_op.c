@@ -52,9 +52,7 @@ static long register_area(struct hypercall *hc, uint64_t *field)
 {
 	struct vcpu *v = target(hc);
 
-	spin_lock(&v->lock);
-	*field = *(uint64_t *)hc->op; /* all that the structures of both areas hold */
-	spin_unlock(&v->lock);
+	WRITE_ONCE(*field, *(uint64_t *)hc->op); /* all that the structures of both areas hold */
 	if (v == hc->v)
 		vcpu_update_areas(v);
 	return 0;

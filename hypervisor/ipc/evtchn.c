@@ -111,35 +111,29 @@ void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
 int evtchn_send(struct domain *d, uint32_t port)
 {
 	struct evtchn *ch;
-	int rc = 0;
 
-	spin_lock(&d->evtchn->lock);
+	spin_guard(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
 	switch (ch ? ch->state : EVTCHN_FREE) {
 	case EVTCHN_INTERDOMAIN:
 		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
 		evtchn_raise(ch->peer, evtchn_lookup(ch->peer, ch->u.port), ch->u.port);
-		break;
-	case EVTCHN_IPI: evtchn_raise(d, ch, port); break;
-	case EVTCHN_UNBOUND: /* nobody there: dropped silently */ break;
-	default: rc = -EINVAL;
+		return 0;
+	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
+	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */
+	default: return -EINVAL;
 	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
 }
 
 void evtchn_virq(struct vcpu *v, unsigned int virq)
 {
 	struct domain *d = v->domain;
-	uint32_t port;
 
 	if (!READ_ONCE(v->virq_port[virq]))
 		return;
-	spin_lock(&d->evtchn->lock);
-	port = v->virq_port[virq];
-	if (port)
-		evtchn_raise(d, evtchn_lookup(d, port), port);
-	spin_unlock(&d->evtchn->lock);
+	spin_guard(&d->evtchn->lock);
+	if (v->virq_port[virq])
+		evtchn_raise(d, evtchn_lookup(d, v->virq_port[virq]), v->virq_port[virq]);
 }
 
 void evtchn_global_virq(unsigned int virq)
@@ -225,26 +219,21 @@ static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
 
 int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
 {
-	uint32_t p;
 	int rc;
 
-	spin_lock(&d->evtchn->lock);
-	rc = find_free(d, &p);
-	if (!rc) {
-		take_port(d, p, EVTCHN_UNBOUND, 0)->u.remote = remote;
-		*port = p;
-	}
-	spin_unlock(&d->evtchn->lock);
+	spin_guard(&d->evtchn->lock);
+	rc = find_free(d, port);
+	if (!rc)
+		take_port(d, *port, EVTCHN_UNBOUND, 0)->u.remote = remote;
 	return rc;
 }
 
 static int join(struct domain *d, struct domain *rd, uint32_t rport, uint32_t *port)
 {
-	struct evtchn *ch, *rch;
+	struct evtchn *ch, *rch = evtchn_lookup(rd, rport);
 	uint32_t p;
 	int rc;
 
-	rch = evtchn_lookup(rd, rport);
 	if (!rch || rch->state != EVTCHN_UNBOUND || rch->u.remote != d->id)
 		return -EINVAL;
 	rc = find_free(d, &p);
@@ -264,18 +253,15 @@ static int join(struct domain *d, struct domain *rd, uint32_t rport, uint32_t *p
 
 int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
 {
-	struct domain *rd;
+	struct domain *rd = domain_get(remote == DOMID_SELF ? d->id : remote);
 	int rc;
 
-	if (remote == DOMID_SELF)
-		remote = d->id;
-	rd = domain_get(remote);
 	if (!rd)
 		return -ESRCH;
+	domain_guard(rd);
 	lock_two(d, rd);
 	rc = join(d, rd, remote_port, port);
 	unlock_two(d, rd);
-	domain_put(rd);
 	return rc;
 }
 
@@ -289,7 +275,6 @@ static bool virq_is_global(uint32_t virq)
 int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
 {
 	struct vcpu *v;
-	uint32_t p;
 	int rc;
 
 	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu))
@@ -297,84 +282,77 @@ int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *p
 	v = vcpu_at(d, vcpu);
 	if (!v)
 		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
-	rc = v->virq_port[virq] ? -EEXIST : find_free(d, &p);
-	if (!rc) {
-		take_port(d, p, EVTCHN_VIRQ, vcpu)->u.virq = virq;
-		v->virq_port[virq] = p;
-		*port = p;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
+	spin_guard(&d->evtchn->lock);
+	rc = v->virq_port[virq] ? -EEXIST : find_free(d, port);
+	if (rc)
+		return rc;
+	take_port(d, *port, EVTCHN_VIRQ, vcpu)->u.virq = virq;
+	v->virq_port[virq] = *port;
+	return 0;
 }
 
 int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
 {
-	uint32_t p;
 	int rc;
 
 	if (!vcpu_at(d, vcpu))
 		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
-	rc = find_free(d, &p);
-	if (!rc) {
-		take_port(d, p, EVTCHN_IPI, vcpu);
-		*port = p;
-	}
-	spin_unlock(&d->evtchn->lock);
+	spin_guard(&d->evtchn->lock);
+	rc = find_free(d, port);
+	if (!rc)
+		take_port(d, *port, EVTCHN_IPI, vcpu);
 	return rc;
+}
+
+/* The channel of @port if it is in use, else NULL. Context: [evtchn]. */
+static struct evtchn *lookup_used(struct domain *d, uint32_t port)
+{
+	struct evtchn *ch = evtchn_lookup(d, port);
+
+	return ch && ch->state != EVTCHN_FREE ? ch : NULL;
 }
 
 int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
 {
 	struct evtchn *ch;
-	int rc = 0;
 
 	if (!vcpu_at(d, vcpu))
 		return -ENOENT;
-	spin_lock(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
-	if (!ch || ch->state == EVTCHN_FREE || ch->state == EVTCHN_IPI ||
+	spin_guard(&d->evtchn->lock);
+	ch = lookup_used(d, port);
+	if (!ch || ch->state == EVTCHN_IPI ||
 	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
-		rc = -EINVAL;
-	else
-		WRITE_ONCE(ch->vcpu, (uint8_t)vcpu);
-	spin_unlock(&d->evtchn->lock);
-	return rc;
+		return -EINVAL;
+	WRITE_ONCE(ch->vcpu, (uint8_t)vcpu);
+	return 0;
 }
 
 int evtchn_unmask(struct domain *d, uint32_t port)
 {
 	struct evtchn *ch;
-	int rc = -EINVAL;
 
-	spin_lock(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
-	if (ch && ch->state != EVTCHN_FREE) {
-		d->evtchn->abi->unmask(d, vcpu_at(d, ch->vcpu), ch, port);
-		rc = 0;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
+	spin_guard(&d->evtchn->lock);
+	ch = lookup_used(d, port);
+	if (!ch)
+		return -EINVAL;
+	d->evtchn->abi->unmask(d, vcpu_at(d, ch->vcpu), ch, port);
+	return 0;
 }
 
 int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority)
 {
 	struct evtchn *ch;
-	int rc = -EINVAL;
 
 	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -EINVAL;
-	spin_lock(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
-	if (d->evtchn->abi != &evtchn_abi_fifo) {
-		rc = -ENOSYS;
-	} else if (ch && ch->state != EVTCHN_FREE) {
-		WRITE_ONCE(ch->priority, (uint8_t)priority);
-		rc = 0;
-	}
-	spin_unlock(&d->evtchn->lock);
-	return rc;
+	spin_guard(&d->evtchn->lock);
+	if (d->evtchn->abi != &evtchn_abi_fifo)
+		return -ENOSYS;
+	ch = lookup_used(d, port);
+	if (!ch)
+		return -EINVAL;
+	WRITE_ONCE(ch->priority, (uint8_t)priority);
+	return 0;
 }
 
 int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
@@ -391,7 +369,7 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 	if (!port || port > READ_ONCE(d->evtchn->max_port) ||
 	    port >= READ_ONCE(d->evtchn->abi)->nr_ports)
 		return -EINVAL;
-	spin_lock(&d->evtchn->lock);
+	spin_guard(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
 	status->status = ch ? words[ch->state] : EVTCHNSTAT_closed;
 	status->vcpu = ch ? ch->vcpu : 0;
@@ -404,7 +382,6 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 	case EVTCHNSTAT_virq: status->u.virq = ch->u.virq; break;
 	default: break;
 	}
-	spin_unlock(&d->evtchn->lock);
 	return 0;
 }
 
@@ -440,7 +417,7 @@ static int close_port(struct domain *d, uint32_t port, bool notify)
 		struct domain *joined;
 
 		lock_two(d, peer ? peer : d);
-		ch = evtchn_lookup(d, port);
+		ch = lookup_used(d, port);
 		joined = ch && ch->state == EVTCHN_INTERDOMAIN ? ch->peer : NULL;
 		if (!joined || joined == peer || joined == d)
 			break;
@@ -451,14 +428,13 @@ static int close_port(struct domain *d, uint32_t port, bool notify)
 			domain_put(peer);
 		peer = joined;
 	}
-	if (ch && ch->state == EVTCHN_INTERDOMAIN)
-		orphan_peer(d, ch, notify);
-	if (ch && ch->state == EVTCHN_VIRQ)
-		unbind_virq(d, ch, port);
-	if (ch && ch->state == EVTCHN_FREE)
-		ch = NULL;
-	if (ch)
+	if (ch) {
+		if (ch->state == EVTCHN_INTERDOMAIN)
+			orphan_peer(d, ch, notify);
+		if (ch->state == EVTCHN_VIRQ)
+			unbind_virq(d, ch, port);
 		free_port(d, port, ch);
+	}
 	unlock_two(d, peer ? peer : d);
 	if (peer)
 		domain_put(peer);
@@ -499,24 +475,19 @@ int evtchn_reset(struct domain *d, bool to_2l)
 
 	if (rc || !to_2l)
 		return rc;
-	spin_lock(&e->lock);
-	if (e->abi == &evtchn_abi_2l) {
-		rc = 0;
-	} else if (e->active) {
-		rc = -ERESTART; /* bound again meanwhile */
-	} else {
-		evtchn_fifo_release(d);
-		__atomic_store_n(&e->abi, &evtchn_abi_2l, __ATOMIC_SEQ_CST);
-	}
-	spin_unlock(&e->lock);
-	return rc;
+	spin_guard(&e->lock);
+	if (e->abi == &evtchn_abi_2l)
+		return 0;
+	if (e->active)
+		return -ERESTART; /* bound again meanwhile */
+	evtchn_fifo_release(d);
+	__atomic_store_n(&e->abi, &evtchn_abi_2l, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 void evtchn_set_max_port(struct domain *d, uint32_t max_port)
 {
-	spin_lock(&d->evtchn->lock);
-	d->evtchn->max_port = min(max_port, EVTCHN_MAX_PORTS - 1);
-	spin_unlock(&d->evtchn->lock);
+	WRITE_ONCE(d->evtchn->max_port, min(max_port, EVTCHN_MAX_PORTS - 1));
 }
 
 /* ---- the part of a domain ---- */
@@ -547,12 +518,11 @@ static int part_domain_kill(struct domain *d)
 	for_each_vcpu(d, v)
 		vtimer_stop(v);
 	rc = evtchn_close_some(d, &e->kill_next, true);
-	if (!rc) {
-		spin_lock(&e->lock);
-		evtchn_fifo_release(d);
-		spin_unlock(&e->lock);
-	}
-	return rc;
+	if (rc)
+		return rc;
+	spin_guard(&e->lock);
+	evtchn_fifo_release(d);
+	return 0;
 }
 
 static void part_domain_fini(struct domain *d)

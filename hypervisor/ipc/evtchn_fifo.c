@@ -151,25 +151,21 @@ static void clear_pending(struct domain *d, struct evtchn *ch, uint32_t port)
 	struct evtchn_fifo *f = d->evtchn->fifo;
 	event_word_t *w;
 
-	spin_lock(&f->lock);
+	spin_guard(&f->lock);
 	ch->pending = false;
 	w = word_of(f, port);
 	if (w)
 		__atomic_fetch_and(w, ~PENDING, __ATOMIC_SEQ_CST);
-	spin_unlock(&f->lock);
 }
 
 static bool is_pending(const struct domain *d, uint32_t port)
 {
 	struct evtchn_fifo *f = d->evtchn->fifo;
 	const event_word_t *w;
-	bool set;
 
-	spin_lock(&f->lock);
+	spin_guard(&f->lock);
 	w = word_of(f, port);
-	set = w && (__atomic_load_n(w, __ATOMIC_SEQ_CST) & PENDING);
-	spin_unlock(&f->lock);
-	return set;
+	return w && (__atomic_load_n(w, __ATOMIC_SEQ_CST) & PENDING);
 }
 
 const struct evtchn_abi evtchn_abi_fifo = {
@@ -196,7 +192,7 @@ static int begin(struct domain *d)
 	/* Pairs with the 2-level set_pending(): either it sees the new ABI, or we see its bit. */
 	__atomic_store_n(&e->abi, &evtchn_abi_fifo, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	spin_lock(&e->fifo->lock);
+	spin_guard(&e->fifo->lock);
 	for (uint32_t port = 1; port < evtchn_abi_2l.nr_ports; port++) {
 		struct evtchn *ch = evtchn_lookup(d, port);
 
@@ -205,39 +201,43 @@ static int begin(struct domain *d)
 		else if (ch->state != EVTCHN_FREE && evtchn_abi_2l.is_pending(d, port))
 			ch->pending = true;
 	}
-	spin_unlock(&e->fifo->lock);
+	return 0;
+}
+
+static int set_control(struct domain *d, uint32_t vcpu, struct evtchn_fifo_control_block *control)
+{
+	struct evtchn_domain *e = d->evtchn;
+	int rc = 0;
+
+	spin_guard(&e->lock);
+	if (e->closed)
+		return -ESRCH;
+	if (e->abi != &evtchn_abi_fifo)
+		rc = begin(d);
+	else if (e->fifo->vcpu[vcpu].control)
+		rc = -EINVAL;
+	if (rc)
+		return rc;
+	spin_guard(&e->fifo->lock);
+	memset(control, 0, sizeof(*control));
+	e->fifo->vcpu[vcpu].control = control;
 	return 0;
 }
 
 int evtchn_fifo_init_control(struct domain *d, uint32_t vcpu, gfn_t gfn, uint32_t offset)
 {
-	struct evtchn_fifo_control_block *control;
-	struct evtchn_domain *e = d->evtchn;
 	mfn_t mfn;
 	int rc;
 
 	if (vcpu >= d->max_vcpus || !d->vcpus[vcpu])
 		return -ENOENT;
-	if (offset > PAGE_SIZE - sizeof(*control) || offset % sizeof(uint64_t))
+	if (offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
+	    offset % sizeof(uint64_t))
 		return -EINVAL;
 	rc = p2m_get_frame(d, gfn, true, &mfn);
 	if (rc)
 		return rc;
-	control = (void *)((char *)mfn_to_virt(mfn) + offset);
-	spin_lock(&e->lock);
-	if (e->closed)
-		rc = -ESRCH;
-	else if (e->abi != &evtchn_abi_fifo)
-		rc = begin(d);
-	else if (e->fifo->vcpu[vcpu].control)
-		rc = -EINVAL;
-	if (!rc) {
-		spin_lock(&e->fifo->lock);
-		memset(control, 0, sizeof(*control));
-		e->fifo->vcpu[vcpu].control = control;
-		spin_unlock(&e->fifo->lock);
-	}
-	spin_unlock(&e->lock);
+	rc = set_control(d, vcpu, (void *)((char *)mfn_to_virt(mfn) + offset));
 	if (rc)
 		frame_put(mfn);
 	return rc;
@@ -256,38 +256,41 @@ static void raise_early(struct domain *d, uint32_t page)
 	}
 }
 
-int evtchn_fifo_expand_array(struct domain *d, gfn_t gfn)
+static int append_page(struct domain *d, struct word_page *page)
 {
 	struct evtchn_domain *e = d->evtchn;
-	struct word_page *page;
-	uint32_t nr = 0;
-	mfn_t mfn;
-	int rc;
+	uint32_t nr;
 
-	rc = p2m_get_frame(d, gfn, true, &mfn);
+	spin_guard(&e->lock);
+	if (e->closed)
+		return -ESRCH;
+	if (e->abi != &evtchn_abi_fifo)
+		return -EOPNOTSUPP;
+	nr = e->fifo->nr_pages;
+	if (nr == ARRAY_PAGES)
+		return -ENOSPC;
+	spin_lock(&e->fifo->lock);
+	e->fifo->page[nr] = page;
+	e->fifo->nr_pages++;
+	spin_unlock(&e->fifo->lock);
+	raise_early(d, nr);
+	return 0;
+}
+
+int evtchn_fifo_expand_array(struct domain *d, gfn_t gfn)
+{
+	struct word_page *page;
+	mfn_t mfn;
+	int rc = p2m_get_frame(d, gfn, true, &mfn);
+
 	if (rc)
 		return rc;
 	page = xzalloc(sizeof(*page));
-	if (!page) {
-		frame_put(mfn);
-		return -ENOMEM;
+	rc = -ENOMEM;
+	if (page) {
+		page->words = mfn_to_virt(mfn);
+		rc = append_page(d, page);
 	}
-	page->words = mfn_to_virt(mfn);
-	spin_lock(&e->lock);
-	if (e->closed)
-		rc = -ESRCH;
-	else if (e->abi != &evtchn_abi_fifo)
-		rc = -EOPNOTSUPP;
-	else if (e->fifo->nr_pages == ARRAY_PAGES)
-		rc = -ENOSPC;
-	if (!rc) {
-		spin_lock(&e->fifo->lock);
-		nr = e->fifo->nr_pages++;
-		e->fifo->page[nr] = page;
-		spin_unlock(&e->fifo->lock);
-		raise_early(d, nr);
-	}
-	spin_unlock(&e->lock);
 	if (rc) {
 		xfree(page);
 		frame_put(mfn);
@@ -301,7 +304,7 @@ void evtchn_fifo_release(struct domain *d)
 
 	if (!f)
 		return;
-	spin_lock(&f->lock);
+	spin_guard(&f->lock);
 	for (unsigned int i = 0; i < d->max_vcpus; i++) {
 		if (f->vcpu[i].control)
 			frame_put(virt_to_mfn(f->vcpu[i].control));
@@ -313,5 +316,4 @@ void evtchn_fifo_release(struct domain *d)
 		frame_put(virt_to_mfn(page->words));
 		xfree(page);
 	}
-	spin_unlock(&f->lock);
 }

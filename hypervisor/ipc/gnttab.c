@@ -97,27 +97,21 @@ struct gnttab_usage gnttab_usage(struct domain *d)
 
 int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 {
+	const uint32_t per_frame = status ? STATUS_PER_FRAME / GRANTS_PER_FRAME_V2 : 1;
 	struct gnttab *gt = d->gnttab;
-	mfn_t m = INVALID_MFN;
 	int rc;
 
 	if (idx >= gt->max_frames)
 		return -EINVAL;
-	spin_lock(&gt->lock);
+	spin_guard(&gt->lock);
 	if (READ_ONCE(d->dying) || (status && idx >= gnttab_max_status_frames(d)))
-		rc = -EINVAL;
-	else if (status)
-		rc = gnttab_grow(d, idx * (STATUS_PER_FRAME / GRANTS_PER_FRAME_V2) + 1);
-	else
-		rc = gnttab_grow(d, idx + 1);
-	if (!rc) {
-		m = virt_to_mfn(status ? (void *)gt->status[idx] : gt->shared[idx]);
-		frame_get_held(m);
-	}
-	spin_unlock(&gt->lock);
-	if (!rc)
-		*mfn = m;
-	return rc;
+		return -EINVAL;
+	rc = gnttab_grow(d, idx * per_frame + 1);
+	if (rc)
+		return rc;
+	*mfn = virt_to_mfn(status ? (void *)gt->status[idx] : gt->shared[idx]);
+	frame_get_held(*mfn);
+	return 0;
 }
 
 /* ---- one entry ---- */
@@ -169,40 +163,29 @@ static int claim_entry(const struct gnttab *gt, const struct grant_entry *e, dom
 		       bool write, uint64_t *frame)
 {
 	const uint16_t want = GTF_reading | (write ? GTF_writing : 0);
-	int rc;
+	int rc = gt->version == 1 ? claim_v1(e, user, write, want) : claim_v2(e, user, write, want);
 
-	if (gt->version == 1) {
-		rc = claim_v1(e, user, write, want);
-		*frame = READ_ONCE(((struct grant_entry_v1 *)(void *)e->word)->frame);
-	} else {
-		rc = claim_v2(e, user, write, want);
-		*frame = READ_ONCE(((union grant_entry_v2 *)(void *)e->word)->full_page.frame);
-	}
+	*frame = gnttab_entry_frame(gt, e);
 	return rc;
 }
 
 /* The granted page must be the granter's own memory, not something it was granted or lent itself. */
 static int hold_frame(struct domain *rd, uint64_t frame, bool write, mfn_t *mfn)
 {
-	mfn_t m;
-
-	if (p2m_get_frame(rd, gfn_of(frame), write, &m))
+	if (p2m_get_frame(rd, gfn_of(frame), write, mfn))
 		return GNTST_bad_page;
-	if (frame_owner(m) != rd->id) {
-		frame_put(m);
-		return GNTST_bad_page;
-	}
-	*mfn = m;
-	return 0;
+	if (frame_owner(*mfn) == rd->id)
+		return 0;
+	frame_put(*mfn);
+	return GNTST_bad_page;
 }
 
 static int pin_first(struct domain *rd, const struct grant_entry *e, domid_t user, bool write,
 		     mfn_t *mfn)
 {
 	uint64_t frame;
-	int rc;
+	int rc = claim_entry(rd->gnttab, e, user, write, &frame);
 
-	rc = claim_entry(rd->gnttab, e, user, write, &frame);
 	if (rc)
 		return rc;
 	rc = hold_frame(rd, frame, write, mfn);
@@ -237,22 +220,20 @@ int gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t 
 {
 	struct gnttab *gt = rd->gnttab;
 	struct grant_entry e;
-	int rc = GNTST_bad_gntref;
+	int rc;
 
-	spin_lock(&gt->lock);
+	spin_guard(&gt->lock);
 	if (READ_ONCE(rd->dying) || !gnttab_entry_at(gt, ref, &e))
-		goto out;
+		return GNTST_bad_gntref;
 	rc = e.a->readers || e.a->writers ? pin_again(rd, &e, user, write, mfn) :
 					    pin_first(rd, &e, user, write, mfn);
 	if (rc)
-		goto out;
+		return rc;
 	if (write)
 		e.a->writers++;
 	else
 		e.a->readers++;
-out:
-	spin_unlock(&gt->lock);
-	return rc;
+	return 0;
 }
 
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn)
@@ -298,6 +279,13 @@ void gnttab_peer_put(struct gnttab_peer *p)
 
 /* ---- the part of a domain ---- */
 
+static void part_domain_fini(struct domain *d)
+{
+	free_arrays(d->gnttab);
+	xfree(d->gnttab);
+	d->gnttab = NULL;
+}
+
 static int part_domain_init(struct domain *d)
 {
 	struct gnttab *gt = xzalloc(sizeof(*gt));
@@ -305,19 +293,11 @@ static int part_domain_init(struct domain *d)
 	if (!gt)
 		return -ENOMEM;
 	d->gnttab = gt;
-	if (gnttab_set_limits(d, 0, 0, 0)) {
-		xfree(gt);
-		d->gnttab = NULL;
-		return -ENOMEM;
-	}
 	/* Domain 0 maps grants of every guest: its first page of handles is no cost of the first guest. */
-	if (d->is_hwdom && !gnttab_grow_maptrack(gt)) {
-		free_arrays(gt);
-		xfree(gt);
-		d->gnttab = NULL;
-		return -ENOMEM;
-	}
-	return 0;
+	if (!gnttab_set_limits(d, 0, 0, 0) && (!d->is_hwdom || gnttab_grow_maptrack(gt)))
+		return 0;
+	part_domain_fini(d);
+	return -ENOMEM;
 }
 
 /* Give back what @d has mapped of others. What others have mapped of it stays until they unmap it. */
@@ -332,13 +312,6 @@ static int part_domain_kill(struct domain *d)
 			return -ERESTART;
 	}
 	return 0;
-}
-
-static void part_domain_fini(struct domain *d)
-{
-	free_arrays(d->gnttab);
-	xfree(d->gnttab);
-	d->gnttab = NULL;
 }
 
 const struct domain_part gnttab_part = {

@@ -35,18 +35,17 @@ bool gnttab_grow_maptrack(struct gnttab *gt)
 static uint32_t handle_alloc(struct domain *d, struct maptrack **mt)
 {
 	struct gnttab *gt = d->gnttab;
-	uint32_t handle = MAPTRACK_NONE;
+	uint32_t handle;
 
-	spin_lock(&gt->lock);
-	if (!READ_ONCE(d->dying) &&
-	    (gt->maptrack_free != MAPTRACK_NONE || gnttab_grow_maptrack(gt))) {
-		handle = gt->maptrack_free;
-		*mt = handle_at(gt, handle);
-		gt->maptrack_free = (*mt)->next;
-		(*mt)->state = MAPTRACK_BUSY;
-		gt->usage.mapped++;
-	}
-	spin_unlock(&gt->lock);
+	spin_guard(&gt->lock);
+	if (READ_ONCE(d->dying) ||
+	    (gt->maptrack_free == MAPTRACK_NONE && !gnttab_grow_maptrack(gt)))
+		return MAPTRACK_NONE;
+	handle = gt->maptrack_free;
+	*mt = handle_at(gt, handle);
+	gt->maptrack_free = (*mt)->next;
+	(*mt)->state = MAPTRACK_BUSY;
+	gt->usage.mapped++;
 	return handle;
 }
 
@@ -54,18 +53,16 @@ static void handle_free(struct domain *d, uint32_t handle, struct maptrack *mt)
 {
 	struct gnttab *gt = d->gnttab;
 
-	spin_lock(&gt->lock);
+	spin_guard(&gt->lock);
 	*mt = (struct maptrack){.state = MAPTRACK_FREE, .next = gt->maptrack_free};
 	gt->maptrack_free = handle;
 	gt->usage.mapped--;
-	spin_unlock(&gt->lock);
 }
 
-static void handle_publish(struct domain *d, struct maptrack *mt, bool write)
+/* What is not BUSY any more is there for whoever asks. */
+static void handle_publish(struct maptrack *mt, bool write)
 {
-	spin_lock(&d->gnttab->lock);
-	mt->state = write ? MAPTRACK_RW : MAPTRACK_RO;
-	spin_unlock(&d->gnttab->lock);
+	__atomic_store_n(&mt->state, write ? MAPTRACK_RW : MAPTRACK_RO, __ATOMIC_RELEASE);
 }
 
 static int map_decode(const struct gnttab_map_grant_ref *op)
@@ -81,9 +78,8 @@ static int map_decode(const struct gnttab_map_grant_ref *op)
 static int map_frame(struct domain *d, gfn_t gfn, struct domain *rd, uint32_t ref, bool write,
 		     mfn_t *mfn)
 {
-	int rc;
+	int rc = gnttab_pin(rd, ref, d->id, write, mfn);
 
-	rc = gnttab_pin(rd, ref, d->id, write, mfn);
 	if (rc)
 		return rc;
 	if (p2m_map(d, gfn, *mfn, ORDER_4K, write ? P2M_GRANT_RW : P2M_GRANT_RO)) {
@@ -101,36 +97,30 @@ int gnttab_map(struct domain *d, struct gnttab_map_grant_ref *op)
 	struct maptrack *mt;
 	uint32_t handle;
 	mfn_t mfn;
-	int rc;
+	int rc = map_decode(op);
 
-	rc = map_decode(op);
 	if (rc)
 		return rc;
 	rd = domain_get(op->dom == DOMID_SELF ? d->id : op->dom);
 	if (!rd)
 		return GNTST_bad_domain;
-	rc = GNTST_no_space;
 	handle = handle_alloc(d, &mt);
-	if (handle == MAPTRACK_NONE)
-		goto put;
-	rc = map_frame(d, gfn, rd, op->ref, write, &mfn);
+	rc = handle == MAPTRACK_NONE ? GNTST_no_space : map_frame(d, gfn, rd, op->ref, write, &mfn);
 	if (rc) {
-		handle_free(d, handle, mt);
-		goto put;
+		if (handle != MAPTRACK_NONE)
+			handle_free(d, handle, mt);
+		domain_put(rd);
+		return rc;
 	}
 	mt->granter = rd; /* takes over our reference: the granter's table outlives the mapping */
 	mt->gfn = gfn.n;
 	mt->ref = op->ref;
 	mt->mfn = mfn;
-	handle_publish(d, mt, write);
+	handle_publish(mt, write);
 	op->handle = handle;
 	/* Without an IOMMU a device would need the machine address; the kernel bounces instead. */
 	op->dev_bus_addr = mfn_to_paddr(mfn);
 	return GNTST_okay;
-
-put:
-	domain_put(rd);
-	return rc;
 }
 
 /* Take the mapping of @handle for ourselves. Return: it, or NULL when it isn't one. */
@@ -139,15 +129,12 @@ static struct maptrack *handle_take(struct domain *d, uint32_t handle, bool *wri
 	struct gnttab *gt = d->gnttab;
 	struct maptrack *mt;
 
-	spin_lock(&gt->lock);
+	spin_guard(&gt->lock);
 	mt = handle_at(gt, handle);
-	if (mt && mt->state < MAPTRACK_RO)
-		mt = NULL;
-	if (mt) {
-		*write = mt->state == MAPTRACK_RW;
-		mt->state = MAPTRACK_BUSY;
-	}
-	spin_unlock(&gt->lock);
+	if (!mt || __atomic_load_n(&mt->state, __ATOMIC_ACQUIRE) < MAPTRACK_RO)
+		return NULL;
+	*write = mt->state == MAPTRACK_RW;
+	mt->state = MAPTRACK_BUSY;
 	return mt;
 }
 
@@ -156,10 +143,9 @@ static void unmap_taken(struct domain *d, uint32_t handle, struct maptrack *mt, 
 	struct domain *rd = mt->granter;
 	uint32_t ref = mt->ref;
 	mfn_t mfn = mt->mfn;
-	int rc;
-
 	/* The guest may have put something else there, or nothing; then no CPU knows the frame any more. */
-	rc = p2m_unmap(d, gfn_of(mt->gfn), mfn, write ? P2M_GRANT_RW : P2M_GRANT_RO);
+	int rc = p2m_unmap(d, gfn_of(mt->gfn), mfn, write ? P2M_GRANT_RW : P2M_GRANT_RO);
+
 	(void)rc;
 	gnttab_unpin(rd, ref, write, mfn);
 	handle_free(d, handle, mt);
@@ -168,15 +154,13 @@ static void unmap_taken(struct domain *d, uint32_t handle, struct maptrack *mt, 
 
 int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 {
-	const uint64_t gfn = host_addr >> PAGE_SHIFT;
-	struct maptrack *mt;
 	bool write;
+	struct maptrack *mt = handle_take(d, handle, &write);
 
-	mt = handle_take(d, handle, &write);
 	if (!mt)
 		return GNTST_bad_handle;
-	if (host_addr && gfn != mt->gfn) {
-		handle_publish(d, mt, write);
+	if (host_addr && host_addr >> PAGE_SHIFT != mt->gfn) {
+		handle_publish(mt, write);
 		return GNTST_general_error;
 	}
 	unmap_taken(d, handle, mt, write);
@@ -185,10 +169,9 @@ int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 
 void gnttab_unmap_index(struct domain *d, uint32_t index)
 {
-	struct maptrack *mt;
 	bool write;
+	struct maptrack *mt = handle_take(d, index, &write);
 
-	mt = handle_take(d, index, &write);
 	if (mt)
 		unmap_taken(d, index, mt, write);
 }

@@ -70,9 +70,9 @@ static long op_query_size(struct batch *b, union gnttab_arg *a)
 	a->query.status = resolve(b, a->query.dom, &d);
 	if (a->query.status)
 		return 0;
+	domain_guard(d);
 	a->query.nr_frames = max(READ_ONCE(d->gnttab->nr_frames), GNTTAB_INITIAL_FRAMES);
 	a->query.max_nr_frames = d->gnttab->max_frames;
-	domain_put(d);
 	return 0;
 }
 
@@ -108,8 +108,8 @@ static long op_setup_table(struct batch *b, union gnttab_arg *a)
 	a->setup.status = resolve(b, a->setup.dom, &d);
 	if (a->setup.status)
 		return 0;
+	domain_guard(d);
 	a->setup.status = setup_table(d, &a->setup);
-	domain_put(d);
 	return 0;
 }
 
@@ -124,13 +124,12 @@ static long op_set_version(struct batch *b, union gnttab_arg *a)
 static long op_get_version(struct batch *b, union gnttab_arg *a)
 {
 	struct domain *d;
-	int rc;
+	int rc = domain_resolve(b->d, a->get_version.dom, &d);
 
-	rc = domain_resolve(b->d, a->get_version.dom, &d);
 	if (rc)
 		return rc;
+	domain_guard(d);
 	a->get_version.version = d->gnttab->version;
-	domain_put(d);
 	return 0;
 }
 
@@ -143,13 +142,13 @@ static long op_status_frames(struct batch *b, union gnttab_arg *a)
 	op->status = resolve(b, op->dom, &d);
 	if (op->status)
 		return 0;
+	domain_guard(d);
 	spin_lock(&d->gnttab->lock);
 	/* Version 1 keeps status in the entries. */
 	have = d->gnttab->version == 2 ? gnttab_status_frames(d->gnttab->nr_frames) : 0;
 	spin_unlock(&d->gnttab->lock);
 	op->status = op->nr_frames > have ? GNTST_general_error :
 					    list_frames(handle_gva(op->frame_list), op->nr_frames);
-	domain_put(d);
 	return 0;
 }
 
@@ -172,13 +171,15 @@ static int16_t swap(struct gnttab *gt, uint32_t x, uint32_t y)
 
 static long op_swap(struct batch *b, union gnttab_arg *a)
 {
-	struct gnttab *gt = b->d->gnttab;
-
-	spin_lock(&gt->lock);
-	a->swap.status = swap(gt, a->swap.ref_a, a->swap.ref_b);
-	spin_unlock(&gt->lock);
+	spin_guard(&b->d->gnttab->lock);
+	a->swap.status = swap(b->d->gnttab, a->swap.ref_a, a->swap.ref_b);
 	return 0;
 }
+
+#define ROW(fn, arg, how)                            \
+	{                                            \
+		fn, sizeof(struct gnttab_##arg), how \
+	}
 
 /* Requests that answer with more than a status are copied back whole, like all others. */
 static const struct gnttab_row {
@@ -186,17 +187,16 @@ static const struct gnttab_row {
 	uint8_t size;
 	bool single; /* not an array: count must be 1, or is not looked at when 0 */
 } rows[] = {
-	[GNTTABOP_map_grant_ref] = {op_map, sizeof(struct gnttab_map_grant_ref), false},
-	[GNTTABOP_unmap_grant_ref] = {op_unmap, sizeof(struct gnttab_unmap_grant_ref), false},
-	[GNTTABOP_setup_table] = {op_setup_table, sizeof(struct gnttab_setup_table), true},
-	[GNTTABOP_copy] = {op_copy, sizeof(struct gnttab_copy), false},
-	[GNTTABOP_query_size] = {op_query_size, sizeof(struct gnttab_query_size), true},
-	[GNTTABOP_unmap_and_replace] = {op_replace, sizeof(struct gnttab_unmap_and_replace), false},
-	[GNTTABOP_set_version] = {op_set_version, sizeof(struct gnttab_set_version), true},
-	[GNTTABOP_get_status_frames] = {op_status_frames, sizeof(struct gnttab_get_status_frames),
-					true},
-	[GNTTABOP_get_version] = {op_get_version, sizeof(struct gnttab_get_version), true},
-	[GNTTABOP_swap_grant_ref] = {op_swap, sizeof(struct gnttab_swap_grant_ref), false},
+	[GNTTABOP_map_grant_ref] = ROW(op_map, map_grant_ref, false),
+	[GNTTABOP_unmap_grant_ref] = ROW(op_unmap, unmap_grant_ref, false),
+	[GNTTABOP_setup_table] = ROW(op_setup_table, setup_table, true),
+	[GNTTABOP_copy] = ROW(op_copy, copy, false),
+	[GNTTABOP_query_size] = ROW(op_query_size, query_size, true),
+	[GNTTABOP_unmap_and_replace] = ROW(op_replace, unmap_and_replace, false),
+	[GNTTABOP_set_version] = ROW(op_set_version, set_version, true),
+	[GNTTABOP_get_status_frames] = ROW(op_status_frames, get_status_frames, true),
+	[GNTTABOP_get_version] = ROW(op_get_version, get_version, true),
+	[GNTTABOP_swap_grant_ref] = ROW(op_swap, swap_grant_ref, false),
 };
 
 static long run_one(struct batch *b, const struct gnttab_row *row, uint64_t gva)

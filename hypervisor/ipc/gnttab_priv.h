@@ -31,7 +31,7 @@ enum maptrack_state {
 	MAPTRACK_RW,
 };
 
-/* A mapping made by this domain. [gnttab] of the mapper; whoever made it BUSY owns the rest. */
+/* A mapping made by this domain. [gnttab] of the mapper; whoever made it BUSY owns it all until it no longer is. */
 struct maptrack {
 	struct domain *granter; /* with a reference */
 	uint64_t gfn;
@@ -91,6 +91,14 @@ static inline bool gnttab_entry_at(const struct gnttab *gt, uint32_t ref, struct
 	}
 	e->a = &gt->active[ref / GRANTS_PER_FRAME][ref % GRANTS_PER_FRAME];
 	return true;
+}
+
+/** The frame that @e grants. */
+static inline uint64_t gnttab_entry_frame(const struct gnttab *gt, const struct grant_entry *e)
+{
+	if (gt->version == 1)
+		return READ_ONCE(((struct grant_entry_v1 *)(void *)e->word)->frame);
+	return READ_ONCE(((union grant_entry_v2 *)(void *)e->word)->full_page.frame);
 }
 
 /** What of GTF_reading and GTF_writing is not true of @a. */

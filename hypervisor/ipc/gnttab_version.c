@@ -34,11 +34,7 @@ static int save_reserved(const struct gnttab *gt, struct reserved *r)
 
 	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++) {
 		r->word[i] = READ_ONCE(*e.word) & ~(uint32_t)(GTF_reading | GTF_writing);
-		r->frame[i] =
-			gt->version == 1 ?
-				READ_ONCE(((struct grant_entry_v1 *)(void *)e.word)->frame) :
-				READ_ONCE(
-					((union grant_entry_v2 *)(void *)e.word)->full_page.frame);
+		r->frame[i] = gnttab_entry_frame(gt, &e);
 		if ((r->word[i] & GTF_type_mask) > GTF_permit_access ||
 		    (r->word[i] & GTF_sub_page) || r->frame[i] > UINT32_MAX)
 			return -EINVAL;
@@ -97,16 +93,10 @@ static int change(struct domain *d, uint32_t version)
 
 int gnttab_set_version(struct domain *d, uint32_t version)
 {
-	struct gnttab *gt = d->gnttab;
-	int rc = 0;
-
 	if (version != 1 && version != 2)
 		return -EINVAL;
-	if (version > gt->max_version)
+	if (version > d->gnttab->max_version)
 		return -ENOSYS;
-	spin_lock(&gt->lock);
-	if (version != gt->version)
-		rc = change(d, version);
-	spin_unlock(&gt->lock);
-	return rc;
+	spin_guard(&d->gnttab->lock);
+	return version == d->gnttab->version ? 0 : change(d, version);
 }

@@ -191,18 +191,16 @@ bool vioapic_covers(struct domain *d, uint64_t gpa)
 uint32_t vioapic_read(struct domain *d, uint64_t gpa)
 {
 	struct vioapic *io = find(gpa);
-	uint32_t value = 0xffffffff;
 
 	(void)d;
 	if (!io)
-		return value;
-	spin_lock(&lock);
+		return 0xffffffff;
+	spin_guard(&lock);
 	switch (gpa & ~PAGE_MASK) {
-	case REG_SELECT: value = io->select; break;
-	case REG_WINDOW: value = read_window(io); break;
+	case REG_SELECT: return io->select;
+	case REG_WINDOW: return read_window(io);
+	default: return 0xffffffff;
 	}
-	spin_unlock(&lock);
-	return value;
 }
 
 /* The pins of @io that wait for an EOI of @vector may fire again. */
@@ -224,21 +222,19 @@ void vioapic_write(struct domain *d, uint64_t gpa, uint32_t value)
 
 	if (!io)
 		return;
-	spin_lock(&lock);
+	spin_guard(&lock);
 	switch (gpa & ~PAGE_MASK) {
 	case REG_SELECT: io->select = value & 0xff; break;
 	case REG_WINDOW: write_window(d, io, value); break;
 	case REG_EOI: eoi_pins(d, io, (uint8_t)value); break;
 	}
-	spin_unlock(&lock);
 }
 
 void vioapic_eoi(struct domain *d, uint8_t vector)
 {
-	spin_lock(&lock);
+	spin_guard(&lock);
 	for (uint32_t i = 0; i < nr_vioapics; i++)
 		eoi_pins(d, &vioapics[i], vector);
-	spin_unlock(&lock);
 }
 
 /* Mask the level pins that may have sent @vector here. Return: whether there was one. */

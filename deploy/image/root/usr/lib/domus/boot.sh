@@ -68,6 +68,11 @@ load() {
 	[ $# = 0 ] || modprobe -qab "$@" 2>/dev/null
 }
 
+# What can wait: a network card's link takes longest, so that is begun before all else.
+load_later() {
+	chpst -n 19 modprobe -qab "$@" 2>/dev/null
+}
+
 load_hypervisor_modules() {
 	load xen-privcmd xen-evtchn xen-gntdev xen-gntalloc xenfs
 	mount -t xenfs xenfs /proc/xen
@@ -84,20 +89,23 @@ join_uplink() {
 
 # shellcheck disable=SC2046
 start_network() {
-	load bridge $(pci_aliases '0x02*')
-	# The host's own address is on a bridge with the first card, where guests can join it.
-	brctl addbr br0
-	echo 1 >/sys/class/net/br0/bridge/vlan_filtering
+	load $(pci_aliases '0x02*')
+	# First of all: until a link is up takes seconds.
 	for dev in /sys/class/net/*; do
 		ip link set "${dev##*/}" up
 	done
 	step network
+	load bridge
+	# The host's own address is on a bridge with the first card, where guests can join it.
+	brctl addbr br0
+	echo 1 >/sys/class/net/br0/bridge/vlan_filtering
+	step bridge
 }
 
 # shellcheck disable=SC2046
 start_storage() {
-	load crc32c_intel crc32c_generic ext4 &
-	load $(pci_aliases '0x01*') sd_mod
+	load_later crc32c_intel crc32c_generic ext4 &
+	load_later $(pci_aliases '0x01*') sd_mod
 	wait
 	step storage
 	mount_data
@@ -110,8 +118,7 @@ start_platform() {
 	[ ! -e /sys/bus/acpi/devices/QEMU0002:00 ] || load qemu_fw_cfg
 	local_password
 	: >/run/domus/platform.ready
-	load xen-blkback xen-netback
-	load button evdev sr_mod $(pci_aliases '0x0[3-9c]*')
+	load_later xen-blkback xen-netback button evdev sr_mod $(pci_aliases '0x0[3-9c]*')
 	step platform
 }
 

@@ -20,11 +20,6 @@ void panic_configure(const char *cmdline)
 	reboot_delay = cmdline_number(cmdline, "reboot", DEFAULT_DELAY);
 }
 
-uint64_t panic_reboot_delay(void)
-{
-	return reboot_delay;
-}
-
 /* A panic inside a panic says so and stops: nothing can be trusted any more. */
 static void enter(void)
 {
@@ -81,11 +76,4 @@ void panic_regs(const struct regs *regs, const char *fmt, ...)
 void bug_at(const char *file, int line, const char *what)
 {
 	panic(LOG_ERR "BUG at %s:%d: %s\n", file, line, what);
-}
-
-void warn_at(const char *file, int line, const char *what)
-{
-	printk(LOG_WARN "WARNING at %s:%d: %s\n", file, line, what);
-	backtrace_print((uintptr_t)__builtin_return_address(0) - 1,
-			*(const uint64_t *)__builtin_frame_address(0));
 }

@@ -16,17 +16,3 @@ void __noreturn panic_regs(const struct regs *regs, const char *fmt, ...) __prin
 
 /** Take `reboot=` from @cmdline; the default is 5 seconds. */
 void panic_configure(const char *cmdline);
-
-/** Seconds a dead host waits before it resets, 0 when it stays; also when domain 0 dies. */
-uint64_t panic_reboot_delay(void);
-
-/** Log that an invariant does not hold, with a backtrace, and go on. */
-void warn_at(const char *file, int line, const char *what);
-
-#define WARN_ON(cond)                                       \
-	({                                                  \
-		bool warn_ = !!(cond);                      \
-		if (unlikely(warn_))                        \
-			warn_at(__FILE__, __LINE__, #cond); \
-		warn_;                                      \
-	})

@@ -56,8 +56,7 @@ static bool paused(const struct vcpu *v)
 {
 	const struct domain *d = v->domain;
 
-	return __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&d->pause_count, __ATOMIC_SEQ_CST) || d->controller_paused ||
+	return __atomic_load_n(&d->pause_count, __ATOMIC_SEQ_CST) || d->controller_paused ||
 	       d->shutting_down;
 }
 

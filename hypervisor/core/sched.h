@@ -33,11 +33,6 @@ void sched_release(struct vcpu *v);
 bool sched_on_cpu(const struct vcpu *v);
 /** Whether anybody waits in this CPU's queue; may be out of date at once. */
 bool sched_others_wait(void);
-/** This CPU has been asked to choose again. */
-static inline bool sched_resched_due(void)
-{
-	return this_cpu()->resched;
-}
 
 /** Bits of CPUs @v may run on. Return: 0, -EINVAL when no online CPU is among them. */
 int must_check sched_set_affinity(struct vcpu *v, uint64_t hard);

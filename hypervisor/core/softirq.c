@@ -21,7 +21,8 @@ void softirq_raise(uint32_t cpu, enum softirq nr)
 		apic_send_kick(c);
 }
 
-bool softirq_take(enum softirq nr)
+/* Clear bit @nr of this CPU. Return: whether it was set. */
+static bool softirq_take(unsigned int nr)
 {
 	return __atomic_fetch_and(&this_cpu()->softirq, ~(1u << nr), __ATOMIC_ACQ_REL) & 1u << nr;
 }

@@ -6,10 +6,9 @@
 
 /* Work for a CPU, lowest number first. */
 enum softirq {
-	SOFTIRQ_TIMER,     /* core/timer.c */
-	SOFTIRQ_GUEST_IRQ, /* domain 0's device interrupts */
-	SOFTIRQ_DOMAIN,    /* domain teardown and other preemptible work */
-	SOFTIRQ_CONSOLE,   /* input and debug keys */
+	SOFTIRQ_TIMER,   /* core/timer.c */
+	SOFTIRQ_DOMAIN,  /* domain teardown and other preemptible work */
+	SOFTIRQ_CONSOLE, /* input and debug keys */
 	SOFTIRQ_SCHED, /* pick another vCPU: the scheduler looks at it itself, see softirq_run() */
 	SOFTIRQ_NR,
 };
@@ -31,6 +30,3 @@ static inline bool softirq_pending(void)
  * nobody registered it. Context: interrupts off, no locks held.
  */
 void softirq_run(void);
-
-/** Clear bit @nr of this CPU. Return: whether it was set. */
-bool softirq_take(enum softirq nr);

@@ -11,8 +11,6 @@
 
 #define NEVER (~0ULL)
 
-enum { TIMER_IDLE, TIMER_ARMED };
-
 /* A CPU's timers: a pairing heap by `when`, its root in struct cpu. */
 static struct queue {
 	struct spinlock lock;  /* a leaf lock; guards heap and fields of its timers */
@@ -112,10 +110,9 @@ static void program(struct cpu *c)
 	apic_timer_arm(when > now ? when - now : 0);
 }
 
-/* Take @t out of the queue it is in. Return: whether it was armed. */
-static bool disarm(struct timer *t)
+/* Take @t out of the queue it is in. */
+static void disarm(struct timer *t)
 {
-	bool armed = false;
 	uint32_t cpu;
 
 	/* It may move to another CPU before that CPU's lock is held. */
@@ -126,18 +123,15 @@ static bool disarm(struct timer *t)
 			break;
 		spin_unlock(&queues[cpu].lock);
 	}
-	if (t->state == TIMER_ARMED) {
+	if (t->armed)
 		heap_remove(root_of(cpu), t);
-		t->state = TIMER_IDLE;
-		armed = true;
-	}
+	t->armed = false;
 	spin_unlock(&queues[cpu].lock);
-	return armed;
 }
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 {
-	*t = (struct timer){.fn = fn, .arg = arg, .cpu = cpu_id(), .state = TIMER_IDLE};
+	*t = (struct timer){.fn = fn, .arg = arg, .cpu = cpu_id()};
 }
 
 void timer_set(struct timer *t, uint64_t when)
@@ -149,7 +143,7 @@ void timer_set(struct timer *t, uint64_t when)
 	spin_lock(&q->lock);
 	t->when = when;
 	WRITE_ONCE(t->cpu, c->id);
-	t->state = TIMER_ARMED;
+	t->armed = true;
 	heap_insert(&c->timer_root, t);
 	program(c);
 	spin_unlock(&q->lock);
@@ -180,30 +174,6 @@ void timer_cancel(struct timer *t)
 	disarm(t);
 }
 
-bool timer_pending(const struct timer *t)
-{
-	return READ_ONCE(t->state) == TIMER_ARMED;
-}
-
-void timer_migrate(struct timer *t)
-{
-	if (READ_ONCE(t->cpu) != cpu_id() && disarm(t))
-		timer_set(t, t->when);
-}
-
-uint64_t timer_next(void)
-{
-	struct queue *q = &queues[cpu_id()];
-	const struct timer *t;
-	uint64_t when;
-
-	spin_lock(&q->lock);
-	t = this_cpu()->timer_root;
-	when = t ? t->when : NEVER;
-	spin_unlock(&q->lock);
-	return when;
-}
-
 static void timer_softirq(void)
 {
 	struct cpu *c = this_cpu();
@@ -213,7 +183,7 @@ static void timer_softirq(void)
 	spin_lock(&q->lock);
 	while ((t = c->timer_root) && t->when <= now_ns()) {
 		heap_remove(&c->timer_root, t);
-		t->state = TIMER_IDLE;
+		t->armed = false;
 		__atomic_store_n(&q->running, t, __ATOMIC_RELEASE);
 		spin_unlock(&q->lock);
 		t->fn(t->arg);

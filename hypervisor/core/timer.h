@@ -15,7 +15,7 @@ struct timer {
 	void *arg;
 	struct timer *child, *next, *prev; /* prev: left sibling, or the parent of a first child */
 	uint32_t cpu;                      /* whose queue it is or was last in */
-	uint8_t state;
+	bool armed;
 };
 
 /** Prepare @t to call @fn(@arg), on the CPU that set it, interrupts off, no locks held. */
@@ -32,15 +32,6 @@ void timer_set(struct timer *t, uint64_t when);
  * Context: no lock held that its function takes; may be called by the function itself.
  */
 void timer_cancel(struct timer *t);
-
-/** Whether @t is armed. */
-bool timer_pending(const struct timer *t);
-
-/** Move @t, if it is armed, to this CPU: its vCPU has moved. */
-void timer_migrate(struct timer *t);
-
-/** When this CPU's next timer is due, or ~0. */
-uint64_t timer_next(void);
 
 /** Register interrupt and softirq. Context: boot, once. */
 void timers_init(void);

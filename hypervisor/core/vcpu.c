@@ -99,18 +99,6 @@ void vcpu_kick(struct vcpu *v)
 		sched_wake(v, false);
 }
 
-void vcpu_pause(struct vcpu *v)
-{
-	__atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
-	sched_hold(v);
-}
-
-void vcpu_unpause(struct vcpu *v)
-{
-	if (!__atomic_sub_fetch(&v->pause_count, 1, __ATOMIC_SEQ_CST))
-		sched_release(v);
-}
-
 /* ---- shared records ---- */
 
 void vcpu_update_time(struct vcpu *v)

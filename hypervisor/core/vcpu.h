@@ -36,8 +36,6 @@ struct vcpu {
 
 	enum vcpu_state state;  /* [r] */
 	uint32_t cpu;           /* [r] where it runs or last ran */
-	uint32_t pause_count;   /* [a] */
-	bool wake_pending;      /* [a] a wake came while it was about to block */
 	struct list run_link;   /* [r] */
 	uint64_t vruntime;      /* [r] weighted ns */
 	uint64_t run_since;     /* [r] ns when it was put on the CPU */
@@ -101,16 +99,14 @@ void vcpu_block(struct vcpu *v);
 void vcpu_yield(struct vcpu *v);
 /** Make @v notice something: wakes it when blocked, forces an exit when running. Any CPU. */
 void vcpu_kick(struct vcpu *v);
-void vcpu_pause(struct vcpu *v); /* returns when it is off its CPU (not for current) */
-void vcpu_unpause(struct vcpu *v);
 
 /** True when @v, current, may not be entered now: paused, blocked, down, its domain stopped. */
 static inline bool vcpu_must_leave(const struct vcpu *v)
 {
 	const struct domain *d = v->domain;
 
-	return v->state != VCPU_RUNNING || v->pause_count || d->pause_count ||
-	       d->controller_paused || d->shutting_down || this_cpu()->resched;
+	return v->state != VCPU_RUNNING || d->pause_count || d->controller_paused ||
+	       d->shutting_down || this_cpu()->resched;
 }
 
 /** Register/refresh the pvclock record of @v in its vcpu_info. */

@@ -56,12 +56,3 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
 	spin_unlock(&lock);
 	domain_for_each(update_one, NULL);
 }
-
-uint64_t wallclock_now(void)
-{
-	uint64_t sec;
-	uint32_t nsec;
-
-	get_base(&sec, &nsec);
-	return sec + (nsec + now_ns()) / NS_PER_S;
-}

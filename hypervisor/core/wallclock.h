@@ -10,5 +10,3 @@ struct domain;
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time);
 /** Write @d's wall clock record anew (creation, time offset changed). */
 void wallclock_update_domain(struct domain *d);
-/** UTC now, in seconds. */
-uint64_t wallclock_now(void);

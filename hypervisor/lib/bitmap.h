@@ -39,26 +39,3 @@ static inline bool bitmap_test_and_clear(unsigned long *map, unsigned int bit)
 
 	return (__atomic_fetch_and(&map[bit / BITS_PER_LONG], ~m, __ATOMIC_SEQ_CST) & m) != 0;
 }
-
-/** The first set bit at or after @from. Return: its number, or @nbits when there is none. */
-unsigned int bitmap_find_next(const unsigned long *map, unsigned int nbits, unsigned int from);
-
-/** The first clear bit at or after @from. Return: its number, or @nbits when there is none. */
-unsigned int bitmap_find_next_zero(const unsigned long *map, unsigned int nbits, unsigned int from);
-
-static inline unsigned int bitmap_find_first(const unsigned long *map, unsigned int nbits)
-{
-	return bitmap_find_next(map, nbits, 0);
-}
-
-static inline unsigned int bitmap_find_first_zero(const unsigned long *map, unsigned int nbits)
-{
-	return bitmap_find_next_zero(map, nbits, 0);
-}
-
-/** How many of the first @nbits bits are set. */
-unsigned int bitmap_weight(const unsigned long *map, unsigned int nbits);
-
-#define bitmap_for_each(bit, map, nbits)                             \
-	for ((bit) = bitmap_find_first(map, nbits); (bit) < (nbits); \
-	     (bit) = bitmap_find_next(map, nbits, (bit) + 1))

@@ -2,6 +2,7 @@
 #include "lib/cmdline.h"
 
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 
 static bool is_blank(char c)
@@ -132,13 +133,12 @@ bool cmdline_bool(const char *cmdline, const char *name, bool fallback)
 		{"", true},   {"1", true},   {"on", true},   {"yes", true},    {"true", true},
 		{"0", false}, {"no", false}, {"off", false}, {"false", false},
 	};
-	char buf[32], no[64] = "no-";
-	size_t i;
+	char buf[32], no[64];
 
 	if (cmdline_get(cmdline, name, buf, sizeof(buf)))
-		for (i = 0; i < ARRAY_SIZE(words); i++)
+		for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 			if (!strcmp(buf, words[i].word))
 				return words[i].value;
-	strlcat(no, name, sizeof(no));
+	snprintf(no, sizeof(no), "no-%s", name);
 	return cmdline_get(cmdline, no, buf, sizeof(buf)) ? false : fallback;
 }

@@ -10,15 +10,6 @@ size_t strlcpy(char *dst, const char *src, size_t size)
 	return len;
 }
 
-size_t strlcat(char *dst, const char *src, size_t size)
-{
-	size_t used = strnlen(dst, size);
-
-	if (used == size)
-		return size + strlen(src);
-	return used + strlcpy(dst + used, src, size - used);
-}
-
 void str_from_bytes(char *dst, size_t size, const char *src, size_t len)
 {
 	if (!size)
@@ -27,9 +18,4 @@ void str_from_bytes(char *dst, size_t size, const char *src, size_t len)
 		len = size - 1;
 	memcpy(dst, src, len);
 	dst[len] = '\0';
-}
-
-bool str_has_prefix(const char *s, const char *prefix)
-{
-	return !strncmp(s, prefix, strlen(prefix));
 }

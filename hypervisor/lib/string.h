@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* The C library's functions of these names; ours in the image, libc's in hosted tests. */
@@ -13,7 +12,6 @@ size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, size_t n);
-char *strchr(const char *s, int c);
 
 /**
  * Copy the string @src into @dst of @size bytes, always terminated.
@@ -21,11 +19,5 @@ char *strchr(const char *s, int c);
  */
 size_t strlcpy(char *dst, const char *src, size_t size);
 
-/** Append @src to the string in @dst of @size bytes. Return: the length it tried to make. */
-size_t strlcat(char *dst, const char *src, size_t size);
-
 /** Copy @len bytes that need no terminator into @dst of @size bytes as a string, cut to fit. */
 void str_from_bytes(char *dst, size_t size, const char *src, size_t len);
-
-/** Whether @s begins with @prefix. */
-bool str_has_prefix(const char *s, const char *prefix);

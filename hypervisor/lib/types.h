@@ -16,8 +16,6 @@
 #define __printf(fmt, va) __attribute__((format(printf, fmt, va)))
 #define __noinline        __attribute__((noinline))
 #define __inlined         inline __attribute__((always_inline))
-#define __weak            __attribute__((weak))
-#define __used            __attribute__((used))
 #define __cleanup(fn)     __attribute__((cleanup(fn), unused))
 #define likely(x)         __builtin_expect(!!(x), 1)
 #define unlikely(x)       __builtin_expect(!!(x), 0)
@@ -26,7 +24,6 @@
 #define PAGE_SHIFT 12
 #define PAGE_SIZE  4096UL
 #define PAGE_MASK  (~(PAGE_SIZE - 1))
-#define KIB(n)     ((uint64_t)(n) << 10)
 #define MIB(n)     ((uint64_t)(n) << 20)
 #define GIB(n)     ((uint64_t)(n) << 30)
 
@@ -35,11 +32,10 @@
 #define ORDER_2M 9u
 #define ORDER_1G 18u
 
-#define ARRAY_SIZE(a)      (sizeof(a) / sizeof((a)[0]))
-#define ALIGN_UP(x, a)     (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a)   ((x) & ~((__typeof__(x))(a)-1))
-#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
-#define BIT(n)             (1UL << (n))
+#define ARRAY_SIZE(a)    (sizeof(a) / sizeof((a)[0]))
+#define ALIGN_UP(x, a)   (((x) + ((a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define BIT(n)           (1UL << (n))
 
 /* A name of its own for each use, for the hidden variables of macros. */
 #define UNIQUE_NAME(x)      UNIQUE_NAME_(x, __COUNTER__)
@@ -78,7 +74,6 @@ typedef struct {
 typedef uint64_t paddr_t;
 
 #define INVALID_MFN ((mfn_t){~0ULL})
-#define INVALID_GFN ((gfn_t){~0ULL})
 
 static inline mfn_t mfn_of(uint64_t n)
 {

@@ -29,7 +29,6 @@ static struct {
 	bool may_scrub;
 	unsigned int scrubbing; /* blocks being cleared: free, but on no list for the moment */
 	uint64_t free_pages;
-	uint64_t total_pages;
 } buddy;
 
 void buddy_init(void)
@@ -278,18 +277,12 @@ void buddy_add(mfn_t start, uint64_t nr)
 	mark(start.n, nr, 0, FRAME_FREE);
 	run_free(start.n, start.n + nr, true);
 	buddy.free_pages += nr;
-	buddy.total_pages += nr;
 	spin_unlock(&buddy.lock);
 }
 
 uint64_t buddy_free_pages(void)
 {
 	return READ_ONCE(buddy.free_pages);
-}
-
-uint64_t buddy_total_pages(void)
-{
-	return READ_ONCE(buddy.total_pages);
 }
 
 /*

@@ -35,9 +35,8 @@ bool buddy_is_free(mfn_t mfn);
 /** Give the frames @start .. @start+@nr-1 to the allocator, dirty: at boot, or modules done with. */
 void buddy_add(mfn_t start, uint64_t nr);
 
-/** Frames that are free, and frames the allocator has ever been given. Context: any, no lock. */
+/** Frames that are free. Context: any, no lock. */
 uint64_t buddy_free_pages(void);
-uint64_t buddy_total_pages(void);
 
 /**
  * Let buddy_scrub_some() work from now on. Not before domain 0 has its memory: zeroed frames are given

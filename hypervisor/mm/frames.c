@@ -58,28 +58,6 @@ bool mfn_valid(mfn_t mfn)
 	return false;
 }
 
-bool frame_get(mfn_t mfn, uint16_t owner)
-{
-	frame_word_t *word, old, new;
-
-	if (!mfn_valid(mfn))
-		return false;
-	word = (frame_word_t *)(void *)mfn_to_frame(mfn);
-	old = __atomic_load_n(word, __ATOMIC_ACQUIRE);
-	do {
-		struct frame f;
-
-		__builtin_memcpy(&f, &old, sizeof(f));
-		if (!f.refs || f.refs == ~0u || f.owner != owner)
-			return false;
-		f.refs++;
-		__builtin_memcpy(&new, &f, sizeof(f));
-		/* The whole record is exchanged: a frame that changed hands meanwhile is missed. */
-	} while (!__atomic_compare_exchange_n(word, &old, new, true, __ATOMIC_ACQ_REL,
-					      __ATOMIC_ACQUIRE));
-	return true;
-}
-
 void frame_get_held(mfn_t mfn)
 {
 	uint32_t old = __atomic_fetch_add(&mfn_to_frame(mfn)->refs, 1, __ATOMIC_RELAXED);
@@ -122,14 +100,6 @@ void frames_put(mfn_t mfn, uint64_t nr)
 void frame_put(mfn_t mfn)
 {
 	frames_put(mfn, 1);
-}
-
-void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner)
-{
-	struct frame *f = mfn_to_frame(mfn);
-
-	for (uint64_t i = 0; i < 1ULL << order; i++)
-		WRITE_ONCE(f[i].owner, owner);
 }
 
 void frame_set_release_hook(frame_release_fn *fn)

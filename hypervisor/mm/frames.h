@@ -42,11 +42,6 @@ static inline struct frame *mfn_to_frame(mfn_t mfn)
 	return &frame_table()[mfn.n];
 }
 
-static inline mfn_t frame_to_mfn(const struct frame *f)
-{
-	return mfn_of((uint64_t)(f - frame_table()));
-}
-
 /** Make the records of @nr frames from @mfn on all like @f. Each changes as a whole. */
 void frames_fill(mfn_t mfn, uint64_t nr, struct frame f);
 
@@ -62,12 +57,6 @@ uint64_t frames_total(void);
 /** One past the highest frame of RAM. */
 uint64_t frames_end(void);
 
-/**
- * Take a reference on @mfn if it is RAM in use that belongs to @owner.
- * Return: whether it was taken. Context: any, no lock.
- */
-bool must_check frame_get(mfn_t mfn, uint16_t owner);
-
 /** Take a further reference on a frame the caller already holds one on. */
 void frame_get_held(mfn_t mfn);
 
@@ -78,9 +67,6 @@ void frame_get_held(mfn_t mfn);
 void frame_put(mfn_t mfn);
 /** The same of the @nr frames from @mfn on; those that are freed, together. */
 void frames_put(mfn_t mfn, uint64_t nr);
-
-/** Give 2^@order frames just allocated, still private to the caller, to @owner. */
-void frame_set_owner(mfn_t mfn, unsigned int order, uint16_t owner);
 
 static inline uint16_t frame_owner(mfn_t mfn)
 {

@@ -84,11 +84,6 @@ void __noreturn panic(const char *fmt, ...)
 	abort();
 }
 
-void warn_at(const char *file, int line, const char *what)
-{
-	bug_at(file, line, what);
-}
-
 void machine_shutdown_by_hwdom(uint8_t code)
 {
 	fake_machine_shutdown = code;
@@ -219,14 +214,6 @@ void timer_set(struct timer *t, uint64_t when)
 		}
 	}
 	abort();
-}
-
-bool timer_pending(const struct timer *t)
-{
-	for (unsigned int i = 0; i < MAX_TIMERS; i++)
-		if (armed[i] == t)
-			return true;
-	return false;
 }
 
 void fake_timers(void)

@@ -147,19 +147,9 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
-void apic_send_ipi(uint32_t apic_id, uint8_t vector)
-{
-	write_icr(apic_id, ICR_ASSERT | vector);
-}
-
 void apic_send_kick(const struct cpu *c)
 {
-	apic_send_ipi(c->apic_id, IRQ_KICK);
-}
-
-void apic_send_nmi(const struct cpu *c)
-{
-	write_icr(c->apic_id, ICR_ASSERT | ICR_NMI);
+	write_icr(c->apic_id, ICR_ASSERT | IRQ_KICK);
 }
 
 void apic_send_nmi_others(void)

@@ -20,14 +20,8 @@ void apic_eoi(void);
 /** Make @c leave its guest or wake from idle. Context: any; harmless when it does neither. */
 void apic_send_kick(const struct cpu *c);
 
-/** Non-maskable interrupt to @c. */
-void apic_send_nmi(const struct cpu *c);
-
 /** Non-maskable interrupt to every CPU but this one. */
 void apic_send_nmi_others(void);
-
-/** An interrupt of @vector, fixed and edge-triggered, to the local APIC @apic_id. */
-void apic_send_ipi(uint32_t apic_id, uint8_t vector);
 
 /** INIT: the CPU stops, whatever it does, and waits for a start-up IPI. Context: boot. */
 void apic_send_init(uint32_t apic_id);

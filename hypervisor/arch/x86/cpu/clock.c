@@ -138,18 +138,15 @@ void clock_init(void)
 		 clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
 }
 
-uint64_t clock_tsc_to_ns(uint64_t tsc)
+uint64_t now_ns(void)
 {
+	uint64_t tsc = read_tsc();
+
 	/* A CPU's TSC may lag the boot CPU's by a little at the very start. */
 	if (!clock_scale.mul_frac || tsc < clock_scale.tsc_base)
 		return 0;
 	return clock_scale_ticks(tsc - clock_scale.tsc_base, clock_scale.mul_frac,
 				 clock_scale.shift);
-}
-
-uint64_t now_ns(void)
-{
-	return clock_tsc_to_ns(read_tsc());
 }
 
 uint64_t clock_boot_seconds(void)

@@ -25,9 +25,6 @@ void clock_init(void);
 /** Nanoseconds since boot. Context: any CPU. */
 uint64_t now_ns(void);
 
-/** The TSC value @tsc as ns since boot. */
-uint64_t clock_tsc_to_ns(uint64_t tsc);
-
 /** Seconds since 1970 (UTC) at ns 0, as the CMOS clock had it. */
 uint64_t clock_boot_seconds(void);
 

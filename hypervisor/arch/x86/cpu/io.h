@@ -42,19 +42,9 @@ static inline void outl(uint16_t port, uint32_t v)
 	__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port));
 }
 
-static inline uint8_t mmio_read8(const volatile void *p)
-{
-	return *(const volatile uint8_t *)p;
-}
-
 static inline uint32_t mmio_read32(const volatile void *p)
 {
 	return *(const volatile uint32_t *)p;
-}
-
-static inline uint64_t mmio_read64(const volatile void *p)
-{
-	return *(const volatile uint64_t *)p;
 }
 
 static inline void mmio_write8(volatile void *p, uint8_t v)
@@ -65,9 +55,4 @@ static inline void mmio_write8(volatile void *p, uint8_t v)
 static inline void mmio_write32(volatile void *p, uint32_t v)
 {
 	*(volatile uint32_t *)p = v;
-}
-
-static inline void mmio_write64(volatile void *p, uint64_t v)
-{
-	*(volatile uint64_t *)p = v;
 }

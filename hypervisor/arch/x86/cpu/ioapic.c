@@ -74,7 +74,7 @@ void ioapic_init(void)
 	nr_ioapics = acpi.nr_ioapics;
 }
 
-const struct ioapic *ioapic_of_gsi(uint32_t gsi)
+static const struct ioapic *ioapic_of_gsi(uint32_t gsi)
 {
 	for (uint32_t i = 0; i < nr_ioapics; i++)
 		if (gsi >= ioapics[i].gsi_base && gsi - ioapics[i].gsi_base < ioapics[i].nr_pins)
@@ -115,7 +115,7 @@ int ioapic_write_rte(uint32_t gsi, uint64_t rte)
 	return 0;
 }
 
-static void set_mask(uint32_t gsi, uint32_t mask)
+void ioapic_mask(uint32_t gsi)
 {
 	const struct ioapic *io = ioapic_of_gsi(gsi);
 	uint32_t i, idx;
@@ -125,16 +125,6 @@ static void set_mask(uint32_t gsi, uint32_t mask)
 	i = (uint32_t)(io - ioapics);
 	idx = IDX_RTE(gsi - io->gsi_base);
 	spin_lock(&lock);
-	write_reg(i, idx, (read_reg(i, idx) & ~(uint32_t)IOAPIC_RTE_MASKED) | mask);
+	write_reg(i, idx, read_reg(i, idx) | (uint32_t)IOAPIC_RTE_MASKED);
 	spin_unlock(&lock);
-}
-
-void ioapic_mask(uint32_t gsi)
-{
-	set_mask(gsi, (uint32_t)IOAPIC_RTE_MASKED);
-}
-
-void ioapic_unmask(uint32_t gsi)
-{
-	set_mask(gsi, 0);
 }

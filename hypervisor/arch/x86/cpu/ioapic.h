@@ -32,15 +32,11 @@ void pic_disable(void);
 /** Map the IO-APICs of the MADT and mask every pin. Context: boot. */
 void ioapic_init(void);
 
-/** The IO-APIC that has @gsi, or NULL. */
-const struct ioapic *ioapic_of_gsi(uint32_t gsi);
-
 /** The redirection entry of @gsi. Return: 0 and the entry, or -ENOENT. Takes the IO-APIC lock. */
 int must_check ioapic_read_rte(uint32_t gsi, uint64_t *rte);
 
 /** Write the redirection entry of @gsi (masked first, destination before vector). As above. */
 int ioapic_write_rte(uint32_t gsi, uint64_t rte);
 
-/** Set or clear the mask bit of @gsi; a @gsi that isn't there is ignored. */
+/** Set the mask bit of @gsi; a @gsi that isn't there is ignored. */
 void ioapic_mask(uint32_t gsi);
-void ioapic_unmask(uint32_t gsi);

@@ -5,15 +5,12 @@
 
 #define MSR_TSC            0x00000010u
 #define MSR_APIC_BASE      0x0000001bu
-#define MSR_TSC_ADJUST     0x0000003bu
 #define MSR_BIOS_SIGN_ID   0x0000008bu
 #define MSR_MTRR_CAP       0x000000feu
 #define MSR_SYSENTER_CS    0x00000174u
 #define MSR_SYSENTER_ESP   0x00000175u
 #define MSR_SYSENTER_EIP   0x00000176u
-#define MSR_MISC_ENABLE    0x000001a0u
 #define MSR_PAT            0x00000277u
-#define MSR_TSC_DEADLINE   0x000006e0u
 #define MSR_X2APIC_FIRST   0x00000800u
 #define MSR_EFER           0xc0000080u
 #define MSR_STAR           0xc0000081u

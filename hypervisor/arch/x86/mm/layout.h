@@ -15,7 +15,6 @@
 #define PML4_SLOT_IMAGE     260
 #define PML4_SLOT_DIRECTMAP 264
 
-#define M2P_START       0xffff800000000000
 #define IMAGE_BASE      0xffff820000000000
 #define MMIO_START      0xffff828000000000
 #define MMIO_END        0xffff830000000000

@@ -82,13 +82,8 @@ START_TEST(strings_are_bounded)
 	ck_assert_uint_eq(strlcpy(b, "0123456789", sizeof(b)), 10);
 	ck_assert_str_eq(b, "0123456");
 	ck_assert_uint_eq(strlcpy(b, "ab", sizeof(b)), 2);
-	ck_assert_uint_eq(strlcat(b, "cd", sizeof(b)), 4);
-	ck_assert_str_eq(b, "abcd");
-	ck_assert_uint_eq(strlcat(b, "efgh", sizeof(b)), 8);
-	ck_assert_str_eq(b, "abcdefg");
 	str_from_bytes(b, 3, "xyz", 3);
 	ck_assert_str_eq(b, "xy");
-	ck_assert(str_has_prefix("abc", "ab") && !str_has_prefix("a", "ab"));
 }
 END_TEST
 
@@ -157,25 +152,15 @@ END_TEST
 START_TEST(bitmaps)
 {
 	BITMAP(map, 130) = {0};
-	unsigned int bit, seen = 0;
 
-	ck_assert_uint_eq(bitmap_find_first(map, 130), 130);
-	ck_assert_uint_eq(bitmap_find_first_zero(map, 130), 0);
 	ck_assert(!bitmap_test_and_set(map, 0) && bitmap_test_and_set(map, 0));
 	bitmap_set(map, 63);
 	bitmap_set(map, 64);
 	bitmap_set(map, 129);
-	ck_assert_uint_eq(bitmap_weight(map, 130), 4);
-	ck_assert_uint_eq(bitmap_find_next(map, 130, 65), 129);
-	ck_assert_uint_eq(bitmap_find_next(map, 129, 65), 129);
-	ck_assert_uint_eq(bitmap_find_next(map, 130, 130), 130);
-	ck_assert_uint_eq(bitmap_find_next_zero(map, 130, 63), 65);
-	bitmap_for_each(bit, map, 130) seen += bit;
-	ck_assert_uint_eq(seen, 63 + 64 + 129);
+	ck_assert(map[0] == (1 | 1UL << 63) && map[1] == 1 && map[2] == 2);
+	bitmap_clear(map, 129);
+	ck_assert(!map[2] && bitmap_test(map, 64) && !bitmap_test(map, 65));
 	ck_assert(bitmap_test_and_clear(map, 63) && !bitmap_test(map, 63));
-	for (bit = 0; bit < 130; bit++)
-		bitmap_set(map, bit);
-	ck_assert_uint_eq(bitmap_find_first_zero(map, 130), 130);
 }
 END_TEST
 
@@ -186,12 +171,11 @@ struct item {
 
 START_TEST(lists)
 {
-	struct item items[5], *i, *tmp;
-	struct list head, other;
+	struct item items[5], *i;
+	struct list head;
 	int sum = 0;
 
 	list_init(&head);
-	list_init(&other);
 	for (int n = 0; n < 5; n++) {
 		items[n].n = n;
 		list_add_tail(&head, &items[n].link);
@@ -199,17 +183,15 @@ START_TEST(lists)
 	list_for_each_entry(i, &head, link)
 		sum = sum * 10 + i->n;
 	ck_assert_int_eq(sum, 1234);
-	list_for_each_entry_safe(i, tmp, &head, link)
-		if (i->n % 2)
-			list_del(&i->link);
 	list_del(&items[1].link);
-	list_add(&other, &items[3].link);
-	list_splice_tail(&other, &head);
-	ck_assert(list_empty(&head));
+	list_del(&items[3].link);
+	list_del(&items[1].link); /* once more: nothing */
+	list_add(&head, &items[3].link);
 	sum = 0;
-	list_for_each_entry(i, &other, link)
+	list_for_each_entry(i, &head, link)
 		sum = sum * 10 + i->n;
 	ck_assert_int_eq(sum, 3024);
+	ck_assert(list_empty(&items[1].link) && list_first_entry(&head, struct item, link)->n == 3);
 }
 END_TEST
 

@@ -86,6 +86,14 @@ void softirq_raise(uint32_t cpu, enum softirq nr)
 	machine[cpu].cpu.softirq |= 1u << nr;
 }
 
+/* When the CPU's next timer is due. */
+static uint64_t timer_next(void)
+{
+	const struct timer *t = this_cpu()->timer_root;
+
+	return t ? t->when : ~0ULL;
+}
+
 void softirq_run(void)
 {
 	if (timer_next() <= now)
@@ -161,7 +169,7 @@ static void guest_run(struct vcpu *v)
 		uint64_t entered = now;
 
 		softirq_run();
-		if (v->state != VCPU_RUNNING || v->domain->pause_count || sched_resched_due())
+		if (v->state != VCPU_RUNNING || v->domain->pause_count || this_cpu()->resched)
 			return;
 		leave_to_driver();
 		b->left -= min(b->left, now - entered);
@@ -219,7 +227,7 @@ void guest_stop(struct guest *g)
 		ck_assert(!sched_on_cpu(g->vcpus[i]));
 	guests[g->domain.id] = NULL;
 	sched_cap_fini(&g->domain);
-	ck_assert(!timer_pending(&g->domain.cap.unpark));
+	ck_assert(!g->domain.cap.unpark.armed);
 	memset(g, 0x5a, sizeof(*g)); /* nobody may look at it again */
 	free(g);
 }

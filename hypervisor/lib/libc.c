@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What hosted builds have from the C library. */
 #include "lib/string.h"
+
+#include "lib/printf.h"
 
 size_t strlen(const char *s)
 {
@@ -35,12 +38,18 @@ int strcmp(const char *a, const char *b)
 	return strncmp(a, b, ~(size_t)0);
 }
 
-char *strchr(const char *s, int c)
+int vsnprintf(char *buf, size_t size, const char *fmt, va_list ap)
 {
-	for (;; s++) {
-		if (*s == (char)c)
-			return (char *)(size_t)s;
-		if (!*s)
-			return NULL;
-	}
+	return format_va(buf, size, fmt, ap);
+}
+
+int snprintf(char *buf, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = format_va(buf, size, fmt, ap);
+	va_end(ap);
+	return n;
 }

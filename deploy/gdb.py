@@ -19,6 +19,8 @@ MACROS = {
     "DIRECTMAP_START": "hv_main",
     "PAGE_SIZE": "hv_main",
     "EVTCHN_BUCKET_PORTS": "evtchn_bind_interdomain",
+    "PT_LEAF": "ptab_find",
+    "PT_TYPE_SHIFT": "ptab_find",
 }
 macro = {}
 
@@ -102,11 +104,12 @@ def show_domains():
         words = [w for w in ("controller_paused", "shutting_down", "shut_down", "dying") if d[w]]
         print(
             f"domain {int(d['id'])} at {where:#x}: vcpus {len(list(vcpus(d)))}"
-            f" pages {int(d['tot_pages'])} of {int(d['max_pages'])} {' '.join(words)}".rstrip()
+            f" pages {int(d['tot_pages'])} of {int(d['max_pages'])} pauses {int(d['pause_count'])}"
+            f" {' '.join(words)}".rstrip()
         )
         for v in vcpus(d):
             print(
-                f"  vcpu {int(v['id'])}: {v['state']} cpu {int(v['cpu'])} pauses {int(v['pause_count'])}"
+                f"  vcpu {int(v['id'])}: {v['state']} cpu {int(v['cpu'])}"
                 f" ran {int(v['cpu_time'])} ns exits {int(v['exits'])}"
             )
             print("    " + " ".join(f"{r}={int(v['regs'][r]):#x}" for r in REGISTERS))
@@ -116,8 +119,6 @@ def show_p2m(number, gfn):
     """p2m DOMAIN GFN: walk its nested page table for a guest frame."""
     number, gfn = int(number, 0), int(gfn, 0)
     table = domain(number)["p2m"]["table"]
-    form = deref(table["fmt"])
-    mask, value, shift = (int(form[f]) for f in ("leaf_mask", "leaf_value", "type_shift"))
     mfn = int(table["root"]["n"])
     for level in (3, 2, 1, 0):
         index = gfn >> 9 * level & 511
@@ -127,8 +128,8 @@ def show_p2m(number, gfn):
         if not entry:
             print(f"gfn {gfn:#x}: nothing")
             return
-        if entry & mask == value:
-            kind = entry >> shift & 0xFF
+        if entry & macro["PT_LEAF"]:
+            kind = entry >> macro["PT_TYPE_SHIFT"] & 0xFF
             mfn += gfn & (1 << 9 * level) - 1
             name = names("p2m_type").get(kind, kind)
             print(f"gfn {gfn:#x}: mfn {mfn:#x} {name}, a leaf of {1 << 9 * level} pages")

@@ -8,14 +8,10 @@
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/smp.h"
-#include "arch/x86/cpu/smp_stack.h"
-#include "arch/x86/cpu/trap_hooks.h"
 #include "arch/x86/cpu/traps.h"
 #include "arch/x86/mm/map.h"
-#include "arch/x86/mm/map_pages.h"
 #include "core/console.h"
 #include "core/domain.h"
-#include "core/keys.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
@@ -28,7 +24,6 @@
 #include "ipc/gnttab.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
-#include "main.h"
 #include "mm/bootmem.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
@@ -36,15 +31,10 @@
 
 extern const char image_start[], image_end[];
 
-static void fatal_trap(const struct regs *regs, const char *name)
+void trap_fatal(const struct regs *regs, const char *name)
 {
 	panic_regs(regs, LOG_ERR "%s on CPU %u\n", name, cpu_id());
 }
-
-static const struct trap_hooks trap_hooks = {
-	.vprint = vprintk,
-	.fatal = fatal_trap,
-};
 
 /* What the loader left lies below 4 GiB, which the boot page tables map. */
 static const void *loader_access(paddr_t pa, size_t size)
@@ -52,7 +42,7 @@ static const void *loader_access(paddr_t pa, size_t size)
 	return size <= GIB(4) && pa <= GIB(4) - size ? phys_to_virt(pa) : NULL;
 }
 
-static struct cpu *alloc_cpu(void)
+struct cpu *smp_stack_alloc(void)
 {
 	mfn_t mfn = buddy_alloc(CPU_STACK_ORDER, BUDDY_ZERO);
 
@@ -69,7 +59,6 @@ static void start_console(void)
 	char cpu[64];
 
 	console_init();
-	traps_set_hooks(&trap_hooks);
 	traps_init();
 	cpu_register(this_cpu(), 0, 0, 0);
 	nr_cpus = 1;
@@ -172,7 +161,6 @@ static void start_other_cpus(void)
 {
 	paddr_t page = boot_low_page(&boot_info);
 
-	smp_stack_alloc = alloc_cpu;
 	if (page && !buddy_claim(paddr_to_mfn(page), 1)) {
 		smp_boot_aps(page);
 		buddy_free(paddr_to_mfn(page), 0);

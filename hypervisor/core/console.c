@@ -43,7 +43,6 @@ static struct {
 	char key;            /* [input_lock] a debug key to be handled, or 0 */
 } input;
 static struct spinlock input_lock = SPINLOCK_INIT; /* a leaf lock */
-static void (*input_hook)(void);
 
 static struct {
 	const char *what;
@@ -272,13 +271,8 @@ void console_push_input(char c)
 	spin_lock(&input_lock);
 	waits = accept(c);
 	spin_unlock(&input_lock);
-	if (waits && input_hook)
-		input_hook();
-}
-
-void console_set_input_hook(void (*fn)(void))
-{
-	input_hook = fn;
+	if (waits)
+		console_input_waits();
 }
 
 static void receive_interrupt(uint8_t vector)

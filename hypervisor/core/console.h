@@ -6,12 +6,6 @@
 
 #define CONSOLE_RING_SIZE 65536u
 
-/* Levels: put first in the format, as printk(LOG_ERR "..."). Without one a line is LOG_INFO. */
-#define LOG_ERR   "<0>"
-#define LOG_WARN  "<1>"
-#define LOG_INFO  "<2>"
-#define LOG_DEBUG "<3>"
-
 /** Prepare the log ring and the first serial port (115200 8n1). Context: boot, first of all. */
 void console_init(void);
 
@@ -20,10 +14,6 @@ void console_configure(const char *cmdline);
 
 /** Enable the receive interrupt, once the IO-APIC works. */
 void console_enable_input(void);
-
-/** Log a line to the ring and, by level, to the serial port. Context: any; takes its lock. */
-void printk(const char *fmt, ...) __printf(1, 2);
-void vprintk(const char *fmt, va_list ap) __printf(1, 0);
 
 /**
  * Write @len bytes of domain 0's console as they are, @len so few that a port with room takes them at once.
@@ -53,8 +43,8 @@ int console_getc(void);
 /** Put a byte into the input as if typed. */
 void console_push_input(char c);
 
-/** @fn is called (from the receive interrupt) when input waits: raises VIRQ_CONSOLE. */
-void console_set_input_hook(void (*fn)(void));
+/** Called (from the receive interrupt) when input waits: raises VIRQ_CONSOLE; hypercall/table.c's. */
+void console_input_waits(void);
 
 /** Call @fn when Ctrl-A three times and then the key @key are typed. */
 void console_register_key(char key, const char *what, void (*fn)(void));
@@ -64,3 +54,6 @@ bool console_handle_key(char key);
 
 /** From now on print without taking locks, at any level. Context: panic. */
 void console_force(void);
+
+/** Register the debug keys about the host itself. Context: boot, once. */
+void keys_init(void);

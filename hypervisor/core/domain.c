@@ -6,7 +6,7 @@
 #include "core/domain.h"
 
 #include "core/console.h"
-#include "core/machine.h"
+#include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
 #include "core/vcpu.h"
@@ -31,19 +31,6 @@ static domid_t last_id;                            /* [list_lock] ids are not re
 #define MAX_PARTS 8
 static const struct domain_part *parts[MAX_PARTS];
 static unsigned int nr_parts;
-
-static void (*dom_exc_hook)(void);
-
-void domain_set_dom_exc_hook(void (*fn)(void))
-{
-	dom_exc_hook = fn;
-}
-
-static void raise_dom_exc(void)
-{
-	if (dom_exc_hook)
-		dom_exc_hook();
-}
 
 /* ---- references and the list ---- */
 
@@ -306,7 +293,7 @@ static void reap_softirq(void)
 		if (!d)
 			return;
 		domain_free(d);
-		raise_dom_exc();
+		domain_ended();
 	}
 }
 
@@ -351,7 +338,7 @@ int domain_kill(struct domain *d)
 		d->dead = true;
 	__atomic_store_n(&d->killer, false, __ATOMIC_RELEASE);
 	if (last) {
-		raise_dom_exc();
+		domain_ended();
 		domain_put(d); /* the reference of being alive */
 	}
 	return rc;
@@ -431,7 +418,7 @@ void domain_shutdown(struct domain *d, uint8_t code)
 	spin_lock(&d->lock);
 	d->shut_down = true;
 	spin_unlock(&d->lock);
-	raise_dom_exc();
+	domain_ended();
 }
 
 void domain_resume(struct domain *d)

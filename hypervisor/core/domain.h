@@ -155,8 +155,8 @@ void domain_free_special(void *page);
 /** The frame table's release hook: un-accounts a guest frame whose last reference has gone. */
 void domain_frame_released(uint16_t owner, mfn_t mfn);
 
-/** Who is told that a domain stopped or is gone (raises VIRQ_DOM_EXC); set once at boot. */
-void domain_set_dom_exc_hook(void (*fn)(void));
+/** Called when a domain stopped or is gone: raises VIRQ_DOM_EXC; hypercall/table.c's. */
+void domain_ended(void);
 /** Before the first domain, on the boot CPU. */
 void domain_init(void);
 /** vcpu_create()'s call of every part's vcpu_init; undoes them when one fails. */

@@ -34,10 +34,10 @@ struct hypercall {
 typedef long hypercall_fn(struct hypercall *hc);
 
 /**
- * Perform @hc. Return: the guest's result, or -ERESTART. Set once at boot by the hypercall room
- * (a row above the rooms that take the exits), counted per domain and call number.
+ * Perform @hc, counted per domain and call number. Return: the guest's result, or -ERESTART.
+ * hypercall/table.c has it, a row above the rooms that take the exits.
  */
-extern hypercall_fn *hypercall_dispatch;
+hypercall_fn hypercall_dispatch;
 
 /** True when a long operation should give way: a softirq is due here. Opens an interrupt window, so
  * no lock may be held. */

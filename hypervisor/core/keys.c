@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Debug keys about the host itself: Ctrl-A three times, then the key. */
-#include "core/keys.h"
 
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/cpu.h"

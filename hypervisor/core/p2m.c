@@ -10,7 +10,7 @@
 
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/idle.h"
+#include "arch/x86/cpu/asm.h"
 #include "core/domain.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
@@ -78,7 +78,7 @@ int p2m_init(struct domain *d)
 {
 	spin_init(&d->p2m.lock);
 	d->p2m.tlb_gen = 1;
-	return ptab_init(&d->p2m.table, &ptab_npt, true, table_alloc, table_free, &d->p2m);
+	return ptab_init(&d->p2m.table, true, table_alloc, table_free, &d->p2m);
 }
 
 void p2m_fini(struct domain *d)

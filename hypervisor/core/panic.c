@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/panic.h"
 
+#include "abi/xen.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/reset.h"
@@ -76,4 +77,15 @@ void panic_regs(const struct regs *regs, const char *fmt, ...)
 void bug_at(const char *file, int line, const char *what)
 {
 	panic(LOG_ERR "BUG at %s:%d: %s\n", file, line, what);
+}
+
+void machine_shutdown_by_hwdom(uint8_t code)
+{
+	switch (code) {
+	case SHUTDOWN_poweroff: printk("Domain 0 halted: stopping the machine\n"); machine_halt();
+	case SHUTDOWN_reboot:
+		printk("Domain 0 rebooted: restarting the machine\n");
+		machine_reboot();
+	default: panic("Domain 0 crashed (shutdown code %u)", code);
+	}
 }

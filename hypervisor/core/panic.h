@@ -16,3 +16,7 @@ void __noreturn panic_regs(const struct regs *regs, const char *fmt, ...) __prin
 
 /** Take `reboot=` from @cmdline; the default is 5 seconds. */
 void panic_configure(const char *cmdline);
+
+/** Domain 0 stopped with SHUTDOWN_* @code, so the machine does: reboots, halts, or tells of the crash and
+ * reboots after the delay of `reboot=` (design.md, "When domain 0 dies"). */
+void machine_shutdown_by_hwdom(uint8_t code) __attribute__((noreturn));

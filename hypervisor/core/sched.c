@@ -11,7 +11,7 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/idle.h"
+#include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/irq.h"
 #include "core/domain.h"
 #include "core/softirq.h"

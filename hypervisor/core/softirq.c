@@ -3,6 +3,8 @@
 
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/cpu/irq.h"
+#include "core/hypercall.h"
 
 static void (*handler[SOFTIRQ_NR])(void);
 
@@ -48,4 +50,10 @@ void softirq_run(void)
 		if (softirq_take(nr))
 			handler[nr]();
 	}
+}
+
+bool preempt_check(void)
+{
+	irq_window();
+	return softirq_pending();
 }

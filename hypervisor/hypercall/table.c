@@ -43,7 +43,7 @@ static void count(uint64_t *n)
 	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
 }
 
-static long dispatch(struct hypercall *hc)
+long hypercall_dispatch(struct hypercall *hc)
 {
 	struct domain *d = hc->v->domain;
 	const struct row *row;
@@ -69,12 +69,12 @@ const char *hypercall_name(unsigned int nr)
 	return nr < HYPERCALL_NR ? rows[nr].name : NULL;
 }
 
-static void raise_dom_exc(void)
+void domain_ended(void)
 {
 	evtchn_global_virq(VIRQ_DOM_EXC);
 }
 
-static void raise_console(void)
+void console_input_waits(void)
 {
 	evtchn_global_virq(VIRQ_CONSOLE);
 }
@@ -82,8 +82,5 @@ static void raise_console(void)
 void hypercall_init(const char *cmdline)
 {
 	version_set_commandline(cmdline);
-	domain_set_dom_exc_hook(raise_dom_exc);
-	console_set_input_hook(raise_console);
 	console_register_key('x', "counters of domains", domctl_counters_key);
-	hypercall_dispatch = dispatch;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mm/frames.h"
 
-#include "arch/x86/mm/frame_count.h"
+#include "arch/x86/mm/ptab.h"
 #include "mm/buddy.h"
 
 #define MAX_RANGES 128u

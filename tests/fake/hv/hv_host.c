@@ -14,7 +14,6 @@
 #include "arch/x86/mm/map.h"
 #include "core/console.h"
 #include "core/guest.h"
-#include "core/machine.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
@@ -92,11 +91,6 @@ void machine_shutdown_by_hwdom(uint8_t code)
 	abort();
 }
 
-void page_clear(void *p)
-{
-	memset(p, 0, PAGE_SIZE);
-}
-
 /* ---- console ---- */
 
 void printk(const char *fmt, ...)
@@ -143,11 +137,6 @@ int console_getc(void)
 	static const char *input = "ab";
 
 	return *input ? *input++ : -1;
-}
-
-void console_set_input_hook(void (*fn)(void))
-{
-	(void)fn;
 }
 
 void console_register_key(char key, const char *what, void (*fn)(void))
@@ -322,8 +311,6 @@ void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
 }
 
 /* ---- the guest ---- */
-
-long (*hypercall_dispatch)(struct hypercall *hc);
 
 static unsigned int preempt_calls;
 

@@ -70,3 +70,6 @@ void boot_e820_sanitise(struct boot_info *info);
 
 /** Add a range to the map of @info; a full map or an empty range is ignored. */
 void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_t type);
+
+/** Where boot.S goes: the loader's @magic and the address of its information. */
+void __noreturn hv_main(uint32_t magic, paddr_t info);

@@ -8,8 +8,8 @@
 #include "arch/x86/cpu/io.h"
 #include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/msr.h"
-#include "arch/x86/cpu/trap_hooks.h"
 #include "arch/x86/mm/map.h"
+#include "lib/printf.h"
 
 #define APIC_ID          0x020u
 #define APIC_VERSION     0x030u
@@ -83,7 +83,7 @@ void apic_init(paddr_t base)
 		BUG_ON(!regs);
 	}
 	apic_init_cpu();
-	arch_log("APIC: %s, boot CPU has id %u\n", regs ? "xAPIC" : "x2APIC", apic_read_id());
+	printk("APIC: %s, boot CPU has id %u\n", regs ? "xAPIC" : "x2APIC", apic_read_id());
 }
 
 static void kick_handler(uint8_t vector)

@@ -5,8 +5,7 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/io.h"
-#include "arch/x86/cpu/rtc.h"
-#include "arch/x86/cpu/trap_hooks.h"
+#include "lib/printf.h"
 
 #define PM_TIMER_HZ  3579545u
 #define PIT_HZ       1193182u
@@ -134,8 +133,8 @@ void clock_init(void)
 	clock_scale_of_khz(clock_tsc_khz, &clock_scale.mul_frac, &clock_scale.shift);
 	clock_scale.tsc_base = start_tsc;
 	boot_seconds = rtc_read_seconds() - now_ns() / NSEC_PER_SEC;
-	arch_log("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz (by %s)\n", clock_tsc_khz / 1000,
-		 clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
+	printk("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz (by %s)\n", clock_tsc_khz / 1000,
+	       clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
 }
 
 uint64_t now_ns(void)

@@ -36,3 +36,6 @@ uint64_t clock_scale_ticks(uint64_t ticks, uint32_t mul_frac, int8_t shift);
 
 /** Spin for @ns. Context: boot and panic only. */
 void delay_ns(uint64_t ns);
+
+/** The CMOS clock as seconds since 1970 (UTC), 0 when it makes no sense. Context: boot. */
+uint64_t rtc_read_seconds(void);

@@ -3,7 +3,6 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
-#include "arch/x86/cpu/desc.h"
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
 #include "arch/x86/cpu/traps.h"

@@ -62,3 +62,12 @@ bool cpu_stack_overflowed(void);
 
 /** The CPU's vendor and model strings; for the log. */
 void cpu_describe(char *buf, size_t size);
+
+/* Selectors of the hypervisor's GDT. */
+#define SEL_CODE 0x08
+#define SEL_DATA 0x10
+#define SEL_TSS  0x18
+
+/* Entries of the interrupt stack table. */
+#define IST_NMI   1
+#define IST_FAULT 2

@@ -4,9 +4,9 @@
 
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/io.h"
-#include "arch/x86/cpu/trap_hooks.h"
 #include "arch/x86/mm/map.h"
 #include "lib/errno.h"
+#include "lib/printf.h"
 #include "lib/spinlock.h"
 
 #define REG_SELECT  0x00u
@@ -63,8 +63,8 @@ static void add_ioapic(uint32_t i, uint8_t id, uint32_t base, uint32_t gsi_base)
 		write_reg(i, IDX_RTE(pin), (uint32_t)IOAPIC_RTE_MASKED);
 		write_reg(i, IDX_RTE(pin) + 1, 0);
 	}
-	arch_log("IO-APIC %u at %08x: GSI %u-%u\n", id, base, gsi_base,
-		 gsi_base + ioapics[i].nr_pins - 1);
+	printk("IO-APIC %u at %08x: GSI %u-%u\n", id, base, gsi_base,
+	       gsi_base + ioapics[i].nr_pins - 1);
 }
 
 void ioapic_init(void)

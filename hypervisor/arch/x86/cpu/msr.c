@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/x86/cpu/msr.h"
 
-#include "arch/x86/cpu/extable.h"
+#include "arch/x86/cpu/asm.h"
 #include "lib/errno.h"
 
 int rdmsr_safe(uint32_t msr, uint64_t *val)

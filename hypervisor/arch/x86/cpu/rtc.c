@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The CMOS real-time clock (MC146818). */
-#include "arch/x86/cpu/rtc.h"
+#include "arch/x86/cpu/clock.h"
 
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/io.h"

@@ -8,9 +8,8 @@
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
-#include "arch/x86/cpu/smp_stack.h"
-#include "arch/x86/cpu/trap_hooks.h"
 #include "arch/x86/mm/map.h"
+#include "lib/printf.h"
 #include "lib/string.h"
 
 #define AP_RETRY_NS   (2 * 1000 * 1000ULL)
@@ -19,8 +18,6 @@
 
 extern const char trampoline_start[], trampoline_end[];
 extern const char trampoline_cr3[], trampoline_stack[], trampoline_entry[], trampoline_efer[];
-
-struct cpu *(*smp_stack_alloc)(void);
 
 static uint32_t nr_started = 1;
 static uint32_t stopping;
@@ -86,7 +83,7 @@ void smp_boot_aps(paddr_t trampoline)
 			continue;
 		c = nr_started < MAX_CPUS ? smp_stack_alloc() : NULL;
 		if (!c) {
-			arch_log("CPU with APIC id %u left out\n", acpi.cpu[i].apic_id);
+			printk("CPU with APIC id %u left out\n", acpi.cpu[i].apic_id);
 			continue;
 		}
 		cpu_register(c, nr_cpus, acpi.cpu[i].apic_id, acpi.cpu[i].uid);
@@ -95,7 +92,7 @@ void smp_boot_aps(paddr_t trampoline)
 			nr_started++;
 			continue;
 		}
-		arch_log("CPU with APIC id %u does not start\n", acpi.cpu[i].apic_id);
+		printk("CPU with APIC id %u does not start\n", acpi.cpu[i].apic_id);
 	}
 	map_identity(trampoline, false);
 }

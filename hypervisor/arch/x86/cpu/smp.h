@@ -3,6 +3,8 @@
 
 #include "lib/types.h"
 
+struct cpu;
+
 /**
  * Start every other CPU of the MADT, one after the other; each ends in ap_main().
  * @trampoline: the address of a free page below 1 MiB. A CPU that doesn't answer is left out and
@@ -18,3 +20,6 @@ void smp_stop_others(void);
 
 /** The NMI handler's part: stops for good when smp_stop_others() asked for it. */
 void smp_nmi(void);
+
+/** A zeroed, aligned block of CPU_STACK_SIZE for a CPU, or NULL; main.c's, as mm/ lies above. */
+struct cpu *smp_stack_alloc(void);

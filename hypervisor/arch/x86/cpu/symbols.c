@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/x86/cpu/symbols.h"
 
-#include "arch/x86/cpu/symbols_table.h"
-
 extern const char image_start[], text_end[];
 
 const char *symbol_find(uint64_t addr, uint64_t *offset)

@@ -33,7 +33,7 @@ def main():
         names.append(f'\t"{name}\\0"')
         at += len(name) + 1
     with open(output, 'w', encoding='utf-8') as f:
-        f.write('/* Made by arch/x86/cpu/symbols.py. */\n#include "arch/x86/cpu/symbols_table.h"\n\n')
+        f.write('/* Made by arch/x86/cpu/symbols.py. */\n#include "arch/x86/cpu/symbols.h"\n\n')
         f.write(f'const uint32_t symbol_count {section} = {len(rows)};\n')
         f.write(f'const struct symbol symbol_table[] {section} = {{\n' + '\n'.join(rows) + '\n};\n')
         f.write(f'const char symbol_names[] {section} =\n' + '\n'.join(names) + ';\n')

@@ -3,11 +3,10 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/desc.h"
 #include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/symbols.h"
-#include "arch/x86/cpu/trap_hooks.h"
+#include "lib/printf.h"
 
 #define GATE_INTERRUPT 0x8e /* present, ring 0, interrupts off */
 #define ENTRY_SIZE     16
@@ -30,7 +29,6 @@ extern const struct fixup ex_table_start[], ex_table_end[];
 extern const char image_start[], text_end[];
 
 static struct gate idt[256] __aligned(16);
-static const struct trap_hooks *hooks;
 
 static const char *const names[] = {
 	[X86_TRAP_DE] = "divide error",         [X86_TRAP_DB] = "debug",
@@ -77,21 +75,6 @@ void traps_load(void)
 	__asm__ volatile("lidt %0" ::"m"(r));
 }
 
-void traps_set_hooks(const struct trap_hooks *h)
-{
-	hooks = h;
-}
-
-void arch_log(const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (hooks)
-		hooks->vprint(fmt, ap);
-	va_end(ap);
-}
-
 /* An instruction that may fault says in the exception table where to go on. */
 static bool fix_up(struct regs *regs)
 {
@@ -121,7 +104,7 @@ void trap_handle(struct regs *regs)
 		return;
 	if (regs->vector < ARRAY_SIZE(names))
 		name = names[regs->vector];
-	hooks->fatal(regs, name ? name : "unknown exception");
+	trap_fatal(regs, name ? name : "unknown exception");
 }
 
 static void print_address(uint64_t addr)
@@ -129,7 +112,7 @@ static void print_address(uint64_t addr)
 	uint64_t offset;
 	const char *name = symbol_find(addr, &offset);
 
-	arch_log("  %016lx %s+0x%lx\n", addr, name ? name : "?", name ? offset : 0);
+	printk("  %016lx %s+0x%lx\n", addr, name ? name : "?", name ? offset : 0);
 }
 
 void regs_print(const struct regs *r)
@@ -137,22 +120,21 @@ void regs_print(const struct regs *r)
 	uint64_t offset;
 	const char *name = symbol_find(r->rip, &offset);
 
-	arch_log("CPU %u vector %lu error %lx cr2 %016lx cr3 %lx cr4 %lx\n", cpu_id(), r->vector,
-		 r->error, read_cr2(), read_cr3(), read_cr4());
-	arch_log("rip %04lx:%016lx %s+0x%lx\n", r->cs, r->rip, name ? name : "?",
-		 name ? offset : 0);
-	arch_log("rsp %04lx:%016lx rflags %08lx\n", r->ss, r->rsp, r->rflags);
-	arch_log("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-	arch_log("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-	arch_log("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
-	arch_log("r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
+	printk("CPU %u vector %lu error %lx cr2 %016lx cr3 %lx cr4 %lx\n", cpu_id(), r->vector,
+	       r->error, read_cr2(), read_cr3(), read_cr4());
+	printk("rip %04lx:%016lx %s+0x%lx\n", r->cs, r->rip, name ? name : "?", name ? offset : 0);
+	printk("rsp %04lx:%016lx rflags %08lx\n", r->ss, r->rsp, r->rflags);
+	printk("rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+	printk("rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+	printk("r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11, r->r12);
+	printk("r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
 }
 
 void backtrace_print(uint64_t rip, uint64_t rbp)
 {
 	uint64_t base = (uintptr_t)this_cpu(), end = base + CPU_STACK_SIZE;
 
-	arch_log("backtrace:\n");
+	printk("backtrace:\n");
 	print_address(rip);
 	for (unsigned int i = 0; i < MAX_BACKTRACE; i++) {
 		const uint64_t *frame = (const uint64_t *)rbp;

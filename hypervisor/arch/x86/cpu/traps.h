@@ -18,3 +18,6 @@ void regs_print(const struct regs *regs);
 
 /** Print the chain of callers from frame pointer @rbp on, with symbols. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
+
+/** A trap nobody expects; main.c's, as core/ lies above. */
+void __noreturn trap_fatal(const struct regs *regs, const char *name);

@@ -5,7 +5,6 @@
 #include "arch/x86/boot/boot_info.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
-#include "arch/x86/mm/map_pages.h"
 #include "arch/x86/mm/ptab.h"
 #include "lib/spinlock.h"
 
@@ -102,7 +101,7 @@ static void map_direct(const struct boot_info *info)
 void map_init(const struct boot_info *info)
 {
 	largest_order = cpuid_raw(0x80000001, 0).edx & BIT(26) ? ORDER_1G : ORDER_2M;
-	BUG_ON(ptab_init(&tables, &ptab_host, false, take_page, keep_page, NULL));
+	BUG_ON(ptab_init(&tables, false, take_page, keep_page, NULL));
 	map_image_part(image_start, text_end, PT_R | PT_X);
 	map_image_part(rodata_start, data_start, PT_R);
 	map_image_part(data_start, image_end, PT_R | PT_W);

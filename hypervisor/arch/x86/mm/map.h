@@ -63,3 +63,11 @@ paddr_t map_root(void);
 
 /** Map the page at @pa onto itself (executable) while CPUs are started, and take it away. */
 void map_identity(paddr_t pa, bool on);
+
+#define FRAME_RECORD_SIZE 8u
+
+/** Gives a zeroed page for the host's tables, or INVALID_MFN; mm/, which lies above, sets it. */
+extern mfn_t (*map_page_source)(void);
+
+/** Have records for the frames @start to @end (exclusive) in the frame table. Context: boot. */
+void map_frames(uint64_t start, uint64_t end);

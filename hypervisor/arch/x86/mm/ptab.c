@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/x86/mm/ptab.h"
 
-#include "arch/x86/mm/frame_count.h"
 #include "arch/x86/mm/map.h"
 #include "lib/errno.h"
 
@@ -10,6 +9,14 @@
 #define BITS      9u
 #define ENTRIES   512u
 #define MAX_FRAME (1ULL << (LEVELS * BITS))
+
+#define E_U  (1ULL << 2) /* a nested walk is made as a user access: every entry needs it */
+#define E_A  (1ULL << 5)
+#define E_D  (1ULL << 6)
+#define E_PS (1ULL << 7)
+
+#define ATTRIBUTES (PT_R | PT_W | PT_UC | PT_GLOBAL | PT_TYPE(0xff) | PT_X)
+#define ADDRESS    0x000ffffffffff000ULL
 
 /* The way from the root to an entry: the table of each level that was visited. */
 struct path {
@@ -26,6 +33,32 @@ static unsigned int index_at(uint64_t frame, unsigned int level)
 	return (unsigned int)(frame >> (level * BITS)) % ENTRIES;
 }
 
+static mfn_t mfn_of_entry(uint64_t entry)
+{
+	return paddr_to_mfn(entry & ADDRESS);
+}
+
+static bool is_leaf(uint64_t entry)
+{
+	return entry & PT_LEAF;
+}
+
+static uint64_t table_entry(const struct ptab *pt, mfn_t mfn)
+{
+	return mfn_to_paddr(mfn) | PT_R | PT_W | E_A | (pt->nested ? E_U : 0);
+}
+
+static uint64_t leaf_entry(const struct ptab *pt, mfn_t mfn, unsigned int level, uint64_t attr)
+{
+	return mfn_to_paddr(mfn) | (attr ^ PT_X) | PT_LEAF | E_A | E_D | (level ? E_PS : 0) |
+	       (pt->nested ? E_U : 0);
+}
+
+static uint64_t attr_of_entry(uint64_t entry)
+{
+	return (entry & ATTRIBUTES) ^ PT_X;
+}
+
 static uint64_t read_entry(const uint64_t *e)
 {
 	return __atomic_load_n(e, __ATOMIC_ACQUIRE);
@@ -36,7 +69,7 @@ static void write_entry(const struct ptab *pt, mfn_t table, unsigned int i, uint
 {
 	uint64_t *e = entries(table) + i;
 
-	if (pt->counted)
+	if (pt->nested)
 		table_count_add(table, (value != 0) - (*e != 0));
 	__atomic_store_n(e, value, __ATOMIC_RELEASE);
 }
@@ -50,7 +83,7 @@ static mfn_t table_new(struct ptab *pt)
 	pt->spare = INVALID_MFN;
 	if (mfn_eq(mfn, INVALID_MFN))
 		return mfn;
-	if (pt->counted)
+	if (pt->nested)
 		table_count_init(mfn);
 	pt->nr_tables++;
 	return mfn;
@@ -58,7 +91,7 @@ static mfn_t table_new(struct ptab *pt)
 
 static void table_free(struct ptab *pt, mfn_t mfn)
 {
-	if (pt->counted)
+	if (pt->nested)
 		table_count_fini(mfn);
 	pt->nr_tables--;
 	pt->free(pt->ctx, mfn);
@@ -82,30 +115,29 @@ static void subtree_free(struct ptab *pt, mfn_t table, unsigned int level)
 	for (unsigned int i = 0; i < ENTRIES; i++) {
 		uint64_t e = entries(table)[i];
 
-		if (e && ptab_is_leaf(pt->fmt, e))
+		if (e && is_leaf(e))
 			pt->nr_leaves[level]--;
 		else if (e)
-			subtree_free(pt, ptab_entry_mfn(e), level - 1);
+			subtree_free(pt, mfn_of_entry(e), level - 1);
 	}
 	table_free(pt, table);
 }
 
-int ptab_init(struct ptab *pt, const struct ptab_format *fmt, bool counted,
-	      mfn_t (*alloc)(void *ctx), void (*free)(void *ctx, mfn_t mfn), void *ctx)
+int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void *ctx),
+	      void (*free)(void *ctx, mfn_t mfn), void *ctx)
 {
 	*pt = (struct ptab){
-		.fmt = fmt,
 		.alloc = alloc,
 		.free = free,
 		.ctx = ctx,
-		.counted = counted,
+		.nested = nested,
 		.root = INVALID_MFN,
 		.spare = INVALID_MFN,
 	};
 	pt->root = table_new(pt);
 	if (mfn_eq(pt->root, INVALID_MFN))
 		return -ENOMEM;
-	if (counted) /* if it can't be had now it is kept later */
+	if (nested) /* if it can't be had now it is kept later */
 		pt->spare = alloc(ctx);
 	return 0;
 }
@@ -125,8 +157,8 @@ void ptab_destroy(struct ptab *pt)
 static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int level)
 {
 	uint64_t e = entries(table)[i];
-	mfn_t base = ptab_entry_mfn(e);
-	uint64_t attr = pt->fmt->attr(e, level);
+	mfn_t base = mfn_of_entry(e);
+	uint64_t attr = attr_of_entry(e);
 	mfn_t low = table_new(pt);
 
 	if (mfn_eq(low, INVALID_MFN))
@@ -134,20 +166,20 @@ static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int
 	for (unsigned int j = 0; j < ENTRIES; j++) {
 		mfn_t mfn = mfn_add(base, (uint64_t)j << ((level - 1) * BITS));
 
-		entries(low)[j] = pt->fmt->leaf(mfn, level - 1, attr);
+		entries(low)[j] = leaf_entry(pt, mfn, level - 1, attr);
 	}
-	if (pt->counted)
+	if (pt->nested)
 		table_count_add(low, ENTRIES);
 	pt->nr_leaves[level]--;
 	pt->nr_leaves[level - 1] += ENTRIES;
-	write_entry(pt, table, i, pt->fmt->table(low));
+	write_entry(pt, table, i, table_entry(pt, low));
 	return 0;
 }
 
 /* Free tables on the way that have become empty, from @level up; the root stays. */
 static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsigned int level)
 {
-	if (!pt->counted)
+	if (!pt->nested)
 		return;
 	for (; level < TOP && table_count_empty(path->table[level]); level++) {
 		write_entry(pt, path->table[level + 1], index_at(frame, level + 1), 0);
@@ -176,11 +208,11 @@ static int descend(struct ptab *pt, uint64_t frame, unsigned int level, bool mak
 				prune(pt, path, frame, l);
 				return -ENOMEM;
 			}
-			write_entry(pt, path->table[l], i, pt->fmt->table(low));
-		} else if (ptab_is_leaf(pt->fmt, e) && split_leaf(pt, path->table[l], i, l)) {
+			write_entry(pt, path->table[l], i, table_entry(pt, low));
+		} else if (is_leaf(e) && split_leaf(pt, path->table[l], i, l)) {
 			return -ENOMEM;
 		}
-		path->table[l - 1] = ptab_entry_mfn(entries(path->table[l])[i]);
+		path->table[l - 1] = mfn_of_entry(entries(path->table[l])[i]);
 	}
 	return 0;
 }
@@ -194,30 +226,30 @@ static void replace(struct ptab *pt, const struct path *path, uint64_t frame, un
 
 	write_entry(pt, path->table[level], i, value);
 	pt->nr_leaves[level] += value != 0;
-	if (old && ptab_is_leaf(pt->fmt, old))
+	if (old && is_leaf(old))
 		pt->nr_leaves[level]--;
 	else if (old)
-		subtree_free(pt, ptab_entry_mfn(old), level - 1);
+		subtree_free(pt, mfn_of_entry(old), level - 1);
 }
 
-static bool order_ok(const struct ptab *pt, unsigned int order)
+static bool range_ok(uint64_t frame, unsigned int order)
 {
-	return order % BITS == 0 && order <= pt->fmt->max_leaf_order;
+	return order % BITS == 0 && order <= ORDER_1G && !(frame & ((1ULL << order) - 1)) &&
+	       frame < MAX_FRAME;
 }
 
 int ptab_map(struct ptab *pt, uint64_t frame, mfn_t mfn, unsigned int order, uint64_t attr)
 {
-	uint64_t mask = (1ULL << order) - 1;
 	unsigned int level = order / BITS;
 	struct path path;
 	int rc;
 
-	if (!order_ok(pt, order) || (frame & mask) || (mfn.n & mask) || frame >= MAX_FRAME)
+	if (!range_ok(frame, order) || (mfn.n & ((1ULL << order) - 1)))
 		return -EINVAL;
 	rc = descend(pt, frame, level, true, &path);
 	if (rc)
 		return rc;
-	replace(pt, &path, frame, level, pt->fmt->leaf(mfn, level, attr));
+	replace(pt, &path, frame, level, leaf_entry(pt, mfn, level, attr));
 	return 0;
 }
 
@@ -227,7 +259,7 @@ int ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order)
 	struct path path;
 	int rc;
 
-	if (!order_ok(pt, order) || (frame & ((1ULL << order) - 1)) || frame >= MAX_FRAME)
+	if (!range_ok(frame, order))
 		return -EINVAL;
 	rc = descend(pt, frame, level, false, &path);
 	if (rc)
@@ -240,26 +272,25 @@ int ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order)
 /* The entry that decides about @frame: a leaf, or 0. *@order is how much it covers. */
 static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *order)
 {
-	const uint64_t mask = pt->fmt->leaf_mask, leaf = pt->fmt->leaf_value;
 	paddr_t table = mfn_to_paddr(pt->root);
 
 	for (unsigned int shift = TOP * BITS;; shift -= BITS) {
 		uint64_t e =
 			read_entry((uint64_t *)phys_to_virt(table) + (frame >> shift) % ENTRIES);
 
-		if (!e || (e & mask) == leaf) {
+		if (!e || is_leaf(e)) {
 			*order = shift;
 			return e;
 		}
-		table = e & PT_ADDRESS;
+		table = e & ADDRESS;
 	}
 }
 
-static struct ptab_leaf leaf_of(const struct ptab *pt, uint64_t e, unsigned int order)
+static struct ptab_leaf leaf_of(uint64_t e, unsigned int order)
 {
 	return (struct ptab_leaf){
-		.mfn = ptab_entry_mfn(e),
-		.attr = pt->fmt->attr(e, order / BITS),
+		.mfn = mfn_of_entry(e),
+		.attr = attr_of_entry(e),
 		.order = order,
 	};
 }
@@ -271,7 +302,7 @@ int ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf)
 
 	if (!e)
 		return -ENOENT;
-	*leaf = leaf_of(pt, e, order);
+	*leaf = leaf_of(e, order);
 	return 0;
 }
 
@@ -281,8 +312,8 @@ mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned i
 
 	if (!e)
 		return INVALID_MFN;
-	*type = (uint8_t)(e >> pt->fmt->type_shift);
-	return mfn_add(ptab_entry_mfn(e), frame & ((1ULL << *order) - 1));
+	*type = PT_TYPE_OF(e);
+	return mfn_add(mfn_of_entry(e), frame & ((1ULL << *order) - 1));
 }
 
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
@@ -296,7 +327,7 @@ bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)
 		uint64_t start = ALIGN_DOWN(frame, 1ULL << order);
 
 		if (e) {
-			struct ptab_leaf leaf = leaf_of(pt, e, order);
+			struct ptab_leaf leaf = leaf_of(e, order);
 
 			go_on = fn(ctx, start, &leaf);
 		}

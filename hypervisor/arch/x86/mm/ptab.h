@@ -3,59 +3,31 @@
 
 #include "lib/types.h"
 
-/* Attributes of a leaf; the format turns them into hardware bits and back without loss. */
-#define PT_R             1ULL
-#define PT_W             2ULL
-#define PT_X             4ULL
-#define PT_UC            8ULL
-/* Eight bits for the user of the table (a p2m type), kept in bits the hardware ignores. */
-#define PT_TYPE_SHIFT    8
+/*
+ * Attributes of a leaf: the bits that its entry has (APM vol. 2, 5.3 and 15.25), but for PT_X, which the
+ * hardware has the other way round. A leaf without PT_R is "not present" to the hardware, and yet carries a
+ * frame and a type. An entry of value 0 carries nothing.
+ */
+#define PT_R             (1ULL << 0)
+#define PT_W             (1ULL << 1)
+#define PT_UC            (3ULL << 3) /* PWT and PCD: PAT entry 3, uncached */
+#define PT_GLOBAL        (1ULL << 8) /* the host's only: kept in the TLB across CR3 loads */
+#define PT_X             (1ULL << 63)
+/* Eight bits for the user of the table (a p2m type), which the hardware ignores. */
+#define PT_TYPE_SHIFT    52
 #define PT_TYPE(t)       ((uint64_t)(t) << PT_TYPE_SHIFT)
 #define PT_TYPE_OF(attr) ((uint8_t)((attr) >> PT_TYPE_SHIFT))
-/* Host format only: kept in the TLB across CR3 loads; ignored by the others. */
-#define PT_GLOBAL        16ULL
-
-/**
- * How one kind of hardware writes its entries. All have four levels of 512 entries, 4 KiB leaves
- * at level 0, and may have 2 MiB and 1 GiB leaves at levels 1 and 2.
- *
- * An entry of value 0 is not present and carries nothing. A leaf may be "not present" to the
- * hardware (attributes without PT_R) and yet carry a frame and a type.
- */
-struct ptab_format {
-	const char *name;
-	uint64_t (*table)(mfn_t mfn); /* entry that points to a table */
-	uint64_t (*leaf)(mfn_t mfn, unsigned int level, uint64_t attr);
-	uint64_t (*attr)(uint64_t entry, unsigned int level);
-	uint64_t leaf_mask, leaf_value; /* an entry is a leaf if these bits of it are such */
-	unsigned int type_shift;        /* where a leaf has its PT_TYPE */
-	unsigned int max_leaf_order;
-};
-
-static inline bool ptab_is_leaf(const struct ptab_format *fmt, uint64_t entry)
-{
-	return (entry & fmt->leaf_mask) == fmt->leaf_value;
-}
-
-/* The frame of an entry stands in the same bits everywhere. */
-#define PT_ADDRESS 0x000ffffffffff000ULL
-
-static inline mfn_t ptab_entry_mfn(uint64_t entry)
-{
-	return mfn_of((entry & PT_ADDRESS) >> 12);
-}
-
-extern const struct ptab_format ptab_host; /* the hypervisor's own tables */
-extern const struct ptab_format ptab_npt;  /* AMD nested paging */
+/* Ours, also ignored: the entry is a leaf, whatever its present bit says. */
+#define PT_LEAF          (1ULL << 9)
 
 #define PTAB_SIZES 3u /* of leaves: ORDER_4K, _2M, _1G */
 
 /**
- * A radix tree of frames. The user serialises changes; lookups may run beside them, since
- * entries are written whole. No function here flushes any TLB.
+ * A radix tree of frames: four levels of 512 entries, with leaves of 4 KiB, 2 MiB or 1 GiB at levels 0 to 2.
+ * The user serialises changes; lookups may run beside them, since entries are written whole. No function
+ * here flushes any TLB.
  */
 struct ptab {
-	const struct ptab_format *fmt;
 	mfn_t root; /* INVALID_MFN before ptab_init() */
 	/* A zeroed page for a table, or INVALID_MFN; @ctx is the user's. */
 	mfn_t (*alloc)(void *ctx);
@@ -63,8 +35,8 @@ struct ptab {
 	void *ctx;
 	uint64_t nr_tables; /* including the root */
 	uint64_t nr_leaves[PTAB_SIZES];
-	mfn_t spare;  /* of a counted one: an empty table, so that a lone leaf may come and go */
-	bool counted; /* keep entry counts in the frame table and free emptied tables */
+	mfn_t spare; /* of a nested one: an empty table, so that a lone leaf may come and go */
+	bool nested;
 };
 
 /** A leaf as ptab_lookup() and ptab_walk() give it. */
@@ -75,11 +47,12 @@ struct ptab_leaf {
 };
 
 /**
- * Make an empty table. @counted: see struct ptab; needs the frame table, and is wanted for all but
- * the host's own. Return: 0, or -ENOMEM.
+ * Make an empty table. A @nested one is for a guest (AMD nested paging): it keeps the number of each table's
+ * entries in the frame table, which must be there, and frees tables that become empty. The other kind is the
+ * host's own. Return: 0, or -ENOMEM.
  */
-int must_check ptab_init(struct ptab *pt, const struct ptab_format *fmt, bool counted,
-			 mfn_t (*alloc)(void *ctx), void (*free)(void *ctx, mfn_t mfn), void *ctx);
+int must_check ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void *ctx),
+			 void (*free)(void *ctx, mfn_t mfn), void *ctx);
 
 /** Free all tables, whatever they still map. Use ptab_walk() first when the leaves matter. */
 void ptab_destroy(struct ptab *pt);
@@ -125,3 +98,17 @@ typedef bool ptab_walk_fn(void *ctx, uint64_t frame, const struct ptab_leaf *lea
  * *@pos is where to go on next time. Return: true when the end was reached.
  */
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx);
+
+/* How many entries of a page table are in use, kept in its frame's record; mm/frames.c has these. */
+
+/** @table has just been allocated and is empty. */
+void table_count_init(mfn_t table);
+
+/** @table is about to be freed. */
+void table_count_fini(mfn_t table);
+
+/** @n entries more (or fewer) are in use. */
+void table_count_add(mfn_t table, int n);
+
+/** Whether no entry is in use. */
+bool table_count_empty(mfn_t table);

@@ -204,14 +204,12 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 	fake_crashes++;
 }
 
-static long dispatch(struct hypercall *hc)
+long hypercall_dispatch(struct hypercall *hc)
 {
 	if (fake_hypercall_result == -ERESTART)
 		hc->arg[0] += 1;
 	return fake_hypercall_result;
 }
-
-long (*hypercall_dispatch)(struct hypercall *hc) = dispatch;
 
 static bool ram(uint64_t gpa, size_t len)
 {

@@ -88,11 +88,6 @@ void __noreturn bug_at(const char *file, int line, const char *what)
 	abort();
 }
 
-void page_clear(void *p)
-{
-	memset(p, 0, PAGE_SIZE);
-}
-
 static void *fresh(void *old, size_t size)
 {
 	void *p;

@@ -49,17 +49,22 @@ static struct {
 	void (*fn)(void);
 } keys[MAX_KEYS];
 
-static void console_lock(void)
+static struct spinlock *console_lock(void)
 {
 	if (!forced)
 		spin_lock(&lock);
+	return &lock;
 }
 
-static void console_unlock(void)
+static void console_unlock(struct spinlock **l)
 {
 	if (!forced)
-		spin_unlock(&lock);
+		spin_unlock(*l);
 }
+
+/* As spin_guard(). */
+#define console_guard() \
+	struct spinlock *UNIQUE_NAME(guard) __cleanup(console_unlock) = console_lock()
 
 void console_force(void)
 {
@@ -132,9 +137,8 @@ void vprintk(const char *fmt, va_list ap)
 	len = min(len, sizeof(line) - 2);
 	if (line[len - 1] != '\n')
 		line[len++] = '\n';
-	console_lock();
+	console_guard();
 	emit(line, len, level <= max_level || forced);
-	console_unlock();
 }
 
 void printk(const char *fmt, ...)
@@ -187,59 +191,43 @@ static bool may_send(void)
 
 bool console_write_hwdom(const char *buf, size_t len)
 {
-	bool ok;
-
-	console_lock();
-	ok = may_send();
-	if (ok)
-		emit(buf, len, true);
-	console_unlock();
-	return ok;
+	console_guard();
+	if (!may_send())
+		return false;
+	emit(buf, len, true);
+	return true;
 }
 
 void console_write_guest(uint16_t domid, const char *buf, size_t len)
 {
 	struct guest_line *l = &guest_lines[domid % MAX_GUEST_LINES];
 
-	console_lock();
-	if (!log_guest_allowed(len)) {
-		console_unlock();
+	console_guard();
+	if (!log_guest_allowed(len))
 		return;
-	}
 	if (l->domid != domid && l->len)
 		flush_line(l);
 	l->domid = domid;
 	while (len--)
 		guest_char(l, *buf++);
-	console_unlock();
 }
 
 uint32_t console_read_ring(char *buf, uint32_t size, bool incremental, uint32_t *index)
 {
-	uint32_t n;
-
-	console_lock();
-	n = log_ring_read(&ring, buf, size, incremental, index);
-	console_unlock();
-	return n;
+	console_guard();
+	return log_ring_read(&ring, buf, size, incremental, index);
 }
 
 void console_clear_ring(void)
 {
-	console_lock();
+	console_guard();
 	log_ring_clear(&ring);
-	console_unlock();
 }
 
 int console_getc(void)
 {
-	int c = -1;
-
-	spin_lock(&input_lock);
-	if (input.head != input.tail)
-		c = (uint8_t)input.buf[input.tail++ % INPUT_SIZE];
-	spin_unlock(&input_lock);
-	return c;
+	spin_guard(&input_lock);
+	return input.head == input.tail ? -1 : (uint8_t)input.buf[input.tail++ % INPUT_SIZE];
 }
 
 /* Return: true when the byte was one for the guest. */

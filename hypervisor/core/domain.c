@@ -61,10 +61,9 @@ struct domain *domain_get_next(domid_t id)
 {
 	struct domain *d;
 
-	spin_lock(&list_lock);
+	spin_guard(&list_lock);
 	for (d = first_at_least(id); d && !ref_unless_zero(d); d = first_at_least(id))
 		id = (domid_t)(d->id + 1);
-	spin_unlock(&list_lock);
 	return d;
 }
 
@@ -72,12 +71,9 @@ struct domain *domain_get(domid_t id)
 {
 	struct domain *d;
 
-	spin_lock(&list_lock);
+	spin_guard(&list_lock);
 	d = first_at_least(id);
-	if (d)
-		d = d->id == id ? ref_unless_zero(d) : NULL;
-	spin_unlock(&list_lock);
-	return d;
+	return d && d->id == id ? ref_unless_zero(d) : NULL;
 }
 
 void domain_ref(struct domain *d)
@@ -102,10 +98,9 @@ void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
 {
 	struct domain *d;
 
-	spin_lock(&list_lock);
+	spin_guard(&list_lock);
 	list_for_each_entry(d, &domains, link)
 		fn(d, arg);
-	spin_unlock(&list_lock);
 }
 
 int domain_resolve(struct domain *caller, domid_t id, struct domain **out)
@@ -195,9 +190,8 @@ static int domain_init_parts(struct domain *d)
 static int domain_insert(struct domain *d, domid_t id)
 {
 	struct domain *at;
-	int rc = 0;
 
-	spin_lock(&list_lock);
+	spin_guard(&list_lock);
 	if (id == DOMID_NONE) {
 		id = last_id;
 		do {
@@ -208,22 +202,18 @@ static int domain_insert(struct domain *d, domid_t id)
 	}
 	at = first_at_least(id);
 	if (at && at->id == id)
-		rc = -EEXIST;
-	else if (id >= DOMID_FIRST_RESERVED)
-		rc = -EINVAL;
-	if (!rc) {
-		d->id = id;
-		list_add_tail(at ? &at->link : &domains, &d->link);
-	}
-	spin_unlock(&list_lock);
-	return rc;
+		return -EEXIST;
+	if (id >= DOMID_FIRST_RESERVED)
+		return -EINVAL;
+	d->id = id;
+	list_add_tail(at ? &at->link : &domains, &d->link);
+	return 0;
 }
 
 static void domain_remove(struct domain *d)
 {
-	spin_lock(&list_lock);
+	spin_guard(&list_lock);
 	list_del(&d->link);
-	spin_unlock(&list_lock);
 }
 
 int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *ops, bool is_hwdom,
@@ -478,18 +468,14 @@ static void frames_give(mfn_t mfn, uint64_t nr, domid_t owner, uint8_t tag)
 int domain_charge_pages(struct domain *d, uint64_t nr)
 {
 	uint64_t old;
-	int rc = 0;
 
-	spin_lock(&d->lock);
+	spin_guard(&d->lock);
 	old = __atomic_load_n(&d->tot_pages, __ATOMIC_RELAXED);
 	if (d->dying || old > d->max_pages || nr > d->max_pages - old)
-		rc = -ENOMEM;
-	else
-		old = __atomic_fetch_add(&d->tot_pages, nr, __ATOMIC_RELAXED);
-	if (!rc && !old && nr)
+		return -ENOMEM;
+	if (!__atomic_fetch_add(&d->tot_pages, nr, __ATOMIC_RELAXED) && nr)
 		domain_ref(d); /* a domain outlives its last frame */
-	spin_unlock(&d->lock);
-	return rc;
+	return 0;
 }
 
 void domain_uncharge_pages(struct domain *d, uint64_t nr)

@@ -23,19 +23,15 @@ static void copy(void *at, void *buf, size_t len, enum direction dir)
 
 static int copy_piece(struct domain *d, void *buf, uint64_t gpa, size_t len, enum direction dir)
 {
-	struct p2m *p2m = &d->p2m;
 	enum p2m_type type;
-	int rc = 0;
 	mfn_t mfn;
 
-	spin_lock(&p2m->lock);
+	spin_guard(&d->p2m.lock);
 	mfn = p2m_lookup_locked(d, gfn_of(gpa >> PAGE_SHIFT), &type, NULL);
 	if (!p2m_is_memory(type) || (dir != FROM_GUEST && type == P2M_GRANT_RO))
-		rc = -EFAULT;
-	else
-		copy((char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1)), buf, len, dir);
-	spin_unlock(&p2m->lock);
-	return rc;
+		return -EFAULT;
+	copy((char *)mfn_to_virt(mfn) + (gpa & (PAGE_SIZE - 1)), buf, len, dir);
+	return 0;
 }
 
 /* Of the current vCPU. As a supervisor; privcmd passes user buffers: SMAP must not stop the copy. */
@@ -56,11 +52,10 @@ static bool copy_found(struct vcpu *v, const struct guest_paging *paging, void *
 	struct guest_fault fault;
 	void *at;
 
-	spin_lock(&v->domain->p2m.lock);
+	spin_guard(&v->domain->p2m.lock);
 	at = guest_find(v, paging, gva, dir == FROM_GUEST ? GUEST_READ : GUEST_WRITE, &fault);
 	if (likely(at))
 		copy(at, buf, len, dir);
-	spin_unlock(&v->domain->p2m.lock);
 	return at;
 }
 
@@ -91,7 +86,7 @@ int guest_read_arg(void *dst, uint64_t gva, size_t len, struct guest_place *plac
 		place->at = NULL;
 		return guest_read(dst, gva, len);
 	}
-	spin_lock(&v->domain->p2m.lock);
+	spin_guard(&v->domain->p2m.lock);
 	/* Asked for as writable, if it is, for guest_write_arg(). */
 	at = guest_find(v, &paging, gva, GUEST_WRITE, &fault);
 	place->at = guest_found_ram(v, gva) ? at : NULL;
@@ -100,7 +95,6 @@ int guest_read_arg(void *dst, uint64_t gva, size_t len, struct guest_place *plac
 		at = guest_find(v, &paging, gva, GUEST_READ, &fault);
 	if (likely(at))
 		memcpy(dst, at, len);
-	spin_unlock(&v->domain->p2m.lock);
 	return at ? 0 : -EFAULT;
 }
 
@@ -123,11 +117,10 @@ int guest_fetch(struct vcpu *v, const struct guest_paging *paging, void *dst, ui
 	struct guest_fault fault;
 	void *at;
 
-	spin_lock(&v->domain->p2m.lock);
+	spin_guard(&v->domain->p2m.lock);
 	at = guest_find(v, paging, gva, GUEST_EXEC, &fault);
 	if (at)
 		memcpy(dst, at, len);
-	spin_unlock(&v->domain->p2m.lock);
 	return at ? 0 : -EFAULT;
 }
 

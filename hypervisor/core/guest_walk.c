@@ -228,12 +228,8 @@ static int walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 	       enum guest_access access, uint64_t *gpa, struct guest_fault *fault)
 {
-	int rc;
-
-	spin_lock(&v->domain->p2m.lock);
-	rc = walk(v, paging, gva, access, NULL, gpa, fault);
-	spin_unlock(&v->domain->p2m.lock);
-	return rc;
+	spin_guard(&v->domain->p2m.lock);
+	return walk(v, paging, gva, access, NULL, gpa, fault);
 }
 
 /* ---- pages found before ---- */

@@ -99,30 +99,22 @@ mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsign
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
-	mfn_t mfn;
-
-	spin_lock(&d->p2m.lock);
-	mfn = p2m_lookup_locked(d, gfn, type, order);
-	spin_unlock(&d->p2m.lock);
-	return mfn;
+	spin_guard(&d->p2m.lock);
+	return p2m_lookup_locked(d, gfn, type, order);
 }
 
 int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
 {
 	enum p2m_type type;
-	int rc = 0;
 	mfn_t mfn;
 
-	spin_lock(&d->p2m.lock);
+	spin_guard(&d->p2m.lock);
 	mfn = p2m_lookup_locked(d, gfn, &type, NULL);
 	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO))
-		rc = -EINVAL;
-	else
-		frame_get_held(mfn);
-	spin_unlock(&d->p2m.lock);
-	if (!rc)
-		*out = mfn;
-	return rc;
+		return -EINVAL;
+	frame_get_held(mfn);
+	*out = mfn;
+	return 0;
 }
 
 /* ---- forgetting ---- */

@@ -81,15 +81,14 @@ uint64_t sched_cap_take(struct vcpu *v, uint64_t now)
 	v->grant = NO_GRANT;
 	if (!READ_ONCE(c->percent))
 		return NO_GRANT;
-	spin_lock(&c->lock);
-	if (c->percent) {
-		refill(c, now);
-		v->grant = (uint64_t)min(max(c->left, (int64_t)0), GRANT_NS);
-		c->left -= (int64_t)v->grant;
-		if (!v->grant)
-			park(c);
-	}
-	spin_unlock(&c->lock);
+	spin_guard(&c->lock);
+	if (!c->percent)
+		return NO_GRANT;
+	refill(c, now);
+	v->grant = (uint64_t)min(max(c->left, (int64_t)0), GRANT_NS);
+	c->left -= (int64_t)v->grant;
+	if (!v->grant)
+		park(c);
 	return v->grant;
 }
 
@@ -99,11 +98,10 @@ void sched_cap_charge(struct vcpu *v, uint64_t ran)
 
 	if (v->grant == NO_GRANT)
 		return;
-	spin_lock(&c->lock);
+	spin_guard(&c->lock);
 	c->left += (int64_t)(v->grant - ran);
 	if (c->parked && c->left > WORTH_WAKING)
 		timer_set(&c->unpark, now_ns());
-	spin_unlock(&c->lock);
 }
 
 int sched_set_cap(struct domain *d, uint32_t percent)

@@ -140,13 +140,12 @@ void timer_set(struct timer *t, uint64_t when)
 	struct queue *q = &queues[c->id];
 
 	disarm(t);
-	spin_lock(&q->lock);
+	spin_guard(&q->lock);
 	t->when = when;
 	WRITE_ONCE(t->cpu, c->id);
 	t->armed = true;
 	heap_insert(&c->timer_root, t);
 	program(c);
-	spin_unlock(&q->lock);
 }
 
 static bool runs_on(const struct timer *t, uint32_t cpu)

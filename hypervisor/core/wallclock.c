@@ -15,10 +15,9 @@ static bool set;           /* [lock] else the CMOS clock's reading counts */
 
 static void get_base(uint64_t *sec, uint32_t *nsec)
 {
-	spin_lock(&lock);
+	spin_guard(&lock);
 	*sec = set ? base_sec : clock_boot_seconds();
 	*nsec = set ? base_nsec : 0;
-	spin_unlock(&lock);
 }
 
 void wallclock_update_domain(struct domain *d)

@@ -51,12 +51,11 @@ long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
 
 	if (id > ARRAY_SIZE(d->watchdogs))
 		return -EINVAL;
-	spin_lock(&d->watchdog_lock);
+	spin_guard(&d->watchdog_lock);
 	rc = id ? renew(&d->watchdogs[id - 1], seconds) : take(d, seconds);
 	/* Its function takes other locks than this one, so this may wait for it. */
 	if (!rc && id && !seconds)
 		timer_cancel(&d->watchdogs[id - 1].timer);
-	spin_unlock(&d->watchdog_lock);
 	return rc;
 }
 

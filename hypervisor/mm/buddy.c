@@ -152,37 +152,39 @@ static void clear_pages(mfn_t mfn, unsigned int order)
 		page_clear(p + i * PAGE_SIZE);
 }
 
-mfn_t buddy_alloc(unsigned int order, unsigned int flags)
+static bool block_take(unsigned int order, unsigned int flags, uint64_t *n, bool *dirty)
 {
 	unsigned int found;
-	uint64_t n;
-	bool dirty;
 
-	if (order > BUDDY_MAX_ORDER)
-		return INVALID_MFN;
-	spin_lock(&buddy.lock);
-	while (!block_find(order, !(flags & BUDDY_ZERO), &n, &found)) {
+	spin_guard(&buddy.lock);
+	while (!block_find(order, !(flags & BUDDY_ZERO), n, &found)) {
 		/* The last frames may be with a scrubber; larger blocks, who asks can do without. */
-		if (order == 0 && await_scrubbers())
-			continue;
-		spin_unlock(&buddy.lock);
-		return INVALID_MFN;
+		if (order || !await_scrubbers())
+			return false;
 	}
-	dirty = block_remove(n);
-	if (dirty && (flags & BUDDY_CLEAN)) {
-		block_insert(n, found, true);
-		spin_unlock(&buddy.lock);
-		return INVALID_MFN;
+	*dirty = block_remove(*n);
+	if (*dirty && (flags & BUDDY_CLEAN)) {
+		block_insert(*n, found, true);
+		return false;
 	}
 	/* Keep the upper half each time: low memory stays free and whole the longest. */
 	while (found > order) {
 		found--;
-		block_insert(n, found, dirty);
-		n += 1ULL << found;
+		block_insert(*n, found, *dirty);
+		*n += 1ULL << found;
 	}
-	mark(n, 1ULL << order, 1, FRAME_USED);
+	mark(*n, 1ULL << order, 1, FRAME_USED);
 	buddy.free_pages -= 1ULL << order;
-	spin_unlock(&buddy.lock);
+	return true;
+}
+
+mfn_t buddy_alloc(unsigned int order, unsigned int flags)
+{
+	uint64_t n;
+	bool dirty;
+
+	if (order > BUDDY_MAX_ORDER || !block_take(order, flags, &n, &dirty))
+		return INVALID_MFN;
 	if (dirty && (flags & BUDDY_ZERO))
 		clear_pages(mfn_of(n), order);
 	return mfn_of(n);
@@ -190,14 +192,13 @@ mfn_t buddy_alloc(unsigned int order, unsigned int flags)
 
 void buddy_free_run(mfn_t mfn, uint64_t nr)
 {
-	spin_lock(&buddy.lock);
+	spin_guard(&buddy.lock);
 	for (uint64_t i = 0; i < nr; i++)
 		BUG_ON(!mfn_valid(mfn_add(mfn, i)) ||
 		       mfn_to_frame(mfn_add(mfn, i))->kind <= FRAME_FREE_DIRTY);
 	mark(mfn.n, nr, 0, FRAME_FREE);
 	run_free(mfn.n, mfn.n + nr, true);
 	buddy.free_pages += nr;
-	spin_unlock(&buddy.lock);
 }
 
 void buddy_free(mfn_t mfn, unsigned int order)
@@ -259,25 +260,21 @@ int buddy_claim(mfn_t mfn, uint64_t nr)
 
 	if (!nr || end < n)
 		return -EBUSY;
-	spin_lock(&buddy.lock);
-	if (!run_is_free(n, nr)) {
-		spin_unlock(&buddy.lock);
+	spin_guard(&buddy.lock);
+	if (!run_is_free(n, nr))
 		return -EBUSY;
-	}
 	while (n < end)
 		n = claim_block(n, end);
 	buddy.free_pages -= nr;
-	spin_unlock(&buddy.lock);
 	return 0;
 }
 
 void buddy_add(mfn_t start, uint64_t nr)
 {
-	spin_lock(&buddy.lock);
+	spin_guard(&buddy.lock);
 	mark(start.n, nr, 0, FRAME_FREE);
 	run_free(start.n, start.n + nr, true);
 	buddy.free_pages += nr;
-	spin_unlock(&buddy.lock);
 }
 
 uint64_t buddy_free_pages(void)

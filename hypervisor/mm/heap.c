@@ -90,21 +90,17 @@ static void *slab_alloc(size_t size)
 {
 	uint16_t class = class_of(size);
 	struct slab *s;
-	void *p = NULL;
 
-	spin_lock(&lock);
+	spin_guard(&lock);
 	init_once();
 	s = list_empty(&partial[class]) ? slab_new(class) :
 					  list_first_entry(&partial[class], struct slab, link);
-	if (s)
-		p = slab_take(s);
-	spin_unlock(&lock);
-	return p;
+	return s ? slab_take(s) : NULL;
 }
 
 static void slab_free(struct slab *s, void *p)
 {
-	spin_lock(&lock);
+	spin_guard(&lock);
 	BUG_ON(!s->used);
 	if (!s->first_free && !s->fresh)
 		list_add(&partial[s->class], &s->link);
@@ -114,7 +110,6 @@ static void slab_free(struct slab *s, void *p)
 		list_del(&s->link);
 		buddy_free(virt_to_mfn(s), 0);
 	}
-	spin_unlock(&lock);
 }
 
 static unsigned int order_of(size_t size)

@@ -74,57 +74,50 @@ void ioapic_init(void)
 	nr_ioapics = acpi.nr_ioapics;
 }
 
-static const struct ioapic *ioapic_of_gsi(uint32_t gsi)
+/* Which IO-APIC has @gsi, and where its redirection entry begins. */
+static bool find_rte(uint32_t gsi, uint32_t *i, uint32_t *idx)
 {
-	for (uint32_t i = 0; i < nr_ioapics; i++)
-		if (gsi >= ioapics[i].gsi_base && gsi - ioapics[i].gsi_base < ioapics[i].nr_pins)
-			return &ioapics[i];
-	return NULL;
+	for (*i = 0; *i < nr_ioapics; ++*i) {
+		uint32_t pin = gsi - ioapics[*i].gsi_base; /* far too large when @gsi lies below */
+
+		*idx = IDX_RTE(pin);
+		if (pin < ioapics[*i].nr_pins)
+			return true;
+	}
+	return false;
 }
 
 int ioapic_read_rte(uint32_t gsi, uint64_t *rte)
 {
-	const struct ioapic *io = ioapic_of_gsi(gsi);
 	uint32_t i, idx;
 
-	if (!io)
+	if (!find_rte(gsi, &i, &idx))
 		return -ENOENT;
-	i = (uint32_t)(io - ioapics);
-	idx = IDX_RTE(gsi - io->gsi_base);
-	spin_lock(&lock);
+	spin_guard(&lock);
 	*rte = read_reg(i, idx) | (uint64_t)read_reg(i, idx + 1) << 32;
-	spin_unlock(&lock);
 	return 0;
 }
 
 int ioapic_write_rte(uint32_t gsi, uint64_t rte)
 {
-	const struct ioapic *io = ioapic_of_gsi(gsi);
 	uint32_t i, idx;
 
-	if (!io)
+	if (!find_rte(gsi, &i, &idx))
 		return -ENOENT;
-	i = (uint32_t)(io - ioapics);
-	idx = IDX_RTE(gsi - io->gsi_base);
-	spin_lock(&lock);
+	spin_guard(&lock);
 	write_reg(i, idx, (uint32_t)(rte | IOAPIC_RTE_MASKED));
 	write_reg(i, idx + 1, (uint32_t)(rte >> 32));
 	if (!(rte & IOAPIC_RTE_MASKED))
 		write_reg(i, idx, (uint32_t)rte);
-	spin_unlock(&lock);
 	return 0;
 }
 
 void ioapic_mask(uint32_t gsi)
 {
-	const struct ioapic *io = ioapic_of_gsi(gsi);
 	uint32_t i, idx;
 
-	if (!io)
+	if (!find_rte(gsi, &i, &idx))
 		return;
-	i = (uint32_t)(io - ioapics);
-	idx = IDX_RTE(gsi - io->gsi_base);
-	spin_lock(&lock);
+	spin_guard(&lock);
 	write_reg(i, idx, read_reg(i, idx) | (uint32_t)IOAPIC_RTE_MASKED);
-	spin_unlock(&lock);
 }

@@ -134,12 +134,11 @@ paddr_t map_root(void)
 
 void map_identity(paddr_t pa, bool on)
 {
-	spin_lock(&lock);
+	spin_guard(&lock);
 	if (on)
 		BUG_ON(ptab_map(&tables, pa >> PAGE_SHIFT, paddr_to_mfn(pa), 0, PT_R | PT_X));
 	else
 		BUG_ON(ptab_unmap(&tables, pa >> PAGE_SHIFT, 0));
-	spin_unlock(&lock);
 	invlpg((const void *)pa);
 }
 
@@ -160,12 +159,8 @@ static uint64_t map_device(paddr_t pa, size_t size, uint64_t attr)
 
 volatile void *mmio_map(paddr_t pa, size_t size)
 {
-	uint64_t va;
-
-	spin_lock(&lock);
-	va = map_device(pa, size, PT_R | PT_W | PT_UC);
-	spin_unlock(&lock);
-	return (volatile void *)va;
+	spin_guard(&lock);
+	return (volatile void *)map_device(pa, size, PT_R | PT_W | PT_UC);
 }
 
 static uint64_t firmware_lookup(paddr_t pa, size_t size)
@@ -183,13 +178,12 @@ const void *firmware_map(paddr_t pa, size_t size)
 {
 	uint64_t va;
 
-	spin_lock(&lock);
+	spin_guard(&lock);
 	va = firmware_lookup(pa, size);
 	if (!va) {
 		va = map_device(pa, size, PT_R);
 		if (va && nr_firmware_maps < MAX_FIRMWARE_MAPS)
 			firmware_maps[nr_firmware_maps++] = (struct firmware_map){pa, size, va};
 	}
-	spin_unlock(&lock);
 	return (const void *)va;
 }

@@ -19,9 +19,10 @@
 
 enum { A, B, C, D };
 
-#define MAX_BASIC    0xdu
-#define MAX_EXTENDED 0x80000008u
-#define XEN_VERSION  (4u << 16 | 17)
+#define MAX_BASIC          0xdu
+#define MAX_EXTENDED       0x80000008u
+#define XEN_VERSION        (4u << 16 | 17)
+#define XSTATE_LEGACY_SIZE 576u /* of x87 and SSE, with the header */
 
 #define ON(n) (1u << (n))
 
@@ -180,6 +181,19 @@ static void leaf_b(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 	}
 }
 
+uint32_t xstate_size(uint64_t components)
+{
+	uint32_t size = XSTATE_LEGACY_SIZE;
+
+	for (uint32_t i = 2; i < 32; i++) {
+		struct cpuid c = cpuid_raw(0xd, i);
+
+		if (components >> i & 1)
+			size = max(size, c.ebx + c.eax);
+	}
+	return size;
+}
+
 /* XSAVE state: sizes as the CPU works them out, for components the guest may use. */
 static void leaf_d(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
@@ -191,14 +205,8 @@ static void leaf_d(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 	c = cpuid_raw(0xd, subleaf);
 	if (subleaf == 0) {
 		out[A] = (uint32_t)mask;
-		out[B] = v ? c.ebx : 576; /* XCR0 in the CPU is @v's */
-		out[C] = 576;
-		for (uint32_t i = 2; i < 32; i++)
-			if (mask >> i & 1) {
-				struct cpuid part = cpuid_raw(0xd, i);
-
-				out[C] = max(out[C], part.ebx + part.eax);
-			}
+		out[B] = v ? c.ebx : XSTATE_LEGACY_SIZE; /* XCR0 in the CPU is @v's */
+		out[C] = xstate_size(mask);
 		out[D] = (uint32_t)(mask >> 32);
 	} else if (subleaf == 1) {
 		out[A] = c.eax & LEAFD1_A;
@@ -264,12 +272,6 @@ static void xen_leaf(const struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint
 	}
 }
 
-static void copy(const uint32_t from[4], uint32_t out[4])
-{
-	for (unsigned int i = 0; i < 4; i++)
-		out[i] = from[i];
-}
-
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 {
 	out[A] = out[B] = out[C] = out[D] = 0;
@@ -280,14 +282,14 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 	if (leaf >= 0x80000000) {
 		if (leaf > extended[0][A])
 			return;
-		copy(extended[leaf & 0xff], out);
+		memcpy(out, extended[leaf & 0xff], sizeof(extended[0]));
 		if (leaf == 0x80000001 || leaf == 0x80000008)
 			extended_dynamic(v, leaf, out);
 		return;
 	}
 	if (leaf > MAX_BASIC || (leaf == 7 && subleaf))
 		return;
-	copy(basic[leaf], out);
+	memcpy(out, basic[leaf], sizeof(basic[0]));
 	if (leaf == 1)
 		leaf_1(v, out);
 	else if (leaf == 0xb)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a person wants to know: the state of a guest that cannot go on, and where exits come from. */
-#include "hvm/debug.h"
+#include "hvm/hvm.h"
 
 #include "core/console.h"
 #include "core/domain.h"
-#include "hvm/vcpu_state.h"
+#include "hvm/exits.h"
 
 static const char *const exit_names[HVM_EXIT_NR] = {
 	[HVM_EXIT_INTR] = "interrupt",

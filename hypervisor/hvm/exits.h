@@ -97,6 +97,10 @@ unsigned int insn_match(enum known_insn what, const uint8_t *code, size_t len, b
 /** Move RIP over @len bytes. */
 void hvm_advance(struct vcpu *v, unsigned int len);
 
+/* debug.c */
+/** Log the registers of @v, which runs here and is about to be crashed. */
+void hvm_log_state(const struct vcpu *v);
+
 /* mmio.c */
 /** Emulate the instruction at RIP on whatever its operands are. */
 void hvm_emulate(struct vcpu *v);

@@ -8,8 +8,6 @@
 #include "arch/x86/cpu/regs.h"
 #include "core/console.h"
 #include "core/softirq.h"
-#include "hvm/debug.h"
-#include "hvm/debug_regs.h"
 #include "hvm/exits.h"
 #include "hvm/xstate.h"
 #include "lib/errno.h"
@@ -110,6 +108,24 @@ static void hvm_run(struct vcpu *v)
 		v->exits++;
 		virt->handle_exit(v);
 	}
+}
+
+/* DR0-DR3, which no control block holds. The hypervisor has no use for them. */
+
+static void debug_regs_read(uint64_t dr[4])
+{
+	__asm__ volatile("mov %%db0, %0" : "=r"(dr[0]));
+	__asm__ volatile("mov %%db1, %0" : "=r"(dr[1]));
+	__asm__ volatile("mov %%db2, %0" : "=r"(dr[2]));
+	__asm__ volatile("mov %%db3, %0" : "=r"(dr[3]));
+}
+
+static void debug_regs_write(const uint64_t dr[4])
+{
+	__asm__ volatile("mov %0, %%db0" ::"r"(dr[0]));
+	__asm__ volatile("mov %0, %%db1" ::"r"(dr[1]));
+	__asm__ volatile("mov %0, %%db2" ::"r"(dr[2]));
+	__asm__ volatile("mov %0, %%db3" ::"r"(dr[3]));
 }
 
 static void hvm_switch_out(struct vcpu *v)

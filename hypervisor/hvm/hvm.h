@@ -22,8 +22,21 @@ void hvm_set_pvh_entry(struct vcpu *v, uint32_t rip, uint32_t rbx);
 size_t hvm_save_size(struct domain *d);
 int must_check hvm_save(struct domain *d, void *buf, size_t size, size_t *written);
 int must_check hvm_load(struct domain *d, const void *buf, size_t size);
-int must_check hvm_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf,
-			    size_t size, size_t *written);
+/** One record with no descriptor in front, as gethvmcontext_partial gives it. Return: 0, -EINVAL, -ENOENT. */
+union hvm_record {
+	struct hvm_hw_cpu cpu;
+	struct hvm_hw_mtrr mtrr;
+};
+int must_check hvm_save_one(struct domain *d, uint32_t type, uint32_t instance,
+			    union hvm_record *data, size_t *len);
+
+/* The general registers, by the names that all records have for them. */
+#define HVM_FOR_EACH_GPR(op)                                                                  \
+	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10) \
+		op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
+
+/** How often @v left for reason number @why. Return: the reason's name, NULL past the last. */
+const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count);
 
 /** CPUID as vCPU @v would see it (documented policy table in hvm/cpuid.c). */
 void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

@@ -24,9 +24,8 @@
  * the absent PIT read as zero: Linux calibrates its TSC by waiting for a counter to leave 0xff, and would
  * read 100,000 times before it gives up.
  */
-uint32_t hvm_port_read(struct vcpu *v, uint16_t port, unsigned int size)
+uint32_t hvm_port_read(struct vcpu *v __unused, uint16_t port, unsigned int size)
 {
-	(void)v;
 	if (port >= PORT_PIT_FIRST && port <= PORT_PIT_LAST)
 		return 0;
 	return size >= 4 ? 0xffffffff : (1u << (8 * size)) - 1;
@@ -103,52 +102,47 @@ static void write_gpa(struct vcpu *v, uint64_t gpa, const uint8_t *buf, unsigned
 		return; /* nothing there: lost */
 }
 
-static int translate(struct access *a, uint64_t gva, enum guest_access kind, uint64_t *gpa)
+/* Where @len bytes at @gva are: *@first of them at gpa[0], the rest at the next page's gpa[1]. */
+static int translate(struct access *a, uint64_t gva, unsigned int len, enum guest_access kind,
+		     uint64_t gpa[2], unsigned int *first)
 {
 	struct guest_fault fault;
-	int rc = guest_walk(a->v, &a->paging, gva, kind, gpa, &fault);
+	int rc = guest_walk(a->v, &a->paging, gva, kind, &gpa[0], &fault);
 
+	gpa[1] = 0;
+	*first = min(len, (unsigned int)(PAGE_SIZE - (gva & ~PAGE_MASK)));
+	if (!rc && *first < len)
+		rc = guest_walk(a->v, &a->paging, gva + *first, kind, &gpa[1], &fault);
 	if (rc)
 		hvm_inject_fault(a->v, &fault);
 	return rc;
 }
 
-static unsigned int in_page(uint64_t gva, unsigned int len)
-{
-	return min(len, (unsigned int)(PAGE_SIZE - (gva & ~PAGE_MASK)));
-}
-
 static int mem_read(void *arg, uint64_t gva, void *buf, unsigned int len)
 {
 	struct access *a = arg;
-	unsigned int first = in_page(gva, len);
+	unsigned int first;
 	uint64_t gpa[2];
-	int rc = translate(a, gva, GUEST_READ, &gpa[0]);
+	int rc = translate(a, gva, len, GUEST_READ, gpa, &first);
 
-	if (!rc && first < len)
-		rc = translate(a, gva + first, GUEST_READ, &gpa[1]);
 	if (rc)
 		return rc;
 	read_gpa(a->v, gpa[0], buf, first);
-	if (first < len)
-		read_gpa(a->v, gpa[1], (uint8_t *)buf + first, len - first);
+	read_gpa(a->v, gpa[1], (uint8_t *)buf + first, len - first);
 	return 0;
 }
 
 static int mem_write(void *arg, uint64_t gva, const void *buf, unsigned int len)
 {
 	struct access *a = arg;
-	unsigned int first = in_page(gva, len);
+	unsigned int first;
 	uint64_t gpa[2];
-	int rc = translate(a, gva, GUEST_WRITE, &gpa[0]);
+	int rc = translate(a, gva, len, GUEST_WRITE, gpa, &first);
 
-	if (!rc && first < len)
-		rc = translate(a, gva + first, GUEST_WRITE, &gpa[1]);
 	if (rc)
 		return rc;
 	write_gpa(a->v, gpa[0], buf, first);
-	if (first < len)
-		write_gpa(a->v, gpa[1], (const uint8_t *)buf + first, len - first);
+	write_gpa(a->v, gpa[1], (const uint8_t *)buf + first, len - first);
 	return 0;
 }
 
@@ -255,11 +249,6 @@ static bool map_host_device(struct domain *d, gfn_t gfn)
 	return true;
 }
 
-static bool writable(enum p2m_type type)
-{
-	return type != P2M_GRANT_RO;
-}
-
 void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk)
 {
 	struct domain *d = v->domain;
@@ -274,7 +263,7 @@ void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk
 	p2m_lookup(d, gfn, &type, NULL);
 	if (type != P2M_NONE) {
 		/* Mapped meanwhile, or a stale entry: the access is simply made again. */
-		if (write && !writable(type))
+		if (write && type == P2M_GRANT_RO)
 			hvm_inject_exception(v, X86_TRAP_GP, 0);
 		return;
 	}

@@ -62,43 +62,33 @@ struct msr_row {
 	int (*write)(struct vcpu *v, uint32_t msr, uint64_t value); /* NULL: writes are lost */
 };
 
-static int deny_read(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int deny_read(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value __unused)
 {
-	(void)v;
-	(void)msr;
-	(void)value;
 	return -EINVAL;
 }
 
-static int deny_write(struct vcpu *v, uint32_t msr, uint64_t value)
+static int deny_write(struct vcpu *v __unused, uint32_t msr __unused, uint64_t value __unused)
 {
-	(void)v;
-	(void)msr;
-	(void)value;
 	return -EINVAL;
 }
 
-static int read_tsc_msr(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int read_tsc_msr(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value)
 {
-	(void)v;
-	(void)msr;
 	*value = read_tsc();
 	return 0;
 }
 
-static int read_efer(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int read_reg(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
-	(void)msr;
-	*value = virt->get_reg(v, HVM_EFER);
+	*value = virt->get_reg(v, msr == MSR_EFER ? HVM_EFER : HVM_PAT);
 	return 0;
 }
 
-static int write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
+static int write_efer(struct vcpu *v, uint32_t msr __unused, uint64_t value)
 {
 	uint64_t old = virt->get_reg(v, HVM_EFER);
 	bool paging = virt->get_reg(v, HVM_CR0) & X86_CR0_PG;
 
-	(void)msr;
 	/* APM vol. 2, 14.6.1: LME may not change while paging is on; LMA is not written. */
 	if (!hvm_efer_valid(value) || (paging && ((old ^ value) & X86_EFER_LME)))
 		return -EINVAL;
@@ -106,16 +96,8 @@ static int write_efer(struct vcpu *v, uint32_t msr, uint64_t value)
 	return 0;
 }
 
-static int read_pat(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int write_pat(struct vcpu *v, uint32_t msr __unused, uint64_t value)
 {
-	(void)msr;
-	*value = virt->get_reg(v, HVM_PAT);
-	return 0;
-}
-
-static int write_pat(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	(void)msr;
 	if (!hvm_pat_valid(value))
 		return -EINVAL;
 	virt->set_reg(v, HVM_PAT, value);
@@ -161,10 +143,8 @@ static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
 	return 0;
 }
 
-static int read_mtrr_cap(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int read_mtrr_cap(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value)
 {
-	(void)v;
-	(void)msr;
 	*value = MTRR_CAP;
 	return 0;
 }
@@ -177,9 +157,8 @@ static bool has_tsc_aux(struct vcpu *v)
 	return out[3] >> 27 & 1;
 }
 
-static int read_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int read_tsc_aux(struct vcpu *v, uint32_t msr __unused, uint64_t *value)
 {
-	(void)msr;
 	if (!has_tsc_aux(v))
 		return -EINVAL;
 	*value = v->hvm->tsc_aux;
@@ -195,9 +174,8 @@ static int write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t value)
 	return 0;
 }
 
-static int read_microcode(struct vcpu *v, uint32_t msr, uint64_t *value)
+static int read_microcode(struct vcpu *v __unused, uint32_t msr, uint64_t *value)
 {
-	(void)v;
 	if (rdmsr_safe(msr, value))
 		*value = 0;
 	return 0;
@@ -211,18 +189,15 @@ static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t value)
 	hvm_cpuid(v, 0x80000008, 0, out);
 	if (!(out[1] >> 12 & 1) || (value & ~1ULL))
 		return -EINVAL;
-	if (value)
-		return wrmsr_safe(msr, value) ? -EINVAL : 0;
-	return 0;
+	return value && wrmsr_safe(msr, value) ? -EINVAL : 0;
 }
 
 /*
  * Write the page of call stubs at the guest frame of @value: old kernels and firmware call through it
  * (abi.md, trap 1). Each is mov $nr, %eax; vmmcall; ret.
  */
-static int write_hypercall_page(struct vcpu *v, uint32_t msr, uint64_t value)
+static int write_hypercall_page(struct vcpu *v, uint32_t msr __unused, uint64_t value)
 {
-	(void)msr;
 	if (value & ~PAGE_MASK)
 		return -EINVAL;
 	for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_STUB; nr++) {
@@ -250,11 +225,11 @@ static const struct msr_row rows[] = {
 	{MSR_MCG_STATUS, MSR_MCG_STATUS, NULL, NULL},
 	{MSR_DEBUGCTL, MSR_DEBUGCTL, NULL, NULL},
 	{MSR_MTRR_VAR_FIRST, 0x26f, read_mtrr, write_mtrr},
-	{MSR_PAT, MSR_PAT, read_pat, write_pat},
+	{MSR_PAT, MSR_PAT, read_reg, write_pat},
 	{MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr},
 	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, vlapic_rdmsr, vlapic_wrmsr},
 	{MSR_XEN_HYPERCALL, MSR_XEN_HYPERCALL, deny_read, write_hypercall_page},
-	{MSR_EFER, MSR_EFER, read_efer, write_efer},
+	{MSR_EFER, MSR_EFER, read_reg, write_efer},
 	{MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux},
 	/* Chipset and errata switches Linux looks at on AMD; all off, and not to be set. */
 	{MSR_SYSCFG, MSR_SYSCFG, NULL, NULL},

@@ -14,11 +14,6 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-/* The sixteen general registers as the record orders them. */
-#define FOR_EACH_GPR(op)                                                                      \
-	op(rax) op(rbx) op(rcx) op(rdx) op(rbp) op(rsi) op(rdi) op(rsp) op(r8) op(r9) op(r10) \
-		op(r11) op(r12) op(r13) op(r14) op(r15) op(rip) op(rflags)
-
 /* Record field names by segment. */
 #define FOR_EACH_SEG(op)                                                                          \
 	op(HVM_CS, cs) op(HVM_DS, ds) op(HVM_ES, es) op(HVM_FS, fs) op(HVM_GS, gs) op(HVM_SS, ss) \
@@ -33,13 +28,14 @@
 						op(HVM_SFMASK, msr_syscall_mask)              \
 							op(HVM_EFER, msr_efer)
 
-static void save_cpu(struct vcpu *v, struct hvm_hw_cpu *c)
+static void save_cpu(struct vcpu *v, void *to)
 {
+	struct hvm_hw_cpu *c = to;
 	struct hvm_segment s;
 
 	memset(c, 0, sizeof(*c));
 #define GPR(name) c->name = v->regs.name;
-	FOR_EACH_GPR(GPR)
+	HVM_FOR_EACH_GPR(GPR)
 #undef GPR
 #define SEG(which, name)                 \
 	virt->get_segment(v, which, &s); \
@@ -83,11 +79,13 @@ static void load_segments(struct vcpu *v, const struct hvm_hw_cpu *c)
 	virt->set_segment(v, HVM_IDTR, &s);
 }
 
-static void load_cpu(struct vcpu *v, const struct hvm_hw_cpu *c)
+static void load_cpu(struct vcpu *v, const void *from)
 {
+	const struct hvm_hw_cpu *c = from;
+
 	hvm_reset_state(v);
 #define GPR(name) v->regs.name = c->name;
-	FOR_EACH_GPR(GPR)
+	HVM_FOR_EACH_GPR(GPR)
 #undef GPR
 	v->regs.rflags |= RFLAGS_FIXED;
 #define REG(which, name) virt->set_reg(v, which, c->name);
@@ -105,14 +103,17 @@ static void load_cpu(struct vcpu *v, const struct hvm_hw_cpu *c)
 	vcpu_up(v);
 }
 
-static void save_mtrr(struct vcpu *v, struct hvm_hw_mtrr *m)
+static void save_mtrr(struct vcpu *v, void *to)
 {
+	struct hvm_hw_mtrr *m = to;
+
 	*m = v->hvm->mtrr;
 	m->msr_pat_cr = virt->get_reg(v, HVM_PAT);
 }
 
-static void load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *m)
+static void load_mtrr(struct vcpu *v, const void *from)
 {
+	const struct hvm_hw_mtrr *m = from;
 	uint64_t cap = v->hvm->mtrr.msr_mtrr_cap;
 
 	v->hvm->mtrr = *m;
@@ -120,14 +121,30 @@ static void load_mtrr(struct vcpu *v, const struct hvm_hw_mtrr *m)
 	virt->set_reg(v, HVM_PAT, m->msr_pat_cr);
 }
 
-/* ---- the buffer ---- */
+/* The records of a vCPU. */
+static const struct record {
+	uint16_t type;
+	uint16_t len;
+	void (*save)(struct vcpu *v, void *to);
+	void (*load)(struct vcpu *v, const void *from);
+} records[] = {
+	{SAVE_CPU, sizeof(struct hvm_hw_cpu), save_cpu, load_cpu},
+	{SAVE_MTRR, sizeof(struct hvm_hw_mtrr), save_mtrr, load_mtrr},
+};
 
-#define RECORD_SIZE(type) (sizeof(struct hvm_save_descriptor) + sizeof(type))
+static const struct record *find_record(uint16_t type)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		if (records[i].type == type)
+			return &records[i];
+	return NULL;
+}
+
+/* ---- the buffer ---- */
 
 struct writer {
 	uint8_t *at;
 	size_t left;
-	size_t written;
 	bool full;
 };
 
@@ -144,24 +161,18 @@ static void put(struct writer *w, uint16_t type, uint16_t instance, const void *
 		memcpy(w->at + sizeof(desc), data, len);
 	w->at += sizeof(desc) + len;
 	w->left -= sizeof(desc) + len;
-	w->written += sizeof(desc) + len;
-}
-
-static unsigned int count_vcpus(struct domain *d)
-{
-	struct vcpu *v;
-	unsigned int n = 0;
-
-	for_each_vcpu(d, v)
-		n++;
-	return n;
 }
 
 size_t hvm_save_size(struct domain *d)
 {
-	return RECORD_SIZE(struct hvm_save_header) +
-	       count_vcpus(d) * (RECORD_SIZE(struct hvm_hw_cpu) + RECORD_SIZE(struct hvm_hw_mtrr)) +
-	       sizeof(struct hvm_save_descriptor);
+	const size_t desc = sizeof(struct hvm_save_descriptor);
+	size_t size = desc + sizeof(struct hvm_save_header) + desc;
+	struct vcpu *v;
+
+	for_each_vcpu(d, v)
+		for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+			size += desc + records[i].len;
+	return size;
 }
 
 static void put_header(struct writer *w, struct domain *d)
@@ -175,68 +186,43 @@ static void put_header(struct writer *w, struct domain *d)
 	put(w, SAVE_HEADER, 0, &h, sizeof(h));
 }
 
-static void put_cpu(struct writer *w, struct vcpu *v)
-{
-	struct hvm_hw_cpu c;
-
-	save_cpu(v, &c);
-	put(w, SAVE_CPU, (uint16_t)v->id, &c, sizeof(c));
-}
-
-static void put_mtrr(struct writer *w, struct vcpu *v)
-{
-	struct hvm_hw_mtrr m;
-
-	save_mtrr(v, &m);
-	put(w, SAVE_MTRR, (uint16_t)v->id, &m, sizeof(m));
-}
-
 int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 {
 	struct writer w = {.at = buf, .left = size};
+	union hvm_record data;
 	struct vcpu *v;
 
 	put_header(&w, d);
-	for_each_vcpu(d, v)
-		put_cpu(&w, v);
-	for_each_vcpu(d, v)
-		put_mtrr(&w, v);
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		for_each_vcpu(d, v) {
+			records[i].save(v, &data);
+			put(&w, records[i].type, (uint16_t)v->id, &data, records[i].len);
+		}
 	put(&w, SAVE_END, 0, NULL, 0);
 	if (w.full)
 		return -ENOSPC;
-	*written = w.written;
+	*written = size - w.left;
 	return 0;
 }
 
-/* One record with no descriptor in front, as gethvmcontext_partial gives it. */
-int hvm_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf, size_t size,
-		 size_t *written)
+int hvm_save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
+		 size_t *len)
 {
-	struct vcpu *v = instance < d->max_vcpus ? d->vcpus[instance] : NULL;
-	union {
-		struct hvm_hw_cpu cpu;
-		struct hvm_hw_mtrr mtrr;
-	} record;
-	size_t len = type == SAVE_CPU ? sizeof(record.cpu) : sizeof(record.mtrr);
+	const struct record *r = type <= UINT16_MAX ? find_record((uint16_t)type) : NULL;
 
-	if (type != SAVE_CPU && type != SAVE_MTRR)
+	if (!r)
 		return -EINVAL;
-	if (!v)
+	if (instance >= d->max_vcpus || !d->vcpus[instance])
 		return -ENOENT;
-	if (size < len)
-		return -ENOSPC;
-	if (type == SAVE_CPU)
-		save_cpu(v, &record.cpu);
-	else
-		save_mtrr(v, &record.mtrr);
-	memcpy(buf, &record, len);
-	*written = len;
+	r->save(d->vcpus[instance], data);
+	*len = r->len;
 	return 0;
 }
 
 int hvm_load(struct domain *d, const void *buf, size_t size)
 {
 	struct hvm_save_descriptor desc;
+	union hvm_record data;
 	size_t at = 0;
 	int rc = hvm_save_check(buf, size, d->max_vcpus);
 
@@ -247,19 +233,10 @@ int hvm_load(struct domain *d, const void *buf, size_t size)
 			return -ENOENT;
 	for (at = 0; save_next(buf, size, &at, &desc) && desc.typecode != SAVE_END;
 	     at += desc.length) {
-		const uint8_t *data = (const uint8_t *)buf + at;
-		union {
-			struct hvm_hw_cpu cpu;
-			struct hvm_hw_mtrr mtrr;
-		} record;
-
 		if (desc.typecode == SAVE_HEADER)
 			continue;
-		memcpy(&record, data, desc.length);
-		if (desc.typecode == SAVE_CPU)
-			load_cpu(d->vcpus[desc.instance], &record.cpu);
-		else
-			load_mtrr(d->vcpus[desc.instance], &record.mtrr);
+		memcpy(&data, (const uint8_t *)buf + at, desc.length);
+		find_record(desc.typecode)->load(d->vcpus[desc.instance], &data);
 	}
 	return 0;
 }

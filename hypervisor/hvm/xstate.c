@@ -8,7 +8,6 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
 #include "hvm/vcpu_state.h"
-#include "hvm/xstate_insn.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
@@ -26,6 +25,31 @@
 #define MXCSR_MASK_OFFSET  28
 #define XSTATE_BV_OFFSET   512
 #define MXCSR_MASK_DEFAULT 0xffbfu
+
+/* The instructions that move FPU state. @area is 64-byte aligned. */
+
+static void insn_fxsave(void *area)
+{
+	__asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
+}
+
+static void insn_fxrstor(const void *area)
+{
+	__asm__ volatile("fxrstorq (%0)" ::"r"(area) : "memory");
+}
+
+static void insn_xsave(void *area, uint64_t mask)
+{
+	__asm__ volatile("xsaveq (%0)" ::"r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
+			 : "memory");
+}
+
+static void insn_xrstor(const void *area, uint64_t mask)
+{
+	__asm__ volatile("xrstorq (%0)" ::"r"(area), "a"((uint32_t)mask),
+			 "d"((uint32_t)(mask >> 32))
+			 : "memory");
+}
 
 static uint64_t mask; /* components guests may use; 0: the host has no XSAVE */
 static uint32_t mxcsr_mask;
@@ -46,20 +70,6 @@ bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 	return true;
 }
 
-static uint32_t area_size(uint64_t components)
-{
-	uint32_t size = 576;
-
-	for (uint32_t i = 2; i < 32; i++) {
-		if (components >> i & 1) {
-			struct cpuid c = cpuid_raw(0xd, i);
-
-			size = max(size, c.ebx + c.eax);
-		}
-	}
-	return size;
-}
-
 int xstate_init(void)
 {
 	uint8_t *area = page_alloc();
@@ -68,7 +78,7 @@ int xstate_init(void)
 		return -ENOMEM;
 	if (cpuid_raw(1, 0).ecx & (1u << 26)) {
 		mask = cpuid_raw(0xd, 0).eax & XCR0_KNOWN;
-		if ((mask & XCR0_AVX512) != XCR0_AVX512 || area_size(mask) > PAGE_SIZE)
+		if ((mask & XCR0_AVX512) != XCR0_AVX512 || xstate_size(mask) > PAGE_SIZE)
 			mask &= ~XCR0_AVX512;
 	}
 	insn_fxsave(area);

@@ -5,6 +5,8 @@
 
 /** Components guests may enable in XCR0; 0 when the host has no XSAVE. */
 uint64_t xstate_mask(void);
+/** Bytes of an area that holds @components, of which the CPU has all. In cpuid.c. */
+uint32_t xstate_size(uint64_t components);
 /** Find out what the host has. Boot CPU. Return: 0, -ENOMEM. */
 int must_check xstate_init(void);
 int must_check xstate_vcpu_init(struct vcpu *v);

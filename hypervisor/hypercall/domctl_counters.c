@@ -3,7 +3,7 @@
 #include "abi/domus.h"
 #include "core/console.h"
 #include "core/sched.h"
-#include "hvm/debug.h"
+#include "hvm/hvm.h"
 #include "hypercall/domctl.h"
 #include "ipc/gnttab.h"
 #include "lib/errno.h"
@@ -115,12 +115,11 @@ long domctl_crash_reason(struct hypercall *hc)
 	return 0;
 }
 
-static void print(struct domain *d, void *arg)
+static void print(struct domain *d, void *arg __unused)
 {
 	struct sink to = {.console = true};
 	struct vcpu *v;
 
-	(void)arg;
 	printk("d%u\n", d->id);
 	put_domain(&to, d);
 	for_each_vcpu(d, v) {

@@ -66,71 +66,43 @@ long domctl_sethvmcontext(struct hypercall *hc)
 	return rc;
 }
 
-/* One record without its descriptor, into a buffer the caller frees. */
-static int save_one(struct domain *d, uint32_t type, uint32_t instance, void **out, size_t *size)
+static int save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
+		    size_t *size)
 {
-	const size_t room = PAGE_SIZE;
-	void *buf;
 	int rc;
 
-	if (type > UINT16_MAX || instance > UINT16_MAX)
-		return -EINVAL;
-	buf = xzalloc(room);
-	if (!buf)
-		return -ENOMEM;
 	domain_pause(d);
-	rc = hvm_save_one(d, (uint16_t)type, (uint16_t)instance, buf, room, size);
+	rc = hvm_save_one(d, type, instance, data, size);
 	domain_unpause(d);
-	if (rc)
-		xfree(buf);
-	else
-		*out = buf;
 	return rc;
 }
 
 long domctl_gethvmcontext_partial(struct hypercall *hc)
 {
 	struct xen_domctl_hvmcontext_partial *op = &hc->domctl->u.hvmcontext_partial;
+	union hvm_record data;
 	size_t size;
-	void *buf;
-	int rc = save_one(hc->d, op->type, op->instance, &buf, &size);
+	int rc = save_one(hc->d, op->type, op->instance, &data, &size);
 
 	if (rc)
 		return rc;
-	if (!handle_gva(op->buffer))
-		op->bufsz = size;
-	else if (op->bufsz < size)
-		rc = -ENOSPC;
-	else if (guest_write(handle_gva(op->buffer), buf, size))
-		rc = -EFAULT;
-	else
-		op->bufsz = size;
-	xfree(buf);
-	return rc;
+	if (handle_gva(op->buffer)) {
+		if (op->bufsz < size)
+			return -ENOSPC;
+		if (guest_write(handle_gva(op->buffer), &data, size))
+			return -EFAULT;
+	}
+	op->bufsz = size;
+	return 0;
 }
 
 /* ---- the registers as a PV tool wants them ---- */
 
 static void fill_user_regs(struct cpu_user_regs *r, const struct hvm_hw_cpu *h)
 {
-	r->rax = h->rax;
-	r->rbx = h->rbx;
-	r->rcx = h->rcx;
-	r->rdx = h->rdx;
-	r->rbp = h->rbp;
-	r->rsi = h->rsi;
-	r->rdi = h->rdi;
-	r->rsp = h->rsp;
-	r->r8 = h->r8;
-	r->r9 = h->r9;
-	r->r10 = h->r10;
-	r->r11 = h->r11;
-	r->r12 = h->r12;
-	r->r13 = h->r13;
-	r->r14 = h->r14;
-	r->r15 = h->r15;
-	r->rip = h->rip;
-	r->rflags = h->rflags;
+#define GPR(name) r->name = h->name;
+	HVM_FOR_EACH_GPR(GPR)
+#undef GPR
 	r->cs = (uint16_t)h->cs_sel;
 	r->ss = (uint16_t)h->ss_sel;
 	r->ds = (uint16_t)h->ds_sel;
@@ -162,26 +134,22 @@ long domctl_getvcpucontext(struct hypercall *hc)
 {
 	const struct xen_domctl_vcpucontext *op = &hc->domctl->u.vcpucontext;
 	struct vcpu_guest_context *g;
+	union hvm_record record;
 	size_t size;
-	struct vcpu *v;
-	void *record;
+	struct vcpu *v = op->vcpu < hc->d->max_vcpus ? hc->d->vcpus[op->vcpu] : NULL;
 	int rc;
 
-	v = op->vcpu < hc->d->max_vcpus ? hc->d->vcpus[op->vcpu] : NULL;
 	if (!v)
 		return -ESRCH;
 	rc = save_one(hc->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
 	if (rc)
 		return rc;
 	g = xzalloc(sizeof(*g));
-	if (!g) {
-		rc = -ENOMEM;
-	} else {
-		fill_context(g, record, READ_ONCE(v->state) != VCPU_DOWN);
-		rc = guest_write_ptr(handle_gva(op->ctxt), g) ? -EFAULT : 0;
-	}
+	if (!g)
+		return -ENOMEM;
+	fill_context(g, &record.cpu, READ_ONCE(v->state) != VCPU_DOWN);
+	rc = guest_write_ptr(handle_gva(op->ctxt), g) ? -EFAULT : 0;
 	xfree(g);
-	xfree(record);
 	return rc;
 }
 

@@ -142,9 +142,8 @@ static long op_flush_tlbs(struct hypercall *hc)
 }
 
 /* A hint for shadow page tables, which nobody has here. */
-static long op_pagetable_dying(struct hypercall *hc)
+static long op_pagetable_dying(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return -EINVAL;
 }
 
@@ -171,9 +170,8 @@ static long op_get_mem_type(struct hypercall *hc)
 	return 0;
 }
 
-static long op_altp2m(struct hypercall *hc)
+static long op_altp2m(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return -EOPNOTSUPP;
 }
 

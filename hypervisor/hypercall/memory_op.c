@@ -18,9 +18,8 @@ struct e820_wire {
 
 static_assert(sizeof(struct e820_wire) == 20, "guest ABI");
 
-static long op_maximum_ram_page(struct hypercall *hc)
+static long op_maximum_ram_page(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return (long)(frames_end() - 1);
 }
 
@@ -94,15 +93,13 @@ static long op_pod_target(struct hypercall *hc)
 	return 0;
 }
 
-static long op_no_pages(struct hypercall *hc)
+static long op_no_pages(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return 0; /* pages saved by sharing between domains */
 }
 
-static long op_not_for_translated(struct hypercall *hc)
+static long op_not_for_translated(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return -EOPNOTSUPP;
 }
 

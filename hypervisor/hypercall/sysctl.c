@@ -172,9 +172,8 @@ static long op_sched_id(struct hypercall *hc)
 	return 0;
 }
 
-static void count_domain(struct domain *d, void *n)
+static void count_domain(struct domain *d __unused, void *n)
 {
-	(void)d;
 	++*(uint32_t *)n;
 }
 

@@ -25,9 +25,8 @@ static long put_string(uint64_t gva, const char *s, size_t size)
 	return guest_write(gva, buf, size) ? -EFAULT : 0;
 }
 
-static long get_version(struct hypercall *hc)
+static long get_version(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return VERSION_MAJOR << 16 | VERSION_MINOR;
 }
 
@@ -82,9 +81,8 @@ static long get_features(struct hypercall *hc)
 	return 0;
 }
 
-static long get_pagesize(struct hypercall *hc)
+static long get_pagesize(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return PAGE_SIZE;
 }
 
@@ -105,9 +103,8 @@ static long get_commandline(struct hypercall *hc)
 			  sizeof(xen_commandline_t));
 }
 
-static long get_build_id(struct hypercall *hc)
+static long get_build_id(struct hypercall *hc __unused)
 {
-	(void)hc;
 	return -ENODATA; /* the image is linked without one */
 }
 

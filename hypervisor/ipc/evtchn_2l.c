@@ -24,17 +24,15 @@ static void set_pending(struct domain *d, struct vcpu *v, struct evtchn *ch, uin
 		evtchn_raise(d, ch, port);
 }
 
-static void clear_pending(struct domain *d, struct evtchn *ch, uint32_t port)
+static void clear_pending(struct domain *d, struct evtchn *ch __unused, uint32_t port)
 {
-	(void)ch;
 	bitmap_clear(d->shared_info->evtchn_pending, port);
 }
 
-static void unmask(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
+static void unmask(struct domain *d, struct vcpu *v, struct evtchn *ch __unused, uint32_t port)
 {
 	struct shared_info *s = d->shared_info;
 
-	(void)ch;
 	if (bitmap_test_and_clear(s->evtchn_mask, port) && bitmap_test(s->evtchn_pending, port))
 		select_port(v, port);
 }

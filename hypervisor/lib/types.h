@@ -16,6 +16,7 @@
 #define __printf(fmt, va) __attribute__((format(printf, fmt, va)))
 #define __noinline        __attribute__((noinline))
 #define __inlined         inline __attribute__((always_inline))
+#define __unused          __attribute__((unused))
 #define __cleanup(fn)     __attribute__((cleanup(fn), unused))
 #define likely(x)         __builtin_expect(!!(x), 1)
 #define unlikely(x)       __builtin_expect(!!(x), 0)

@@ -145,9 +145,8 @@ static bool is_own(uint32_t gsi)
 	       (uint8_t)rte >= IRQ_OWN_FIRST;
 }
 
-int vioapic_create_hw(struct domain *d)
+int vioapic_create_hw(struct domain *d __unused)
 {
-	(void)d;
 	spin_init(&lock);
 	vioapics = xcalloc(nr_ioapics ? nr_ioapics : 1, sizeof(*vioapics));
 	if (!vioapics)
@@ -171,11 +170,10 @@ int vioapic_create_hw(struct domain *d)
 	return 0;
 }
 
-void vioapic_destroy(struct domain *d)
+void vioapic_destroy(struct domain *d __unused)
 {
 	uint32_t nr = nr_vioapics;
 
-	(void)d;
 	nr_vioapics = 0;
 	for (uint32_t i = 0; i < nr; i++)
 		xfree(vioapics[i].pins);
@@ -188,11 +186,10 @@ bool vioapic_covers(struct domain *d, uint64_t gpa)
 	return d->is_hwdom && find(gpa);
 }
 
-uint32_t vioapic_read(struct domain *d, uint64_t gpa)
+uint32_t vioapic_read(struct domain *d __unused, uint64_t gpa)
 {
 	struct vioapic *io = find(gpa);
 
-	(void)d;
 	if (!io)
 		return 0xffffffff;
 	spin_guard(&lock);

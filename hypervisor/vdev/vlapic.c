@@ -314,42 +314,27 @@ void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value)
 
 /* ---- MSRs ---- */
 
-/* What an x2APIC register's MSR allows; a bit per register number (offset / 16). */
-static bool x2apic_readable(uint32_t reg)
-{
-	switch (reg << 4) {
-	case APIC_ID:
-	case APIC_VERSION:
-	case APIC_TPR:
-	case APIC_PPR:
-	case APIC_LDR:
-	case APIC_SVR:
-	case APIC_ISR ... APIC_IRR + 0x70:
-	case APIC_ESR:
-	case APIC_ICR:
-	case APIC_LVTT ... APIC_LVTERR:
-	case APIC_TMICT:
-	case APIC_TMCCT:
-	case APIC_TDCR: return true;
-	default: return false;
-	}
-}
-
-/* Bits that may be set in a write; 0 for registers that may be written only with 0. */
-static int x2apic_write_mask(uint32_t reg, uint64_t *mask)
-{
-	switch (reg << 4) {
-	case APIC_TPR:
-	case APIC_SELF_IPI: *mask = 0xff; return 0;
-	case APIC_EOI:
-	case APIC_ESR: *mask = 0; return 0;
-	case APIC_SVR: *mask = 0x1fff; return 0;
-	case APIC_LVTT ... APIC_LVTERR: *mask = 0x7f7ff; return 0;
-	case APIC_TMICT: *mask = 0xffffffff; return 0;
-	case APIC_TDCR: *mask = 0xb; return 0;
-	default: return -EINVAL;
-	}
-}
+/* What the MSR of an x2APIC register allows; those with no row do not exist. */
+static const struct {
+	bool read, write;
+	uint32_t mask; /* of bits that may be set in a write */
+} x2apic[X2APIC_NR] = {
+	[APIC_ID >> 4] = {.read = true},
+	[APIC_VERSION >> 4] = {.read = true},
+	[APIC_TPR >> 4] = {true, true, 0xff},
+	[APIC_PPR >> 4] = {.read = true},
+	[APIC_EOI >> 4] = {.write = true},
+	[APIC_LDR >> 4] = {.read = true},
+	[APIC_SVR >> 4] = {true, true, 0x1fff},
+	[APIC_ISR >> 4 ...(APIC_IRR >> 4) + 7] = {.read = true},
+	[APIC_ESR >> 4] = {true, true, 0},
+	[APIC_ICR >> 4] = {.read = true}, /* written whole */
+	[APIC_LVTT >> 4 ... APIC_LVTERR >> 4] = {true, true, 0x7f7ff},
+	[APIC_TMICT >> 4] = {true, true, 0xffffffff},
+	[APIC_TMCCT >> 4] = {.read = true},
+	[APIC_TDCR >> 4] = {true, true, 0xb},
+	[APIC_SELF_IPI >> 4] = {.write = true, .mask = 0xff},
+};
 
 int vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
@@ -360,7 +345,7 @@ int vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		*value = l->base_msr;
 		return 0;
 	}
-	if (!(l->base_msr & APIC_BASE_EXTD) || reg > 0x3f || !x2apic_readable(reg))
+	if (!(l->base_msr & APIC_BASE_EXTD) || reg >= X2APIC_NR || !x2apic[reg].read)
 		return -EINVAL;
 	*value = reg << 4 == APIC_ICR ? l->icr : reg_read(l, reg << 4);
 	return 0;
@@ -368,16 +353,14 @@ int vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 
 static int write_base(struct vlapic *l, uint64_t value)
 {
-	uint64_t mode = value & (APIC_BASE_ENABLE | APIC_BASE_EXTD);
-	uint64_t old = l->base_msr & (APIC_BASE_ENABLE | APIC_BASE_EXTD);
-	uint64_t flags = APIC_BASE_ENABLE | APIC_BASE_EXTD | APIC_BASE_BSP;
+	const uint64_t x2 = APIC_BASE_ENABLE | APIC_BASE_EXTD;
+	uint64_t mode = value & x2, old = l->base_msr & x2;
 
 	/* The page stays where it is. */
-	if ((value & ~flags) != VLAPIC_DEFAULT_BASE)
+	if ((value & ~(x2 | APIC_BASE_BSP)) != VLAPIC_DEFAULT_BASE)
 		return -EINVAL;
 	/* Legal changes of mode: APM vol. 2, 16.9: x2APIC is left only by way of disabled. */
-	if (mode == APIC_BASE_EXTD ||
-	    (old == (APIC_BASE_ENABLE | APIC_BASE_EXTD) && mode == APIC_BASE_ENABLE) ||
+	if (mode == APIC_BASE_EXTD || (old == x2 && mode == APIC_BASE_ENABLE) ||
 	    (!old && (mode & APIC_BASE_EXTD)))
 		return -EINVAL;
 	if (!mode && old)
@@ -390,11 +373,10 @@ int vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
 	uint32_t reg = msr - MSR_X2APIC_FIRST;
-	uint64_t mask;
 
 	if (msr == MSR_APIC_BASE)
 		return write_base(l, value);
-	if (!(l->base_msr & APIC_BASE_EXTD) || reg > 0x3f)
+	if (!(l->base_msr & APIC_BASE_EXTD) || reg >= X2APIC_NR)
 		return -EINVAL;
 	if (reg << 4 == APIC_ICR) {
 		if (value & 0xfff33000ULL)
@@ -403,7 +385,7 @@ int vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 		vlapic_send_ipi(l, value);
 		return 0;
 	}
-	if (x2apic_write_mask(reg, &mask) || (value & ~mask))
+	if (!x2apic[reg].write || (value & ~(uint64_t)x2apic[reg].mask))
 		return -EINVAL;
 	if (reg << 4 == APIC_SELF_IPI)
 		vlapic_send_ipi(l, 1u << 18 | value);

@@ -25,6 +25,7 @@
 #define APIC_TMCCT    0x390u
 #define APIC_TDCR     0x3e0u
 #define APIC_SELF_IPI 0x3f0u
+#define X2APIC_NR     0x40u /* MSRs */
 
 #define APIC_VERSION_VALUE       0x00050014u /* six LVT entries */
 #define APIC_SVR_ENABLE          (1u << 8)

@@ -4,7 +4,6 @@
 #include "arch/x86/cpu/regs.h"
 #include "core/domain.h"
 #include "core/panic.h"
-#include "hvm/debug.h"
 #include "hvm/exits.h"
 #include "hvm/svm/svm.h"
 #include "lib/printf.h"
@@ -15,21 +14,16 @@ struct exit_row {
 	uint8_t count; /* enum hvm_exit */
 };
 
-static void on_intr(struct vcpu *v)
+static const struct exit_row *find_row(uint64_t code);
+
+static void on_intr(struct vcpu *v __unused)
 {
-	(void)v;
 	irq_window();
 }
 
-/* STGI has let the host's handler run. */
-static void on_host_event(struct vcpu *v)
+/* STGI has let the host's handler run; or the next entry looks at events again. */
+static void on_nothing(struct vcpu *v __unused)
 {
-	(void)v;
-}
-
-static void on_window(struct vcpu *v)
-{
-	(void)v; /* the next entry looks at events again */
 }
 
 static void on_msr(struct vcpu *v)
@@ -90,27 +84,12 @@ static void on_machine_check(struct vcpu *v)
 	panic("machine check while d%uv%u ran", v->domain->id, v->id);
 }
 
-static void on_shutdown(struct vcpu *v)
+/* What the guest cannot go on after. */
+static void on_fatal(struct vcpu *v)
 {
 	hvm_log_state(v);
-	domain_crash(v->domain, "vCPU %u: triple fault at %#lx", v->id, (unsigned long)v->regs.rip);
-}
-
-static void on_task_switch(struct vcpu *v)
-{
-	hvm_log_state(v);
-	domain_crash(v->domain, "vCPU %u: hardware task switch at %#lx", v->id,
-		     (unsigned long)v->regs.rip);
-}
-
-/*
- * VMRUN refused what the guest left in its control or debug registers (APM vol. 2, 15.5.1). A processor
- * lets no guest get so far, the MOV faults; QEMU's does, and overwrites the registers in the control block.
- */
-static void on_invalid(struct vcpu *v)
-{
-	domain_crash(v->domain, "vCPU %u: invalid registers before %#lx", v->id,
-		     (unsigned long)v->regs.rip);
+	domain_crash(v->domain, "vCPU %u: %s at %#lx", v->id,
+		     find_row(svm_vmcb(v)->exit_code)->name, (unsigned long)v->regs.rip);
 }
 
 #define FORBIDDEN(n)                             \
@@ -127,10 +106,10 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_EXCEPTION(X86_TRAP_AC)] = {"#AC", on_alignment, HVM_EXIT_EXCEPTION},
 	[SVM_EXIT_EXCEPTION(X86_TRAP_MC)] = {"#MC", on_machine_check, HVM_EXIT_EXCEPTION},
 	[SVM_EXIT_INTR] = {"INTR", on_intr, HVM_EXIT_INTR},
-	[SVM_EXIT_NMI] = {"NMI", on_host_event, HVM_EXIT_NMI},
-	[SVM_EXIT_SMI] = {"SMI", on_host_event, HVM_EXIT_NMI},
-	[SVM_EXIT_INIT] = {"INIT", on_host_event, HVM_EXIT_NMI},
-	[SVM_EXIT_VINTR] = {"VINTR", on_window, HVM_EXIT_WINDOW},
+	[SVM_EXIT_NMI] = {"NMI", on_nothing, HVM_EXIT_NMI},
+	[SVM_EXIT_SMI] = {"SMI", on_nothing, HVM_EXIT_NMI},
+	[SVM_EXIT_INIT] = {"INIT", on_nothing, HVM_EXIT_NMI},
+	[SVM_EXIT_VINTR] = {"VINTR", on_nothing, HVM_EXIT_WINDOW},
 	[SVM_EXIT_RDPMC] = {"RDPMC", inject_gp, HVM_EXIT_FORBIDDEN},
 	[SVM_EXIT_CPUID] = {"CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID},
 	[SVM_EXIT_RSM] = FORBIDDEN("RSM"),
@@ -141,8 +120,8 @@ static const struct exit_row exits[] = {
 	[SVM_EXIT_INVLPGA] = FORBIDDEN("INVLPGA"),
 	[SVM_EXIT_IOIO] = {"IO", on_io, HVM_EXIT_IO},
 	[SVM_EXIT_MSR] = {"MSR", on_msr, HVM_EXIT_MSR},
-	[SVM_EXIT_TASK_SWITCH] = {"task switch", on_task_switch, HVM_EXIT_FATAL},
-	[SVM_EXIT_SHUTDOWN] = {"shutdown", on_shutdown, HVM_EXIT_FATAL},
+	[SVM_EXIT_TASK_SWITCH] = {"hardware task switch", on_fatal, HVM_EXIT_FATAL},
+	[SVM_EXIT_SHUTDOWN] = {"triple fault", on_fatal, HVM_EXIT_FATAL},
 	[SVM_EXIT_VMRUN] = FORBIDDEN("VMRUN"),
 	[SVM_EXIT_VMMCALL] = {"VMMCALL", hvm_exit_vmmcall, HVM_EXIT_HYPERCALL},
 	[SVM_EXIT_VMLOAD] = FORBIDDEN("VMLOAD"),
@@ -158,33 +137,26 @@ static const struct exit_row exits[] = {
 };
 
 static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF};
-static const struct exit_row invalid_row = {"invalid", on_invalid, HVM_EXIT_FATAL};
+/*
+ * VMRUN refused what the guest left in its control or debug registers (APM vol. 2, 15.5.1). A processor
+ * lets no guest get so far, the MOV faults; QEMU's does, and overwrites the registers in the control block.
+ */
+static const struct exit_row invalid_row = {"invalid registers", on_fatal, HVM_EXIT_FATAL};
+static const struct exit_row unknown_row = {"unknown exit", on_fatal, HVM_EXIT_FATAL};
 
 static const struct exit_row *find_row(uint64_t code)
 {
 	if (code < ARRAY_SIZE(exits) && exits[code].handle)
 		return &exits[code];
-	if ((int32_t)code == SVM_EXIT_INVALID)
-		return &invalid_row;
-	return code == SVM_EXIT_NPF ? &npf_row : NULL;
-}
-
-static __noinline void on_unknown(struct vcpu *v)
-{
-	hvm_count(v, HVM_EXIT_FATAL);
-	hvm_log_state(v);
-	domain_crash(v->domain, "vCPU %u: exit %#lx at %#lx", v->id,
-		     (unsigned long)svm_vmcb(v)->exit_code, (unsigned long)v->regs.rip);
+	if (code == SVM_EXIT_NPF)
+		return &npf_row;
+	return (int32_t)code == SVM_EXIT_INVALID ? &invalid_row : &unknown_row;
 }
 
 void svm_handle_exit(struct vcpu *v)
 {
 	const struct exit_row *row = find_row(svm_vmcb(v)->exit_code);
 
-	if (unlikely(!row)) {
-		on_unknown(v);
-		return;
-	}
 	hvm_count(v, (enum hvm_exit)row->count);
 	row->handle(v);
 }
@@ -192,9 +164,8 @@ void svm_handle_exit(struct vcpu *v)
 void svm_describe_exit(const struct vcpu *v, char *buf, size_t size)
 {
 	const struct vmcb *b = svm_vmcb(v);
-	const struct exit_row *row = find_row(b->exit_code);
 
 	snprintf(buf, size, "SVM exit %#lx (%s) info %#lx %#lx", (unsigned long)b->exit_code,
-		 row ? row->name : "unknown", (unsigned long)b->exit_info_1,
+		 find_row(b->exit_code)->name, (unsigned long)b->exit_info_1,
 		 (unsigned long)b->exit_info_2);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* AMD SVM: detection, switching it on, and the trip into the guest. */
-#include "hvm/svm/backend.h"
+#include "hvm/svm/svm.h"
 
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/cpuid.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Control blocks: creation, and the backend's view of a vCPU's registers. */
-#include "hvm/svm/backend.h"
+#include "hvm/svm/svm.h"
 
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"

@@ -431,15 +431,13 @@ int hvm_load(struct domain *d, const void *buf, size_t size)
 	return size && *(const uint8_t *)buf == 0x5a ? 0 : -EINVAL;
 }
 
-int hvm_save_one(struct domain *d, uint16_t type, uint16_t instance, void *buf, size_t size,
-		 size_t *written)
+int hvm_save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
+		 size_t *len)
 {
-	struct hvm_hw_cpu *cpu = buf;
-
-	if (type != HVM_SAVE_CODE(CPU) || instance >= d->max_vcpus || size < sizeof(*cpu))
+	if (type != HVM_SAVE_CODE(CPU) || instance >= d->max_vcpus)
 		return -EINVAL;
-	cpu->rip = 0x1234;
-	*written = sizeof(*cpu);
+	data->cpu = (struct hvm_hw_cpu){.rip = 0x1234};
+	*len = sizeof(data->cpu);
 	return 0;
 }
 

@@ -297,6 +297,31 @@ START_TEST(contexts_and_policies_travel)
 }
 END_TEST
 
+START_TEST(one_record_travels)
+{
+	struct xen_domctl_hvmcontext_partial *h;
+	domid_t id;
+
+	ck_assert_int_eq(create(), 0);
+	id = ctl->domain;
+	h = &ctl->u.hvmcontext_partial;
+	*h = (struct xen_domctl_hvmcontext_partial){.type = HVM_SAVE_CODE(CPU)};
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gethvmcontext_partial, id), 0);
+	ck_assert_uint_eq(h->bufsz, sizeof(struct hvm_hw_cpu));
+	h->buffer.p = &fake_guest_mem[0x1000];
+	h->bufsz--;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gethvmcontext_partial, id), -ENOSPC);
+	h->bufsz = 0x1000;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gethvmcontext_partial, id), 0);
+	ck_assert_uint_eq(h->bufsz, sizeof(struct hvm_hw_cpu));
+	ck_assert_uint_eq(((struct hvm_hw_cpu *)(void *)&fake_guest_mem[0x1000])->rip, 0x1234);
+	h->buffer.p = (void *)(uintptr_t)~0xfffULL;
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gethvmcontext_partial, id), -EFAULT);
+	h->type = 0x10000 | HVM_SAVE_CODE(CPU);
+	ck_assert_int_eq(domctl(XEN_DOMCTL_gethvmcontext_partial, id), -EINVAL);
+}
+END_TEST
+
 START_TEST(the_host_is_described)
 {
 	struct xen_sysctl *s = ARG(struct xen_sysctl);
@@ -543,6 +568,7 @@ Suite *domctl_suite(void)
 	tcase_add_test(tc, the_paging_pool_is_a_number);
 	tcase_add_test(tc, vcpus_are_described_and_placed);
 	tcase_add_test(tc, contexts_and_policies_travel);
+	tcase_add_test(tc, one_record_travels);
 	tcase_add_test(tc, the_host_is_described);
 	tcase_add_test(tc, guest_memory_is_copied_both_ways);
 	tcase_add_test(tc, what_was_counted_is_told);

@@ -277,17 +277,6 @@ static long getvcpucontext(void)
 	return domctl(XEN_DOMCTL_getvcpucontext, dom->id);
 }
 
-static long gethvmcontext_partial(void)
-{
-	struct xen_domctl *ctl = ARG(struct xen_domctl);
-
-	memset(ctl, 0, sizeof(*ctl));
-	ctl->u.hvmcontext_partial.type = HVM_SAVE_CODE(CPU);
-	ctl->u.hvmcontext_partial.bufsz = 0x1000;
-	ctl->u.hvmcontext_partial.buffer.p = &fake_guest_mem[0x1000];
-	return domctl(XEN_DOMCTL_gethvmcontext_partial, dom->id);
-}
-
 static long init_control(void)
 {
 	*ARG(struct evtchn_init_control) = (struct evtchn_init_control){.control_gfn = 2};
@@ -417,7 +406,6 @@ static const struct row {
 	{"gethvmcontext", setup_dom, gethvmcontext},
 	{"sethvmcontext", setup_dom, sethvmcontext},
 	{"getvcpucontext", setup_dom, getvcpucontext},
-	{"gethvmcontext_partial", setup_dom, gethvmcontext_partial},
 	{"init_control", setup_as_dom, init_control},
 	{"expand_array", setup_fifo, expand_array},
 	{"bind_interdomain", setup_offer, bind_interdomain},

@@ -307,19 +307,17 @@ END_TEST
 
 START_TEST(one_record)
 {
-	struct hvm_hw_cpu c;
-	size_t written;
+	union hvm_record r;
+	size_t len;
 
-	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, sizeof(c), &written),
-			 0);
-	ck_assert_uint_eq(written, 0x408);
-	ck_assert_uint_eq(c.rip, 0x1000);
-	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &c, 8, &written),
-			 -ENOSPC);
-	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 99, &c, sizeof(c),
-				      &written),
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 1, &r, &len), 0);
+	ck_assert_uint_eq(len, 0x408);
+	ck_assert_uint_eq(r.cpu.rip, 0x1000);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 99, &r, &len), -ENOENT);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 0x10001, &r, &len),
 			 -ENOENT);
-	ck_assert_int_eq(hvm_save_one(&fake_domain, 3, 0, &c, sizeof(c), &written), -EINVAL);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, 3, 0, &r, &len), -EINVAL);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, 0x10002, 0, &r, &len), -EINVAL);
 }
 END_TEST
 

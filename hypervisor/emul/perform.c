@@ -2,9 +2,6 @@
 /* Carries out decoded instructions: operands, arithmetic flags, strings (APM vol. 3, ch. 3). */
 #include "emul/emul.h"
 
-#include "lib/errno.h"
-#include "lib/string.h"
-
 #define FLAG_CF     (1ULL << 0)
 #define FLAG_PF     (1ULL << 2)
 #define FLAG_AF     (1ULL << 4)

@@ -6,16 +6,12 @@
  */
 #include "hvm/exits.h"
 
-#include "abi/xen.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/cpuid.h"
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
 #include "hvm/hvm.h"
 #include "hvm/xstate.h"
 #include "lib/string.h"
-#include "vdev/vlapic.h"
 
 enum { A, B, C, D };
 

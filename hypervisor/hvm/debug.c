@@ -3,7 +3,6 @@
 #include "hvm/hvm.h"
 
 #include "core/console.h"
-#include "core/domain.h"
 #include "hvm/exits.h"
 
 static const char *const exit_names[HVM_EXIT_NR] = {

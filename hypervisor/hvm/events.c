@@ -3,8 +3,6 @@
 #include "hvm/exits.h"
 
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
-#include "vdev/vlapic.h"
 
 /* ---- exceptions ---- */
 

@@ -4,13 +4,10 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
-#include "core/hypercall.h"
 #include "emul/emul.h"
 #include "hvm/hvm.h"
 #include "hvm/xstate.h"
 #include "lib/errno.h"
-#include "vdev/vlapic.h"
 
 void hvm_exit_cpuid(struct vcpu *v)
 {

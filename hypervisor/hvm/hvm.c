@@ -2,10 +2,8 @@
 /* Guests on virtualization hardware: set-up, the run loop, and the hooks of lower rooms. */
 #include "hvm/hvm.h"
 
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/msr.h"
-#include "arch/x86/cpu/regs.h"
 #include "core/console.h"
 #include "core/softirq.h"
 #include "hvm/exits.h"
@@ -13,7 +11,6 @@
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vdev/vioapic.h"
-#include "vdev/vlapic.h"
 
 static const struct virt_ops *const backends[] = {&svm_ops};
 const struct virt_ops *virt;

@@ -3,8 +3,6 @@
 #include "hvm/exits.h"
 
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define INSN_MAX 15

@@ -4,14 +4,11 @@
 
 #include "arch/x86/cpu/regs.h"
 #include "core/console.h"
-#include "core/domain.h"
-#include "core/p2m.h"
 #include "emul/emul.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
 #include "vdev/vioapic.h"
-#include "vdev/vlapic.h"
 
 #define PORT_PIT_FIRST 0x40
 #define PORT_PIT_LAST  0x42

@@ -6,15 +6,11 @@
 #include "hvm/exits.h"
 
 #include "arch/x86/cpu/asm.h"
-#include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/cpuid.h"
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "vdev/vlapic.h"
 
 #define MSR_MCG_CAP        0x179u
 #define MSR_MCG_STATUS     0x17au

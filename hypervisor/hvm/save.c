@@ -6,8 +6,6 @@
 #include "hvm/hvm.h"
 
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
 #include "hvm/exits.h"
 #include "hvm/save_check.h"
 #include "hvm/xstate.h"

@@ -3,10 +3,8 @@
 #include "hvm/exits.h"
 
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
 #include "hvm/hvm.h"
 #include "lib/string.h"
-#include "vdev/vlapic.h"
 
 #define CR0_RESET (X86_CR0_ET | X86_CR0_CD | X86_CR0_NW)
 #define DR6_RESET 0xffff0ff0u

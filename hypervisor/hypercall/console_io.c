@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_console_io: domain 0's terminal, and the last words of other domains. */
 #include "core/console.h"
-#include "core/guest.h"
 #include "core/uart.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"

@@ -3,10 +3,8 @@
 #include "hypercall/cpu_policy.h"
 
 #include "arch/x86/cpu/cpuid.h"
-#include "core/guest.h"
 #include "hvm/hvm.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 
 #define LEAF_CACHE  4u
 #define LEAF_FEAT   7u

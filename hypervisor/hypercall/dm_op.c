@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_dm_op(domid, nr_bufs, bufs): device models. Ioreq servers come with HVM guests. */
-#include "core/guest.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "vdev/vlapic.h"
 
 #define MAX_BUFS 4

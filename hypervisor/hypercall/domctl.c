@@ -4,7 +4,6 @@
 
 #include "abi/domus.h"
 #include "core/op.h"
-#include "lib/errno.h"
 
 static_assert(XEN_DOMCTL_INTERFACE_VERSION == 0x15, "the version of Xen 4.17");
 static_assert(sizeof(((struct xen_domctl *)0)->u) == 128, "copied whole");

@@ -6,8 +6,6 @@
 #include "hvm/hvm.h"
 #include "hypercall/domctl.h"
 #include "ipc/gnttab.h"
-#include "lib/errno.h"
-#include "lib/printf.h"
 
 static_assert(sizeof(struct domus_counter) == 40, "part of the interface");
 static_assert(sizeof(struct domus_counters) <= sizeof(((struct xen_domctl *)0)->u), "fits");

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* domctl: the state of HVM vCPUs as save records, and CPU policies. */
-#include "core/guest.h"
 #include "hvm/hvm.h"
 #include "hypercall/cpu_policy.h"
 #include "hypercall/domctl.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/heap.h"
 
 /* More than all records of the largest domain. */

@@ -3,8 +3,6 @@
  * Copying between the caller's memory and another domain's (domctl gdbsx_guestmemio): a debugger's
  * way in, and a builder's, which so loads a kernel without mapping each of its pages.
  */
-#include "arch/x86/mm/map.h"
-#include "core/guest.h"
 #include "core/sched.h"
 #include "hypercall/domctl.h"
 #include "lib/errno.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* domctl: single vCPUs and their scheduling. */
-#include "arch/x86/cpu/cpu.h"
 #include "core/sched.h"
 #include "hypercall/domctl.h"
 #include "hypercall/xenctl_bitmap.h"

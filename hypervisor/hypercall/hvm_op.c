@@ -2,11 +2,9 @@
 /* HYPERVISOR_hvm_op: parameters, the event vector, and odds and ends (public hvm/hvm_op.h). */
 #include "arch/x86/cpu/clock.h"
 #include "core/console.h"
-#include "core/guest.h"
 #include "core/op.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
-#include "lib/errno.h"
 
 #define FIRST_USABLE_VECTOR 0x10
 

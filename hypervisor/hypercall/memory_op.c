@@ -2,7 +2,6 @@
 /* HYPERVISOR_memory_op: the table, and the questions. */
 #include "hypercall/memory_op.h"
 
-#include "core/guest.h"
 #include "hypercall/hypercall.h"
 #include "mm/frames.h"
 #include "mm/heap.h"

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* memory_op: what appears where in a domain's physical address space. */
-#include "arch/x86/mm/map.h"
-#include "core/guest.h"
 #include "hypercall/memory_op.h"
 #include "ipc/gnttab.h"
 #include "mm/frames.h"

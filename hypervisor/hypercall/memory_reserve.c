@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* memory_op: how much memory a domain has. Populating and giving back count what they did. */
-#include "core/guest.h"
 #include "hypercall/memory_op.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "core/guest.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_physdev_op: what the hardware domain tells about PCI. */
-#include "core/guest.h"
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
 

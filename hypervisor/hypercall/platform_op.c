@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_platform_op: the host's clock and CPUs, for the hardware domain. */
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
-#include "core/guest.h"
 #include "core/op.h"
 #include "core/wallclock.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 
 #define NS_PER_S 1000000000u
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_sched_op, set_timer_op and vm_assist. */
-#include "core/guest.h"
 #include "core/op.h"
 #include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
-#include "lib/errno.h"
 
 #define POLL_MAX_PORTS 128
 

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_sysctl, interface version 0x15: the host as a whole (public sysctl.h). */
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
 #include "core/console.h"
-#include "core/guest.h"
-#include "core/op.h"
 #include "core/sched.h"
 #include "hypercall/cpu_policy.h"
 #include "hypercall/domctl.h"

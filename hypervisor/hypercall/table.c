@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The table of hypercalls: one row per call, and who may make it. */
-#include "hypercall/hypercall.h"
 
 #include "core/console.h"
 #include "hypercall/domctl.h"

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_vcpu_op(cmd, vcpu, arg): a domain about its own vCPUs. */
-#include "core/guest.h"
 #include "core/op.h"
 #include "core/sched.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
-#include "lib/errno.h"
 
 /* The vCPU that is meant: always one of the caller's domain. Looked up before an operation is called. */
 static struct vcpu *target(const struct hypercall *hc)

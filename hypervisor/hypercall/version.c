@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_xen_version: who we say we are (public version.h, features.h). */
-#include "core/guest.h"
 #include "core/op.h"
 #include "hypercall/hypercall.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define VERSION_MAJOR 4

@@ -2,7 +2,6 @@
 /* Event channels: ports, what they are bound to, and the sending of events (public event_channel.h). */
 #include "ipc/evtchn.h"
 
-#include "core/hypercall.h"
 #include "ipc/evtchn_priv.h"
 #include "ipc/vtimer.h"
 #include "lib/errno.h"

@@ -4,7 +4,6 @@
  * and priority a queue of ports linked through those words. The guest may write any of it at any time:
  * what is read from there decides only where its own events go, and never indexes anything.
  */
-#include "arch/x86/mm/map.h"
 #include "ipc/evtchn_priv.h"
 #include "lib/errno.h"
 #include "lib/string.h"

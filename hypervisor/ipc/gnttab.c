@@ -2,8 +2,6 @@
 /* Grant tables: the shared table, its growth, and the use of single entries (public grant_table.h). */
 #include "ipc/gnttab.h"
 
-#include "arch/x86/mm/map.h"
-#include "core/hypercall.h"
 #include "ipc/gnttab_priv.h"
 #include "lib/errno.h"
 #include "mm/frames.h"

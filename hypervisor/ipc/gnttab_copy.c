@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* GNTTABOP_copy: copy between two pages, each the caller's own or granted to it. */
-#include "arch/x86/mm/map.h"
 #include "ipc/gnttab_priv.h"
 #include "lib/string.h"
 #include "mm/frames.h"

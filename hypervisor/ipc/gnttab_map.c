@@ -2,7 +2,6 @@
 /* Mapping and unmapping grants; the mapper's handles. */
 #include "ipc/gnttab_priv.h"
 
-#include "lib/errno.h"
 #include "mm/heap.h"
 
 static struct maptrack *handle_at(struct gnttab *gt, uint32_t handle)

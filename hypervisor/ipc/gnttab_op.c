@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_grant_table_op: one row per operation, most of them over an array of requests. */
-#include "core/guest.h"
-#include "core/hypercall.h"
 #include "core/vcpu.h"
 #include "ipc/gnttab_priv.h"
 #include "lib/errno.h"

@@ -3,7 +3,6 @@
 #include "ipc/vtimer.h"
 
 #include "arch/x86/cpu/clock.h"
-#include "core/timer.h"
 #include "ipc/evtchn.h"
 
 static void singleshot_fired(void *arg)

@@ -8,12 +8,9 @@
 #include "vdev/vioapic.h"
 
 #include "arch/x86/cpu/apic.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/irq.h"
-#include "core/vcpu.h"
 #include "lib/errno.h"
-#include "lib/spinlock.h"
 #include "mm/heap.h"
 #include "vdev/vlapic.h"
 

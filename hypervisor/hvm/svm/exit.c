@@ -2,7 +2,6 @@
 /* SVM exits: one row a reason (APM vol. 2, appendix C). */
 #include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/regs.h"
-#include "core/domain.h"
 #include "core/panic.h"
 #include "hvm/exits.h"
 #include "hvm/svm/svm.h"

@@ -2,7 +2,6 @@
 /* Which MSRs and I/O ports guests reach without an exit (APM vol. 2, 15.10-15.11). */
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/mm/map.h"
-#include "core/domain.h"
 #include "hvm/svm/svm.h"
 #include "lib/errno.h"
 #include "lib/string.h"

@@ -2,14 +2,12 @@
 /* AMD SVM: detection, switching it on, and the trip into the guest. */
 #include "hvm/svm/svm.h"
 
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/cpuid.h"
 #include "arch/x86/cpu/irq.h"
 #include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
 #include "arch/x86/mm/map.h"
 #include "core/console.h"
-#include "core/domain.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"

@@ -2,10 +2,8 @@
 /* Control blocks: creation, and the backend's view of a vCPU's registers. */
 #include "hvm/svm/svm.h"
 
-#include "arch/x86/cpu/msr.h"
 #include "arch/x86/cpu/regs.h"
 #include "arch/x86/mm/map.h"
-#include "core/domain.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 

@@ -16,7 +16,6 @@
 
 struct evtchn_domain; /* ipc/evtchn */
 struct gnttab;        /* ipc/gnttab */
-struct hvm_domain;    /* hvm/ */
 struct e820_range {
 	uint64_t addr;
 	uint64_t size;
@@ -61,7 +60,6 @@ struct domain {
 
 	struct evtchn_domain *evtchn;
 	struct gnttab *gnttab;
-	struct hvm_domain *hvm;
 
 	struct sched_cap cap;
 	uint32_t weight;       /* [d] scheduler; 256 is the default */

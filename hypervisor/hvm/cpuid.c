@@ -86,12 +86,10 @@ static uint32_t extended[(MAX_EXTENDED & 0xff) + 1][4];
 
 static void fill(uint32_t leaf, const uint32_t mask[4], uint32_t out[4])
 {
-	struct cpuid c = cpuid_raw(leaf, 0);
+	union cpuid c = cpuid_raw(leaf, 0);
 
-	out[A] = c.eax & mask[A];
-	out[B] = c.ebx & mask[B];
-	out[C] = c.ecx & mask[C];
-	out[D] = c.edx & mask[D];
+	for (unsigned int r = A; r <= D; r++)
+		out[r] = c.reg[r] & mask[r];
 }
 
 void hvm_cpuid_init(void)
@@ -182,7 +180,7 @@ uint32_t xstate_size(uint64_t components)
 	uint32_t size = XSTATE_LEGACY_SIZE;
 
 	for (uint32_t i = 2; i < 32; i++) {
-		struct cpuid c = cpuid_raw(0xd, i);
+		union cpuid c = cpuid_raw(0xd, i);
 
 		if (components >> i & 1)
 			size = max(size, c.ebx + c.eax);
@@ -194,7 +192,7 @@ uint32_t xstate_size(uint64_t components)
 static void leaf_d(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
 	uint64_t mask = xstate_mask();
-	struct cpuid c;
+	union cpuid c;
 
 	if (!mask || subleaf > 62)
 		return;

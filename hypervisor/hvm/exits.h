@@ -81,7 +81,6 @@ static inline bool hvm_events_quiet(const struct vcpu *v)
 		!hvm_callback_bypasses_apic(v));
 }
 bool hvm_wakeup_pending(const struct vcpu *v);
-void hvm_upcall(struct vcpu *v);
 
 /* insn.c */
 /** Read up to @size code bytes at RIP. Return: how many could be read. */
@@ -115,9 +114,6 @@ bool hvm_efer_valid(uint64_t efer);
 bool hvm_pat_valid(uint64_t pat);
 
 /* state.c */
-void hvm_request_init(struct vcpu *v);
-void hvm_request_sipi(struct vcpu *v, uint8_t vector);
-void hvm_request_nmi(struct vcpu *v);
 /** Act on what was requested. Return: false when the vCPU has gone down and must not be entered. */
 bool hvm_handle_requests(struct vcpu *v);
 /** All registers as after INIT (APM vol. 2, table 14-1). */

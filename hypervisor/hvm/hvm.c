@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Guests on virtualization hardware: set-up, the run loop, and the hooks of lower rooms. */
+/* Guests on virtualization hardware: set-up, the run loop, and what lower rooms call. */
 #include "hvm/hvm.h"
 
 #include "arch/x86/cpu/irq.h"
@@ -15,43 +15,18 @@
 static const struct virt_ops *const backends[] = {&svm_ops};
 const struct virt_ops *virt;
 
-/* ---- hooks of the local APIC ---- */
-
-/* An upcall raised before the guest enabled its APIC was lost with its reset: raise it again. */
-static void apic_enabled(struct vcpu *v)
-{
-	if (__atomic_load_n(&v->vcpu_info->evtchn_upcall_pending, __ATOMIC_SEQ_CST))
-		hvm_upcall(v);
-}
-
-static void apic_eoi_level(struct domain *d, uint8_t vector)
-{
-	if (d->is_hwdom)
-		vioapic_eoi(d, vector);
-}
-
-static const struct vlapic_hooks lapic_hooks = {
-	.nmi = hvm_request_nmi,
-	.init = hvm_request_init,
-	.sipi = hvm_request_sipi,
-	.eoi = apic_eoi_level,
-	.enabled = apic_enabled,
-};
-
 /* ---- host set-up ---- */
 
 int hvm_init(void)
 {
 	int rc;
 
-	for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(backends) && !virt; i++) {
 		rc = backends[i]->init();
-		if (rc == -ENODEV)
-			continue;
-		if (rc)
+		if (!rc)
+			virt = backends[i];
+		else if (rc != -ENODEV)
 			return rc;
-		virt = backends[i];
-		break;
 	}
 	if (!virt) {
 		printk(LOG_ERR "hvm: no usable virtualization hardware\n");
@@ -61,7 +36,6 @@ int hvm_init(void)
 	if (rc)
 		return rc;
 	hvm_cpuid_init();
-	vlapic_set_hooks(&lapic_hooks);
 	irq_set_guest_handler(vioapic_host_irq);
 	return 0;
 }
@@ -69,11 +43,6 @@ int hvm_init(void)
 int hvm_cpu_init(void)
 {
 	return virt->cpu_init();
-}
-
-const char *hvm_backend(void)
-{
-	return virt ? virt->name : NULL;
 }
 
 /* ---- running ---- */

@@ -11,8 +11,6 @@ extern const struct domain_part hvm_part;
 int must_check hvm_init(void);
 /** Enable virtualization on this CPU (each CPU once). */
 int must_check hvm_cpu_init(void);
-/** "svm"/"vmx" or NULL. */
-const char *hvm_backend(void);
 
 /** vCPU @v's state for a 32-bit flat PVH entry (abi: start_info.h): RIP, RBX; makes it startable. */
 void hvm_set_pvh_entry(struct vcpu *v, uint32_t rip, uint32_t rbx);

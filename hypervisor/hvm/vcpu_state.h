@@ -73,10 +73,6 @@ struct hvm_vcpu {
 	uint64_t exits[HVM_EXIT_NR];
 };
 
-struct hvm_domain {
-	void *backend; /* [c] */
-};
-
 static inline void hvm_count(struct vcpu *v, enum hvm_exit why)
 {
 	v->hvm->exits[why]++;

@@ -16,39 +16,36 @@
 
 #define MAX_BASIC 0xdu
 #define MAX_EXT   0x80000021u
-#define NR_CACHE  6u
-#define NR_FEAT   3u
-#define NR_TOPO   2u
-#define NR_XSTATE 63u
 
 #define MSR_PLATFORM_INFO     0xceu
 #define MSR_ARCH_CAPABILITIES 0x10au
 
-static struct cpuid query(enum cpu_policy_kind kind, uint32_t leaf, uint32_t subleaf)
+/* The leaves that have subleaves, and how many at most. */
+static const uint8_t subleaves[MAX_BASIC + 1] = {
+	[LEAF_CACHE] = 6,
+	[LEAF_FEAT] = 3,
+	[LEAF_TOPO] = 2,
+	[LEAF_XSTATE] = 63,
+};
+
+static union cpuid query(enum cpu_policy_kind kind, uint32_t leaf, uint32_t subleaf)
 {
-	uint32_t out[4];
+	union cpuid c;
 
 	if (kind == POLICY_HOST)
 		return cpuid_raw(leaf, subleaf);
-	hvm_cpuid(vcpu_current(), leaf, subleaf, out);
+	hvm_cpuid(vcpu_current(), leaf, subleaf, c.reg);
 	/* Which vCPU asked is no part of a policy. */
 	if (leaf == 1)
-		out[1] &= 0x00ffffff;
+		c.ebx &= 0x00ffffff;
 	if (leaf == LEAF_TOPO)
-		out[3] = 0;
-	return (struct cpuid){out[0], out[1], out[2], out[3]};
+		c.edx = 0;
+	return c;
 }
 
 /* ---- feature sets ---- */
 
 enum reg { EAX, EBX, ECX, EDX };
-
-static uint32_t reg_of(const struct cpuid *c, enum reg r)
-{
-	const uint32_t regs[] = {c->eax, c->ebx, c->ecx, c->edx};
-
-	return regs[r];
-}
 
 /* Where each word comes from; words 16 and 17 are MSRs, which no guest of ours has. */
 static const struct {
@@ -90,11 +87,11 @@ void cpu_featureset(enum cpu_policy_kind kind, uint32_t words[CPU_FEATURE_WORDS]
 {
 	for (unsigned int i = 0; i < CPU_FEATURE_WORDS; i++) {
 		uint32_t leaf = feature_words[i].leaf, sub = feature_words[i].subleaf;
-		struct cpuid c = {0};
+		union cpuid c = {0};
 
 		if (leaf_exists(kind, leaf, sub))
 			c = query(kind, leaf, sub);
-		words[i] = reg_of(&c, feature_words[i].reg);
+		words[i] = c.reg[feature_words[i].reg];
 	}
 }
 
@@ -107,7 +104,7 @@ struct sink {
 	int rc;
 };
 
-static void put_leaf(struct sink *s, uint32_t leaf, uint32_t subleaf, struct cpuid c)
+static void put_leaf(struct sink *s, uint32_t leaf, uint32_t subleaf, union cpuid c)
 {
 	struct xen_cpuid_leaf out = {leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx};
 
@@ -126,7 +123,7 @@ static void put_subleaves(struct sink *s, uint32_t leaf, uint32_t nr)
 	uint64_t xstates = ~0ULL;
 
 	if (leaf == LEAF_XSTATE) {
-		struct cpuid x = query(s->kind, leaf, 0);
+		union cpuid x = query(s->kind, leaf, 0);
 
 		xstates = 3 | x.eax | (uint64_t)x.edx << 32;
 	}
@@ -139,12 +136,6 @@ static void put_subleaves(struct sink *s, uint32_t leaf, uint32_t nr)
 
 static void put_basic(struct sink *s)
 {
-	static const uint8_t subleaves[MAX_BASIC + 1] = {
-		[LEAF_CACHE] = NR_CACHE,
-		[LEAF_FEAT] = NR_FEAT,
-		[LEAF_TOPO] = NR_TOPO,
-		[LEAF_XSTATE] = NR_XSTATE,
-	};
 	uint32_t last = min(query(s->kind, 0, 0).eax, MAX_BASIC);
 
 	for (uint32_t leaf = 0; leaf <= last; leaf++) {
@@ -182,7 +173,7 @@ int cpu_policy_put(enum cpu_policy_kind kind, uint64_t leaves, uint32_t *nr_leav
 		   uint32_t *nr_msrs)
 {
 	struct sink s = {.kind = kind, .gva = leaves, .room = *nr_leaves};
-	const struct cpuid none = {0};
+	const union cpuid none = {0};
 
 	if (!leaves) {
 		*nr_leaves = CPU_POLICY_MAX_LEAVES;
@@ -205,13 +196,8 @@ int cpu_policy_put(enum cpu_policy_kind kind, uint64_t leaves, uint32_t *nr_leav
 
 static bool leaf_is_known(const struct xen_cpuid_leaf *l)
 {
-	switch (l->leaf) {
-	case LEAF_CACHE: return l->subleaf < NR_CACHE;
-	case LEAF_FEAT: return l->subleaf < NR_FEAT;
-	case LEAF_TOPO: return l->subleaf < NR_TOPO;
-	case LEAF_XSTATE: return l->subleaf < NR_XSTATE;
-	default: break;
-	}
+	if (l->leaf <= MAX_BASIC && subleaves[l->leaf])
+		return l->subleaf < subleaves[l->leaf];
 	if (l->subleaf != XEN_CPUID_NO_SUBLEAF)
 		return false;
 	return l->leaf <= MAX_BASIC || (l->leaf >= LEAF_XEN && l->leaf < LEAF_XEN + 0x200) ||

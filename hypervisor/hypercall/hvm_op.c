@@ -60,7 +60,7 @@ static int param_check(const struct hypercall *hc, uint32_t index, uint8_t right
 /* The way of telling events has changed: tell again what is pending. */
 static void retell_events(struct vcpu *v)
 {
-	if (!evtchn_upcall_due(v))
+	if (!READ_ONCE(v->vcpu_info->evtchn_upcall_pending))
 		return;
 	v->domain->ops->upcall(v);
 	vcpu_kick(v);

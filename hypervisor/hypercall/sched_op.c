@@ -4,7 +4,6 @@
 #include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
-#include "ipc/vtimer.h"
 
 #define POLL_MAX_PORTS 128
 
@@ -67,7 +66,7 @@ static long op_poll(struct hypercall *hc)
 		return rc < 0 ? rc : 0;
 	}
 	if (op->timeout)
-		vtimer_set_poll(v, op->timeout);
+		timer_set(&v->poll_timer, op->timeout);
 	vcpu_block(v);
 	return 0;
 }
@@ -126,9 +125,9 @@ long hypercall_sched_op(struct hypercall *hc)
 long hypercall_set_timer_op(struct hypercall *hc)
 {
 	if (hc->arg[0])
-		vtimer_set_singleshot(hc->v, hc->arg[0]);
+		timer_set(&hc->v->singleshot, hc->arg[0]);
 	else
-		vtimer_stop_singleshot(hc->v);
+		timer_cancel(&hc->v->singleshot);
 	return 0;
 }
 

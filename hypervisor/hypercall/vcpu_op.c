@@ -90,7 +90,7 @@ static long op_set_singleshot(struct hypercall *hc)
 	if (target(hc) != hc->v)
 		return -EINVAL;
 	/* VCPU_SSHOTTMR_future may be ignored; a time that is past fires at once. */
-	vtimer_set_singleshot(hc->v, op->timeout_abs_ns);
+	timer_set(&hc->v->singleshot, op->timeout_abs_ns);
 	return 0;
 }
 
@@ -98,7 +98,7 @@ static long op_stop_singleshot(struct hypercall *hc)
 {
 	if (target(hc) != hc->v)
 		return -EINVAL;
-	vtimer_stop_singleshot(hc->v);
+	timer_cancel(&hc->v->singleshot);
 	return 0;
 }
 

@@ -143,11 +143,6 @@ void evtchn_global_virq(unsigned int virq)
 		evtchn_virq(v, virq);
 }
 
-bool evtchn_upcall_due(const struct vcpu *v)
-{
-	return READ_ONCE(v->vcpu_info->evtchn_upcall_pending) != 0;
-}
-
 bool evtchn_port_pending(struct domain *d, uint32_t port)
 {
 	const struct evtchn_abi *abi = READ_ONCE(d->evtchn->abi);
@@ -407,7 +402,7 @@ static void orphan_peer(struct domain *d, const struct evtchn *ch, bool notify)
 		evtchn_raise(ch->peer, rch, ch->u.port);
 }
 
-static int close_port(struct domain *d, uint32_t port, bool notify)
+int evtchn_close(struct domain *d, uint32_t port, bool notify)
 {
 	struct domain *peer = NULL;
 	struct evtchn *ch;
@@ -440,11 +435,6 @@ static int close_port(struct domain *d, uint32_t port, bool notify)
 	return ch ? 0 : -EINVAL;
 }
 
-int evtchn_close(struct domain *d, uint32_t port)
-{
-	return close_port(d, port, false);
-}
-
 int evtchn_close_some(struct domain *d, uint32_t *next, bool notify)
 {
 	uint32_t port = max(*next, 1u), done = 0;
@@ -456,7 +446,7 @@ int evtchn_close_some(struct domain *d, uint32_t *next, bool notify)
 			port |= EVTCHN_BUCKET_PORTS - 1; /* the whole bucket is unused */
 		if (!ch || READ_ONCE(ch->state) == EVTCHN_FREE)
 			continue;
-		close_port(d, port, notify);
+		evtchn_close(d, port, notify);
 		if (++done % 32 == 0 && preempt_check()) {
 			*next = port + 1;
 			return -ERESTART;

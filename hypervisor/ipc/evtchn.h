@@ -14,9 +14,8 @@ void evtchn_virq(struct vcpu *v, unsigned int virq);
 void evtchn_global_virq(unsigned int virq);
 /** An unbound port of @d that @remote may bind; @id 0 picks one. */
 int must_check evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port);
-int must_check evtchn_close(struct domain *d, uint32_t port);
-/** True when an unmasked event is pending for @v (its upcall is due). */
-bool evtchn_upcall_due(const struct vcpu *v);
+/** Close @port; @notify: its peer is told by an event. Return: 0, -EINVAL (not in use). */
+int evtchn_close(struct domain *d, uint32_t port, bool notify);
 /** Pending bit of @port in @d (SCHEDOP_poll). */
 bool evtchn_port_pending(struct domain *d, uint32_t port);
 /** @v got a new vcpu_info page: whatever is pending must be seen again. */

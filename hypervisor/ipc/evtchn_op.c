@@ -35,7 +35,7 @@ static long op_bind_ipi(struct hypercall *hc)
 
 static long op_close(struct hypercall *hc)
 {
-	return evtchn_close(hc->v->domain, ((struct evtchn_close *)hc->op)->port);
+	return evtchn_close(hc->v->domain, ((struct evtchn_close *)hc->op)->port, false);
 }
 
 static long op_send(struct hypercall *hc)

@@ -42,16 +42,6 @@ void vtimer_stop(struct vcpu *v)
 	timer_cancel(&v->poll_timer);
 }
 
-void vtimer_set_singleshot(struct vcpu *v, uint64_t when)
-{
-	timer_set(&v->singleshot, when);
-}
-
-void vtimer_stop_singleshot(struct vcpu *v)
-{
-	timer_cancel(&v->singleshot);
-}
-
 void vtimer_set_periodic(struct vcpu *v, uint64_t period_ns)
 {
 	WRITE_ONCE(v->period_ns, period_ns);
@@ -64,9 +54,4 @@ void vtimer_stop_periodic(struct vcpu *v)
 	WRITE_ONCE(v->period_ns, 0);
 	timer_cancel(&v->periodic);
 	timer_cancel(&v->periodic);
-}
-
-void vtimer_set_poll(struct vcpu *v, uint64_t when)
-{
-	timer_set(&v->poll_timer, when);
 }

@@ -6,13 +6,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
-
-const struct vlapic_hooks *vlapic_hooks;
-
-void vlapic_set_hooks(const struct vlapic_hooks *hooks)
-{
-	vlapic_hooks = hooks;
-}
+#include "vdev/vioapic.h"
 
 /* ---- vector bitmaps ---- */
 
@@ -184,8 +178,8 @@ static void eoi(struct vlapic *l)
 		return;
 	l->isr[vector / 32] &= ~(1u << (vector % 32));
 	l->isr_top = highest(l->isr);
-	if (test(l->tmr, (uint8_t)vector))
-		vlapic_hooks->eoi(l->v->domain, (uint8_t)vector);
+	if (test(l->tmr, (uint8_t)vector) && l->v->domain->is_hwdom)
+		vioapic_eoi(l->v->domain, (uint8_t)vector);
 }
 
 void vlapic_error(struct vlapic *l, uint32_t bit)
@@ -259,8 +253,9 @@ static void write_svr(struct vlapic *l, uint32_t value)
 	if (!(l->svr & APIC_SVR_ENABLE)) {
 		for (unsigned int i = 0; i < LVT_NR; i++)
 			l->lvt[i] |= APIC_LVT_MASKED;
-	} else if (!(old & APIC_SVR_ENABLE) && vlapic_hooks->enabled) {
-		vlapic_hooks->enabled(l->v);
+	} else if (!(old & APIC_SVR_ENABLE) &&
+		   __atomic_load_n(&l->v->vcpu_info->evtchn_upcall_pending, __ATOMIC_SEQ_CST)) {
+		hvm_upcall(l->v); /* one raised before was lost with the reset */
 	}
 }
 

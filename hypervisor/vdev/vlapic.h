@@ -61,12 +61,9 @@ void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode,
 /** True when a message from a device to 8-bit @dest would reach @v. */
 bool vlapic_is_destination(const struct vcpu *v, uint32_t dest, bool logical);
 
-/* What the APIC asks of the room above; set once at boot by hvm/. */
-struct vlapic_hooks {
-	void (*nmi)(struct vcpu *v);
-	void (*init)(struct vcpu *v);
-	void (*sipi)(struct vcpu *v, uint8_t vector);
-	void (*eoi)(struct domain *d, uint8_t vector); /* of a level-triggered vector */
-	void (*enabled)(struct vcpu *v); /* the guest enabled the APIC by its SVR; may be NULL */
-};
-void vlapic_set_hooks(const struct vlapic_hooks *hooks);
+/* What the APIC asks of the room above (hvm/). */
+void hvm_request_init(struct vcpu *v);
+void hvm_request_sipi(struct vcpu *v, uint8_t vector);
+void hvm_request_nmi(struct vcpu *v);
+/** Raise the vector of @v's event upcalls, if they come through the APIC. */
+void hvm_upcall(struct vcpu *v);

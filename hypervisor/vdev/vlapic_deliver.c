@@ -39,9 +39,9 @@ static void deliver_one(struct vcpu *v, uint8_t mode, uint8_t vector, bool level
 		else
 			vlapic_set_irq(v, vector, level);
 		break;
-	case APIC_NMI: vlapic_hooks->nmi(v); break;
-	case APIC_INIT: vlapic_hooks->init(v); break;
-	case APIC_SIPI: vlapic_hooks->sipi(v, vector); break;
+	case APIC_NMI: hvm_request_nmi(v); break;
+	case APIC_INIT: hvm_request_init(v); break;
+	case APIC_SIPI: hvm_request_sipi(v, vector); break;
 	default: /* SMI, ExtINT: nothing behind them */ break;
 	}
 }

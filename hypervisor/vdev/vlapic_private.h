@@ -69,7 +69,6 @@ struct vlapic {
 };
 
 /* vlapic.c */
-extern const struct vlapic_hooks *vlapic_hooks;
 void vlapic_error(struct vlapic *l, uint32_t bit);
 
 /* vlapic_deliver.c */

@@ -10,13 +10,11 @@
 #define MSRPM_ORDER 1 /* 8 KiB: two bits an MSR, three ranges of 8192 */
 #define IOPM_ORDER  2 /* 12 KiB and 3 bits: a bit a port */
 
-/* Reads and writes go straight to the MSR: it is part of the VMLOAD/VMSAVE state. */
+/* What goes straight to the MSR: all that is part of the VMLOAD/VMSAVE state. Of the TSC only reads. */
 static const uint32_t msrs_free[] = {
 	MSR_STAR,    MSR_LSTAR,          MSR_CSTAR,       MSR_SYSCALL_MASK, MSR_FS_BASE,
 	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
 };
-/* Only reads do. */
-static const uint32_t msrs_readable[] = {MSR_TSC};
 
 /*
  * Ports kept from the hardware domain: what the hypervisor uses itself, and the legacy interrupt
@@ -34,14 +32,8 @@ static mfn_t msrpm, iopm_all, iopm_hwdom;
 
 static void allow_msr(uint8_t *map, uint32_t msr, unsigned int bits)
 {
-	uint32_t bit;
+	uint32_t bit = (msr & 0x1fff) * 2 + (msr >= 0xc0000000 ? 0x800 * 8 : 0);
 
-	if (msr <= 0x1fff)
-		bit = msr * 2;
-	else if (msr >= 0xc0000000 && msr <= 0xc0001fff)
-		bit = 0x800 * 8 + (msr - 0xc0000000) * 2;
-	else
-		return;
 	map[bit / 8] &= (uint8_t) ~(bits << (bit % 8));
 }
 
@@ -67,8 +59,7 @@ int svm_perms_init(void)
 	map = mfn_to_virt(msrpm);
 	for (size_t i = 0; i < ARRAY_SIZE(msrs_free); i++)
 		allow_msr(map, msrs_free[i], 3);
-	for (size_t i = 0; i < ARRAY_SIZE(msrs_readable); i++)
-		allow_msr(map, msrs_readable[i], 1);
+	allow_msr(map, MSR_TSC, 1);
 	map = mfn_to_virt(iopm_hwdom);
 	for (size_t i = 0; i < ARRAY_SIZE(hwdom_blocked); i++)
 		for (uint32_t p = hwdom_blocked[i].first; p <= hwdom_blocked[i].last; p++)

@@ -107,7 +107,7 @@ static void load_tables(struct cpu *c)
 
 static void set_control_registers(void)
 {
-	struct cpuid f1 = cpuid_raw(1, 0), f7 = {0};
+	union cpuid f1 = cpuid_raw(1, 0), f7 = {0};
 	uint64_t cr4 = X86_CR4_PAE | X86_CR4_PGE | X86_CR4_MCE | X86_CR4_OSFXSR |
 		       X86_CR4_OSXMMEXCPT;
 
@@ -143,14 +143,14 @@ void cpu_spare(void)
 
 void cpu_describe(char *buf, size_t size)
 {
-	struct cpuid v = cpuid_raw(0, 0);
+	union cpuid v = cpuid_raw(0, 0);
 	uint32_t vendor[4] = {v.ebx, v.edx, v.ecx, 0};
 	uint32_t brand[13] = {0};
 	const char *name;
 
 	if (cpuid_raw(0x80000000, 0).eax >= 0x80000004)
 		for (uint32_t i = 0; i < 3; i++) {
-			struct cpuid r = cpuid_raw(0x80000002 + i, 0);
+			union cpuid r = cpuid_raw(0x80000002 + i, 0);
 
 			memcpy(&brand[i * 4], &r, sizeof(r));
 		}

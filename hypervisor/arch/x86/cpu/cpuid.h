@@ -3,14 +3,17 @@
 
 #include "lib/types.h"
 
-struct cpuid {
-	uint32_t eax, ebx, ecx, edx;
+union cpuid {
+	struct {
+		uint32_t eax, ebx, ecx, edx;
+	};
+	uint32_t reg[4];
 };
 
 /** The real CPU's answer to @leaf, @subleaf. Context: any. */
-static inline struct cpuid cpuid_raw(uint32_t leaf, uint32_t subleaf)
+static inline union cpuid cpuid_raw(uint32_t leaf, uint32_t subleaf)
 {
-	struct cpuid r;
+	union cpuid r;
 
 	__asm__ volatile("cpuid"
 			 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)

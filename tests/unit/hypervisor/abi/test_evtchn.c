@@ -227,7 +227,7 @@ START_TEST(ports_run_out_and_come_back)
 		ck_assert_uint_eq(port, ++n);
 	ck_assert_uint_eq(n, 300);
 	ck_assert_uint_eq(count_open(d->id), 300);
-	ck_assert_int_eq(evtchn_close(d, 17), 0);
+	ck_assert_int_eq(evtchn_close(d, 17, false), 0);
 	ck_assert_uint_eq(count_open(d->id), 299);
 	ck_assert_int_eq(evtchn_alloc_unbound(d, 0, &port), 0);
 	ck_assert_uint_eq(port, 17);
@@ -311,7 +311,7 @@ START_TEST(timers_raise_the_timer_virq)
 
 	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 0), 0);
 	port = ARG(struct evtchn_bind_virq)->port;
-	vtimer_set_singleshot(v, fake_now + 10);
+	timer_set(&v->singleshot, fake_now + 10);
 	fake_timers();
 	ck_assert(!pending(hwdom, port));
 	fake_now += 10;

@@ -393,22 +393,14 @@ void hvm_exit_debug_reg(struct vcpu *v)
 
 /* ---- life ---- */
 
-static void enabled(struct vcpu *v)
-{
-	if (v->vcpu_info->evtchn_upcall_pending)
-		hvm_upcall(v);
-}
+/* What the APIC tells the IO-APICs is noted on the way. */
+void __real_vioapic_eoi(struct domain *d, uint8_t vector);
 
-static void eoi(struct domain *d, uint8_t vector)
+void __wrap_vioapic_eoi(struct domain *d, uint8_t vector)
 {
 	fake_last_eoi = vector;
-	if (d->is_hwdom)
-		vioapic_eoi(d, vector);
+	__real_vioapic_eoi(d, vector);
 }
-
-static const struct vlapic_hooks hooks = {
-	hvm_request_nmi, hvm_request_init, hvm_request_sipi, eoi, enabled,
-};
 
 struct vcpu *fake_vcpu(unsigned int id)
 {
@@ -468,7 +460,6 @@ void fake_setup(bool is_hwdom, bool x2apic)
 	};
 	hwdom = is_hwdom ? &fake_domain : NULL;
 	hvm_cpuid_init();
-	vlapic_set_hooks(&hooks);
 	for (unsigned int i = 0; i < FAKE_VCPUS; i++)
 		create_vcpu(i, x2apic);
 }

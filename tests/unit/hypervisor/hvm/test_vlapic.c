@@ -79,6 +79,7 @@ START_TEST(level_vectors_report_their_eoi)
 {
 	struct vcpu *v = fake_vcpu(0);
 
+	fake_domain.is_hwdom = true; /* nobody else has devices behind an IO-APIC */
 	vlapic_set_irq(v, 0x77, true);
 	ck_assert_uint_eq(rd(0, 0x81b), 1u << 0x17); /* TMR */
 	vlapic_accept(v, 0x77);

@@ -5,21 +5,17 @@
  */
 #include "core/domain.h"
 
-#include "core/console.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
 #include "core/vcpu.h"
 #include "core/wallclock.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
 #include "lib/errno.h"
 #include "lib/printf.h"
-#include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
-#include "arch/x86/mm/map.h"
 
 struct domain *hwdom;
 
@@ -156,8 +152,6 @@ static void vcpu_free(struct vcpu *v)
 
 static void domain_free(struct domain *d)
 {
-	struct vcpu *v;
-
 	sched_cap_fini(d);
 	for_each_vcpu(d, v)
 		vcpu_free(v);
@@ -338,8 +332,6 @@ int domain_kill(struct domain *d)
 
 void domain_pause(struct domain *d)
 {
-	struct vcpu *v;
-
 	__atomic_fetch_add(&d->pause_count, 1, __ATOMIC_SEQ_CST);
 	for_each_vcpu(d, v)
 		sched_hold(v);
@@ -347,8 +339,6 @@ void domain_pause(struct domain *d)
 
 void domain_unpause(struct domain *d)
 {
-	struct vcpu *v;
-
 	if (__atomic_sub_fetch(&d->pause_count, 1, __ATOMIC_SEQ_CST))
 		return;
 	for_each_vcpu(d, v)
@@ -357,8 +347,6 @@ void domain_unpause(struct domain *d)
 
 int domain_controller_pause(struct domain *d)
 {
-	struct vcpu *v;
-
 	spin_lock(&d->lock);
 	d->controller_paused = true;
 	spin_unlock(&d->lock);
@@ -369,7 +357,6 @@ int domain_controller_pause(struct domain *d)
 
 int domain_controller_unpause(struct domain *d)
 {
-	struct vcpu *v;
 	bool launch;
 
 	spin_lock(&d->lock);
@@ -377,9 +364,8 @@ int domain_controller_unpause(struct domain *d)
 	d->launched = true;
 	d->controller_paused = false;
 	spin_unlock(&d->lock);
-	v = d->vcpus[0];
-	if (launch && v)
-		vcpu_up(v);
+	if (launch && d->vcpus[0])
+		vcpu_up(d->vcpus[0]);
 	for_each_vcpu(d, v)
 		sched_release(v);
 	return 0;
@@ -389,7 +375,6 @@ int domain_controller_unpause(struct domain *d)
 
 void domain_shutdown(struct domain *d, uint8_t code)
 {
-	struct vcpu *v;
 	bool first;
 
 	if (d->is_hwdom)
@@ -413,8 +398,6 @@ void domain_shutdown(struct domain *d, uint8_t code)
 
 void domain_resume(struct domain *d)
 {
-	struct vcpu *v;
-
 	spin_lock(&d->lock);
 	d->shutting_down = false;
 	d->shut_down = false;
@@ -441,8 +424,6 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 
 void domain_check_all_down(struct domain *d)
 {
-	struct vcpu *v;
-
 	for_each_vcpu(d, v)
 		if (__atomic_load_n(&v->state, __ATOMIC_ACQUIRE) != VCPU_DOWN)
 			return;

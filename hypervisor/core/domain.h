@@ -6,10 +6,7 @@
 #include "core/hypercall.h"
 #include "core/p2m.h"
 #include "core/sched_cap.h"
-#include "core/timer.h"
 #include "lib/list.h"
-#include "lib/spinlock.h"
-#include "lib/types.h"
 
 #define DOMAIN_MAX_VCPUS 128
 #define DOMID_NONE       0xffff
@@ -166,6 +163,8 @@ extern struct domain *hwdom;
 /** Walk all domains under the list lock; @fn must not block. */
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
-#define for_each_vcpu(d, v)                                           \
-	for (unsigned int i_##v = 0; i_##v < (d)->max_vcpus; i_##v++) \
-		if (((v) = __atomic_load_n(&(d)->vcpus[i_##v], __ATOMIC_ACQUIRE)) != NULL)
+/** Walk the vCPUs of @d that exist, each as a new variable @v. */
+#define for_each_vcpu(d, v)                                                                \
+	for (struct vcpu * v, **at_##v = (d)->vcpus; at_##v < (d)->vcpus + (d)->max_vcpus; \
+	     at_##v++)                                                                     \
+		if (((v) = __atomic_load_n(at_##v, __ATOMIC_ACQUIRE)) != NULL)

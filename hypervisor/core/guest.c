@@ -4,7 +4,6 @@
 #include "core/guest.h"
 
 #include "arch/x86/mm/map.h"
-#include "core/domain.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
 #include "lib/string.h"

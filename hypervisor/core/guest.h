@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/guest_ops.h"
-#include "lib/types.h"
 
 struct vcpu;
 struct domain;

@@ -5,8 +5,6 @@
  * per form says how many levels there are and how wide its entries.
  */
 #include "arch/x86/mm/map.h"
-#include "core/domain.h"
-#include "core/guest.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/op.h"
 
-#include "core/guest.h"
 #include "core/vcpu.h"
 #include "lib/string.h"
 

@@ -9,9 +9,7 @@
 #include "core/p2m.h"
 
 #include "arch/x86/cpu/apic.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/asm.h"
-#include "core/domain.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
 #include "mm/buddy.h"

@@ -3,7 +3,6 @@
 
 #include "arch/x86/mm/ptab.h"
 #include "lib/spinlock.h"
-#include "lib/types.h"
 
 struct domain;
 

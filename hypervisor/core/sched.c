@@ -10,12 +10,9 @@
 
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/irq.h"
-#include "core/domain.h"
 #include "core/softirq.h"
-#include "core/timer.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
 #include "mm/buddy.h"

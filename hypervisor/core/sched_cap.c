@@ -2,8 +2,6 @@
 #include "core/sched_cap.h"
 
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
-#include "core/domain.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
@@ -46,7 +44,6 @@ static void unpark(void *arg)
 {
 	struct domain *d = arg;
 	struct sched_cap *c = &d->cap;
-	struct vcpu *v;
 	bool go;
 
 	spin_lock(&c->lock);
@@ -107,7 +104,6 @@ void sched_cap_charge(struct vcpu *v, uint64_t ran)
 int sched_set_cap(struct domain *d, uint32_t percent)
 {
 	struct sched_cap *c = &d->cap;
-	struct vcpu *v;
 
 	if (percent > MAX_CPUS * 100)
 		return -EINVAL;

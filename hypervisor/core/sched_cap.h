@@ -3,7 +3,6 @@
 
 #include "core/timer.h"
 #include "lib/spinlock.h"
-#include "lib/types.h"
 
 struct domain;
 struct vcpu;

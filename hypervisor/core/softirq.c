@@ -2,7 +2,6 @@
 #include "core/softirq.h"
 
 #include "arch/x86/cpu/apic.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/irq.h"
 #include "core/hypercall.h"
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "arch/x86/cpu/cpu.h"
-#include "lib/types.h"
 
 /* Work for a CPU, lowest number first. */
 enum softirq {

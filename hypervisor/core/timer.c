@@ -4,7 +4,6 @@
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/irq.h"
 #include "core/softirq.h"
 #include "lib/spinlock.h"

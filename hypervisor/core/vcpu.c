@@ -3,9 +3,6 @@
 #include "core/vcpu.h"
 
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
-#include "arch/x86/mm/map.h"
-#include "core/guest.h"
 #include "core/sched.h"
 #include "core/softirq.h"
 #include "lib/errno.h"
@@ -139,8 +136,6 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 
 void vcpus_release_info(struct domain *d)
 {
-	struct vcpu *v;
-
 	for_each_vcpu(d, v) {
 		mfn_t mfn = v->vcpu_info_mfn;
 

@@ -1,13 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "abi/xen.h"
 #include "arch/x86/cpu/cpu.h"
 #include "core/domain.h"
 #include "core/guest.h"
 #include "core/timer.h"
-#include "lib/list.h"
-#include "lib/types.h"
 
 struct hvm_vcpu; /* hvm/ */
 struct vlapic;   /* vdev/ */

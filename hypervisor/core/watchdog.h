@@ -2,7 +2,6 @@
 #pragma once
 
 #include "core/domain.h"
-#include "core/guest_ops.h"
 
 /** Gives every domain its watchdogs. */
 extern const struct domain_part watchdog_part;

@@ -3,7 +3,6 @@
 #include "dom0/dom0.h"
 
 #include "abi/xen/elfnote.h"
-#include "core/console.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 

@@ -6,10 +6,7 @@
  */
 #include "dom0/dom0.h"
 
-#include "core/console.h"
 #include "core/panic.h"
-#include "lib/errno.h"
-#include "mm/buddy.h"
 #include "mm/frames.h"
 
 static void add_range(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type)

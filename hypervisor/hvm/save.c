@@ -165,7 +165,6 @@ size_t hvm_save_size(struct domain *d)
 {
 	const size_t desc = sizeof(struct hvm_save_descriptor);
 	size_t size = desc + sizeof(struct hvm_save_header) + desc;
-	struct vcpu *v;
 
 	for_each_vcpu(d, v)
 		for (size_t i = 0; i < ARRAY_SIZE(records); i++)
@@ -188,7 +187,6 @@ int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 {
 	struct writer w = {.at = buf, .left = size};
 	union hvm_record data;
-	struct vcpu *v;
 
 	put_header(&w, d);
 	for (size_t i = 0; i < ARRAY_SIZE(records); i++)

@@ -116,7 +116,6 @@ long domctl_crash_reason(struct hypercall *hc)
 static void print(struct domain *d, void *arg __unused)
 {
 	struct sink to = {.console = true};
-	struct vcpu *v;
 
 	printk("d%u\n", d->id);
 	put_domain(&to, d);

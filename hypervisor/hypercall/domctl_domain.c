@@ -133,7 +133,6 @@ long domctl_resumedomain(struct hypercall *hc)
 static void describe_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
 	bool blocked = true, running = false;
-	struct vcpu *v;
 
 	info->max_vcpu_id = XEN_INVALID_MAX_VCPU_ID;
 	for_each_vcpu(d, v) {

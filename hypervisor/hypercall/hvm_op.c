@@ -82,7 +82,6 @@ static int param_store(struct domain *d, uint32_t index, uint64_t value)
 static long op_set_param(struct hypercall *hc)
 {
 	const struct xen_hvm_param *op = hc->op;
-	struct vcpu *v;
 	int rc = param_check(hc, op->index, SET);
 
 	if (!rc)

@@ -135,7 +135,6 @@ long hypercall_set_timer_op(struct hypercall *hc)
 long hypercall_vm_assist(struct hypercall *hc)
 {
 	uint32_t cmd = (uint32_t)hc->arg[0], type = (uint32_t)hc->arg[1];
-	struct vcpu *v;
 
 	if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
 		return -ENOSYS;

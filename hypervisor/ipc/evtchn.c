@@ -383,8 +383,6 @@ int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
 
 static void unbind_virq(struct domain *d, const struct evtchn *ch, uint32_t port)
 {
-	struct vcpu *v;
-
 	for_each_vcpu(d, v)
 		if (v->virq_port[ch->u.virq] == port)
 			WRITE_ONCE(v->virq_port[ch->u.virq], 0);
@@ -498,7 +496,6 @@ static int part_domain_init(struct domain *d)
 static int part_domain_kill(struct domain *d)
 {
 	struct evtchn_domain *e = d->evtchn;
-	struct vcpu *v;
 	int rc;
 
 	spin_lock(&e->lock);

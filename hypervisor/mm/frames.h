@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "lib/types.h"
 #include "arch/x86/mm/map.h"
 
 /** Owner of frames the hypervisor uses for itself. */

@@ -59,7 +59,6 @@ static struct vioapic *find(uint64_t gpa)
 static int host_destination(struct domain *d, uint64_t rte)
 {
 	uint32_t dest = (uint32_t)(rte >> 56);
-	struct vcpu *v;
 
 	if (!(rte & RTE_LOGICAL))
 		return (int)dest;
@@ -259,8 +258,6 @@ static bool hold_level_pins(uint8_t vector)
 /* The vCPU that stands on this CPU. */
 static struct vcpu *local_vcpu(void)
 {
-	struct vcpu *v;
-
 	if (!hwdom)
 		return NULL;
 	for_each_vcpu(hwdom, v)

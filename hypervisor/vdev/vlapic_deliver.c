@@ -49,7 +49,7 @@ static void deliver_one(struct vcpu *v, uint8_t mode, uint8_t vector, bool level
 /* Lowest priority goes to the matching APIC with the lowest task priority. */
 static struct vcpu *lowest(struct domain *d, uint32_t dest, bool logical, bool wide)
 {
-	struct vcpu *v, *best = NULL;
+	struct vcpu *best = NULL;
 
 	for_each_vcpu(d, v) {
 		const struct vlapic *l = v->vlapic;
@@ -65,10 +65,9 @@ static struct vcpu *lowest(struct domain *d, uint32_t dest, bool logical, bool w
 static void deliver(struct domain *d, uint32_t dest, bool logical, bool wide, uint8_t mode,
 		    uint8_t vector, bool level)
 {
-	struct vcpu *v;
-
 	if (mode == APIC_LOWEST) {
-		v = lowest(d, dest, logical, wide);
+		struct vcpu *v = lowest(d, dest, logical, wide);
+
 		if (v)
 			deliver_one(v, mode, vector, level);
 		return;
@@ -106,7 +105,6 @@ void vlapic_send_ipi(struct vlapic *l, uint64_t icr)
 	enum shorthand shorthand = icr >> 18 & 3;
 	bool wide = vlapic_x2apic(l->v), logical = icr >> 11 & 1;
 	uint32_t dest = (uint32_t)(wide ? icr >> 32 : icr >> 56);
-	struct vcpu *v;
 
 	if ((mode == APIC_FIXED || mode == APIC_LOWEST) && vector < APIC_FIRST_VECTOR) {
 		vlapic_error(l, APIC_ESR_SEND_ILLEGAL);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "lib/types.h"
 #include "arch/x86/cpu/ioapic.h"
 
 #define ACPI_MAX_CPUS      256

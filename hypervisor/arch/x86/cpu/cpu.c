@@ -4,7 +4,6 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
 #include "arch/x86/cpu/msr.h"
-#include "arch/x86/cpu/regs.h"
 #include "arch/x86/cpu/traps.h"
 #include "lib/printf.h"
 #include "lib/string.h"

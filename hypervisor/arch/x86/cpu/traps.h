@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "lib/types.h"
 #include "arch/x86/cpu/regs.h"
 
 /** Fill the IDT (shared by all CPUs). Context: boot CPU, early. */

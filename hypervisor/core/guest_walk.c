@@ -4,18 +4,10 @@
  * vol. 2, ch. 5: four forms of paging; 5.6: protection; 5.6.6: SMAP). One loop serves all forms; a row
  * per form says how many levels there are and how wide its entries.
  */
+#include "arch/x86/cpu/regs.h"
 #include "arch/x86/mm/map.h"
 #include "core/vcpu.h"
 #include "lib/errno.h"
-
-#define CR0_WP   (1ULL << 16)
-#define CR0_PG   (1ULL << 31)
-#define CR4_PSE  (1ULL << 4)
-#define CR4_PAE  (1ULL << 5)
-#define CR4_SMEP (1ULL << 20)
-#define CR4_SMAP (1ULL << 21)
-#define EFER_LMA (1ULL << 10)
-#define EFER_NX  (1ULL << 11)
 
 #define PTE_P     (1ULL << 0)
 #define PTE_W     (1ULL << 1)
@@ -54,9 +46,9 @@ struct walk {
 
 static const struct form *form_of(const struct guest_paging *p)
 {
-	if (p->efer & EFER_LMA)
+	if (p->efer & X86_EFER_LMA)
 		return &form_long;
-	return p->cr4 & CR4_PAE ? &form_pae : &form_legacy;
+	return p->cr4 & X86_CR4_PAE ? &form_pae : &form_legacy;
 }
 
 /* The entry's place in the direct map; the p2m lock must stay held while it is used. */
@@ -102,14 +94,14 @@ static bool allowed(const struct walk *w)
 
 	if (user_mode && !w->user)
 		return false;
-	if (w->access == GUEST_WRITE && !w->writable && (user_mode || (p->cr0 & CR0_WP)))
+	if (w->access == GUEST_WRITE && !w->writable && (user_mode || (p->cr0 & X86_CR0_WP)))
 		return false;
 	if (w->access == GUEST_EXEC) {
-		if (w->no_execute && (p->efer & EFER_NX))
+		if (w->no_execute && (p->efer & X86_EFER_NXE))
 			return false;
-		return user_mode || !w->user || !(p->cr4 & CR4_SMEP);
+		return user_mode || !w->user || !(p->cr4 & X86_CR4_SMEP);
 	}
-	return user_mode || !w->user || !(p->cr4 & CR4_SMAP) || p->ac;
+	return user_mode || !w->user || !(p->cr4 & X86_CR4_SMAP) || p->ac;
 }
 
 static int fail(const struct walk *w, uint64_t gva, bool present, struct guest_fault *fault)
@@ -118,7 +110,8 @@ static int fail(const struct walk *w, uint64_t gva, bool present, struct guest_f
 	fault->non_canonical = false;
 	fault->error_code = (present ? PF_P : 0) | (w->access == GUEST_WRITE ? PF_W : 0) |
 			    (w->paging->cpl == 3 ? PF_U : 0);
-	if (w->access == GUEST_EXEC && ((w->paging->efer & EFER_NX) || (w->paging->cr4 & CR4_SMEP)))
+	if (w->access == GUEST_EXEC &&
+	    ((w->paging->efer & X86_EFER_NXE) || (w->paging->cr4 & X86_CR4_SMEP)))
 		fault->error_code |= PF_I;
 	return -EFAULT;
 }
@@ -142,7 +135,7 @@ static bool is_leaf(const struct walk *w, unsigned int level, uint64_t entry)
 		return true;
 	if (level > w->form->max_leaf_level || !(entry & PTE_PS))
 		return false;
-	return w->form != &form_legacy || (w->paging->cr4 & CR4_PSE);
+	return w->form != &form_legacy || (w->paging->cr4 & X86_CR4_PSE);
 }
 
 static uint64_t leaf_address(const struct walk *w, unsigned int level, uint64_t entry, uint64_t gva)
@@ -206,7 +199,7 @@ static int walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 		.memo = memo,
 	};
 
-	if (!(paging->cr0 & CR0_PG)) {
+	if (!(paging->cr0 & X86_CR0_PG)) {
 		*gpa = gva & 0xffffffffULL;
 		return 0;
 	}

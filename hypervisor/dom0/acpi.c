@@ -13,28 +13,6 @@
 
 #define MAX_TABLES 32
 
-struct acpi_header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem_id[6], oem_table_id[8];
-	uint32_t oem_revision;
-	char creator_id[4];
-	uint32_t creator_revision;
-} __packed;
-
-struct acpi_rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem_id[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t length;
-	uint64_t xsdt;
-	uint8_t extended_checksum;
-	uint8_t reserved[3];
-} __packed;
-
 struct acpi_madt {
 	struct acpi_header header;
 	uint32_t lapic_base, flags;
@@ -51,22 +29,9 @@ struct madt_x2apic {
 	uint32_t apic_id, flags, uid;
 } __packed;
 
-static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
-static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
-
 /* Everything else describes what the hypervisor owns, or is nobody's business. */
 static const char *const allowed[] = {"FACP", "PSDT", "SSDT", "SBST", "MCFG", "SLIC",
 				      "MSDM", "WDAT", "FPDT", "S3PT", "TPM2", "SPCR"};
-
-static uint8_t checksum(const void *p, size_t len)
-{
-	const uint8_t *b = p;
-	uint8_t sum = 0;
-
-	while (len--)
-		sum = (uint8_t)(sum + *b++);
-	return (uint8_t)-sum;
-}
 
 static void fill_header(struct acpi_header *h, const char *signature, uint8_t revision, size_t len)
 {
@@ -79,7 +44,7 @@ static void fill_header(struct acpi_header *h, const char *signature, uint8_t re
 	memcpy(h->creator_id, "DOMS", 4);
 	h->creator_revision = 1;
 	h->checksum = 0;
-	h->checksum = checksum(h, len);
+	h->checksum = acpi_checksum(h, len);
 }
 
 static bool table_allowed(const char *signature)
@@ -200,8 +165,8 @@ static void build_rsdp(uint64_t xsdt)
 	r->revision = 2;
 	r->length = sizeof(*r);
 	r->xsdt = xsdt;
-	r->checksum = checksum(r, 20);
-	r->extended_checksum = checksum(r, sizeof(*r));
+	r->checksum = acpi_checksum(r, 20);
+	r->extended_checksum = acpi_checksum(r, sizeof(*r));
 }
 
 int dom0_acpi_build(struct domain *d, uint64_t gpa, uint64_t *rsdp)

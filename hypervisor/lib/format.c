@@ -3,6 +3,8 @@
 
 #include "lib/string.h"
 
+#define MAX_ZEROS 32u /* that '0' fills a number up to */
+
 struct out {
 	char *buf;
 	size_t size, len; /* len counts what did not fit, too */
@@ -10,11 +12,14 @@ struct out {
 
 /* One conversion as written: %[flags][width][.precision][length]letter. */
 struct spec {
-	bool left, zero, alt, plus, space;
-	bool has_precision;
+	bool left, zero, alt;
+	bool wide; /* an integer of 64 bits */
 	unsigned int width, precision;
-	unsigned int bytes; /* of the integer argument */
-	char letter;
+};
+
+/* va_list is an array type here, and passing it on to another function needs a pointer. */
+struct args {
+	va_list ap;
 };
 
 static void put(struct out *o, char c)
@@ -24,62 +29,34 @@ static void put(struct out *o, char c)
 	o->len++;
 }
 
-static void put_repeat(struct out *o, char c, size_t n)
-{
-	while (n--)
-		put(o, c);
-}
-
 static void put_padded(struct out *o, const struct spec *s, const char *text, size_t len)
 {
 	size_t pad = s->width > len ? s->width - len : 0;
 
-	if (!s->left)
-		put_repeat(o, ' ', pad);
+	for (; !s->left && pad; pad--)
+		put(o, ' ');
 	while (len--)
 		put(o, *text++);
-	if (s->left)
-		put_repeat(o, ' ', pad);
+	while (pad--)
+		put(o, ' ');
 }
 
-static unsigned int base_of(char letter)
+static void put_number(struct out *o, const struct spec *s, uint64_t v, unsigned int base,
+		       const char *sign)
 {
-	if (letter == 'x' || letter == 'X' || letter == 'p')
-		return 16;
-	return letter == 'o' ? 8 : 10;
-}
+	char text[MAX_ZEROS + 8], *end = text + sizeof(text), *p = end;
+	size_t width = s->zero && !s->left ? min(s->width, MAX_ZEROS) : 0;
 
-static void put_number(struct out *o, const struct spec *s, uint64_t v, const char *sign)
-{
-	const char *digits = s->letter == 'X' ? "0123456789ABCDEF" : "0123456789abcdef";
-	unsigned int base = base_of(s->letter), n = 0;
-	const char *prefix = "";
-	char text[24];
-	size_t len, zeros;
-
-	if (base == 16 && s->alt && (v || s->letter == 'p'))
-		prefix = s->letter == 'X' ? "0X" : "0x";
-	for (; v; v /= base)
-		text[n++] = digits[v % base];
-	if (!n && !(s->has_precision && !s->precision))
-		text[n++] = '0';
-	zeros = s->has_precision && s->precision > n ? s->precision - n : 0;
-	len = strlen(sign) + strlen(prefix) + zeros + n;
-	if (s->zero && !s->left && !s->has_precision && s->width > len) {
-		zeros = s->width - len;
-		len = s->width;
-	}
-	if (!s->left && s->width > len)
-		put_repeat(o, ' ', s->width - len);
-	while (*sign)
-		put(o, *sign++);
-	while (*prefix)
-		put(o, *prefix++);
-	put_repeat(o, '0', zeros);
-	while (n)
-		put(o, text[--n]);
-	if (s->left && s->width > len)
-		put_repeat(o, ' ', s->width - len);
+	do {
+		*--p = "0123456789abcdef"[v % base];
+		v /= base;
+	} while (v);
+	width -= min(width, strlen(sign));
+	while ((size_t)(end - p) < width)
+		*--p = '0';
+	p -= strlen(sign);
+	memcpy(p, sign, strlen(sign));
+	put_padded(o, s, p, (size_t)(end - p));
 }
 
 static const char *parse_count(const char *f, unsigned int *n)
@@ -89,126 +66,58 @@ static const char *parse_count(const char *f, unsigned int *n)
 	return f;
 }
 
-static const char *parse_flags(const char *f, struct spec *s)
+static const char *parse_spec(const char *f, struct spec *s, struct args *a)
 {
-	for (;; f++) {
-		switch (*f) {
-		case '-': s->left = true; break;
-		case '0': s->zero = true; break;
-		case '#': s->alt = true; break;
-		case '+': s->plus = true; break;
-		case ' ': s->space = true; break;
-		default: return f;
-		}
+	*s = (struct spec){.precision = ~0u};
+	for (; *f == '-' || *f == '0' || *f == '#'; f++) {
+		s->left |= *f == '-';
+		s->zero |= *f == '0';
+		s->alt |= *f == '#';
 	}
-}
-
-static const char *parse_length(const char *f, struct spec *s)
-{
-	s->bytes = 4;
-	switch (*f) {
-	case 'h': s->bytes = f[1] == 'h' ? 1 : 2; return f + (f[1] == 'h' ? 2 : 1);
-	case 'l': s->bytes = 8; return f + (f[1] == 'l' ? 2 : 1);
-	case 'z':
-	case 'j':
-	case 't': s->bytes = 8; return f + 1;
-	default: return f;
+	f = parse_count(f, &s->width);
+	if (f[0] == '.' && f[1] == '*') {
+		s->precision = va_arg(a->ap, unsigned int); /* a negative one is none */
+		f += 2;
+	} else if (*f == '.') {
+		f = parse_count(f + 1, &s->precision);
 	}
+	for (; *f == 'l' || *f == 'z'; f++)
+		s->wide = true;
+	return f;
 }
 
-static uint64_t narrow(uint64_t v, unsigned int bytes)
+static void convert(struct out *o, const struct spec *s, char letter, struct args *a)
 {
-	return bytes == 8 ? v : v & ((1ULL << (bytes * 8)) - 1);
-}
-
-static void put_signed(struct out *o, const struct spec *s, int64_t v)
-{
-	if (s->bytes == 1)
-		v = (int8_t)v;
-	else if (s->bytes == 2)
-		v = (int16_t)v;
-	if (v < 0)
-		put_number(o, s, -(uint64_t)v, "-");
-	else
-		put_number(o, s, (uint64_t)v, s->plus ? "+" : s->space ? " " : "");
-}
-
-static void put_string(struct out *o, const struct spec *s, const char *text)
-{
-	if (!text)
-		text = "(null)";
-	put_padded(o, s, text, s->has_precision ? strnlen(text, s->precision) : strlen(text));
-}
-
-/* va_list is an array type here, and passing it on to another function needs a pointer. */
-struct args {
-	va_list ap;
-};
-
-static void convert(struct out *o, struct spec *s, struct args *a)
-{
+	const char *text;
+	int64_t i;
+	uint64_t u;
 	char c;
 
-	switch (s->letter) {
+	switch (letter) {
 	case 'd':
-	case 'i':
-		put_signed(o, s, s->bytes == 8 ? va_arg(a->ap, int64_t) : va_arg(a->ap, int));
+		i = s->wide ? va_arg(a->ap, int64_t) : va_arg(a->ap, int);
+		put_number(o, s, i < 0 ? -(uint64_t)i : (uint64_t)i, 10, i < 0 ? "-" : "");
 		break;
 	case 'u':
 	case 'x':
-	case 'X':
-	case 'o':
-		put_number(o, s,
-			   narrow(s->bytes == 8 ? va_arg(a->ap, uint64_t) :
-						  va_arg(a->ap, unsigned int),
-				  s->bytes),
-			   "");
-		break;
-	case 'p':
-		s->alt = true;
-		put_number(o, s, (uint64_t)(uintptr_t)va_arg(a->ap, void *), "");
+		u = s->wide ? va_arg(a->ap, uint64_t) : va_arg(a->ap, unsigned int);
+		put_number(o, s, u, letter == 'x' ? 16 : 10, s->alt && u ? "0x" : "");
 		break;
 	case 'c':
 		c = (char)va_arg(a->ap, int);
 		put_padded(o, s, &c, 1);
 		break;
-	case 's': put_string(o, s, va_arg(a->ap, const char *)); break;
+	case 's':
+		text = va_arg(a->ap, const char *);
+		text = text ? text : "(null)";
+		put_padded(o, s, text, strnlen(text, s->precision));
+		break;
 	default:
 		put(o, '%');
-		if (s->letter != '%')
-			put(o, s->letter);
+		if (letter != '%')
+			put(o, letter);
 		break;
 	}
-}
-
-static const char *parse_spec(const char *f, struct spec *s, struct args *a)
-{
-	*s = (struct spec){0};
-	f = parse_flags(f, s);
-	if (*f == '*') {
-		int w = va_arg(a->ap, int);
-
-		s->left |= w < 0;
-		s->width = (unsigned int)(w < 0 ? -(int64_t)w : w);
-		f++;
-	} else {
-		f = parse_count(f, &s->width);
-	}
-	if (*f == '.') {
-		s->has_precision = true;
-		if (*++f == '*') {
-			int p = va_arg(a->ap, int);
-
-			s->has_precision = p >= 0;
-			s->precision = p >= 0 ? (unsigned int)p : 0;
-			f++;
-		} else {
-			f = parse_count(f, &s->precision);
-		}
-	}
-	f = parse_length(f, s);
-	s->letter = *f;
-	return *f ? f + 1 : f;
 }
 
 int format_va(char *buf, size_t size, const char *fmt, va_list ap)
@@ -224,8 +133,8 @@ int format_va(char *buf, size_t size, const char *fmt, va_list ap)
 			continue;
 		}
 		fmt = parse_spec(fmt + 1, &s, &a);
-		if (s.letter)
-			convert(&o, &s, &a);
+		if (*fmt)
+			convert(&o, &s, *fmt++, &a);
 	}
 	va_end(a.ap);
 	if (size)

@@ -8,9 +8,8 @@
 /**
  * Format into @buf of @size bytes, always terminated when @size > 0.
  *
- * Knows %d %i %u %x %X %o %c %s %p %% with the flags '-', '0', '#', '+', ' ', a width and a
- * precision (or '*'), and the lengths hh h l ll z j t.
- * Return: the length the whole text has, as C99's vsnprintf. Context: any.
+ * Knows %d %u %x %c %s %% with the flags '-', '0' (to 32 digits at the most) and '#', a width, for %s a
+ * precision (or '*'), and the lengths l, ll and z. Return: the length the whole text has, as C99's vsnprintf. Context: any.
  */
 int format_va(char *buf, size_t size, const char *fmt, va_list ap) __printf(3, 0);
 

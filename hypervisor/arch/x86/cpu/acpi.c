@@ -28,30 +28,9 @@
 
 struct acpi_info acpi;
 
-struct rsdp {
-	char signature[8];
-	uint8_t checksum;
-	char oem[6];
-	uint8_t revision;
-	uint32_t rsdt;
-	uint32_t length;
-	uint64_t xsdt;
-	uint8_t extended_checksum, reserved[3];
-} __packed;
-static_assert(sizeof(struct rsdp) == 36, "ACPI 5.2.5.3");
-
-struct sdt_header {
-	char signature[4];
-	uint32_t length;
-	uint8_t revision, checksum;
-	char oem[6], oem_table[8];
-	uint32_t oem_revision, creator, creator_revision;
-} __packed;
-static_assert(sizeof(struct sdt_header) == 36, "ACPI 5.2.6");
-
 /* The FADT as far as we read it; older ones end earlier and read as zeroes. */
 struct fadt {
-	struct sdt_header h;
+	struct acpi_header h;
 	uint32_t facs, dsdt;
 	uint8_t model, profile;
 	uint16_t sci;
@@ -76,18 +55,19 @@ struct fadt {
 } __packed;
 static_assert(sizeof(struct fadt) == 220, "ACPI 5.2.9");
 
-static bool sums_to_zero(const uint8_t *p, size_t len)
+uint8_t acpi_checksum(const void *table, size_t len)
 {
+	const uint8_t *p = table;
 	uint8_t sum = 0;
 
 	while (len--)
-		sum = (uint8_t)(sum + *p++);
-	return !sum;
+		sum = (uint8_t)(sum - *p++);
+	return sum;
 }
 
 static bool rsdp_valid(const uint8_t *p)
 {
-	return !memcmp(p, "RSD PTR ", 8) && sums_to_zero(p, 20);
+	return !memcmp(p, "RSD PTR ", 8) && !acpi_checksum(p, 20);
 }
 
 /* The RSDP lies on a 16-byte boundary somewhere in @size bytes at @pa. */
@@ -115,7 +95,7 @@ static paddr_t rsdp_find(acpi_access_fn *access)
 }
 
 /* The whole table at @pa if its length and checksum are right, else NULL. */
-static const uint8_t *table_at(paddr_t pa, acpi_access_fn *access, struct sdt_header *h)
+static const uint8_t *table_at(paddr_t pa, acpi_access_fn *access, struct acpi_header *h)
 {
 	const uint8_t *p;
 
@@ -128,20 +108,20 @@ static const uint8_t *table_at(paddr_t pa, acpi_access_fn *access, struct sdt_he
 	if (h->length < sizeof(*h) || h->length > MAX_TABLE)
 		return NULL;
 	p = access(pa, h->length);
-	return p && sums_to_zero(p, h->length) ? p : NULL;
+	return p && !acpi_checksum(p, h->length) ? p : NULL;
 }
 
 static int root_find(paddr_t pa, acpi_access_fn *access, struct acpi_info *info)
 {
 	const uint8_t *p = access(pa, 20);
-	struct rsdp r = {0};
-	struct sdt_header h;
+	struct acpi_rsdp r = {0};
+	struct acpi_header h;
 
 	if (!p || !rsdp_valid(p))
 		return -ENOENT;
 	memcpy(&r, p, 20);
 	info->rsdp = pa;
-	if (r.revision >= 2 && (p = access(pa, sizeof(r))) && sums_to_zero(p, sizeof(r))) {
+	if (r.revision >= 2 && (p = access(pa, sizeof(r))) && !acpi_checksum(p, sizeof(r))) {
 		memcpy(&r, p, sizeof(r));
 		if (table_at(r.xsdt, access, &h) && !memcmp(h.signature, "XSDT", 4)) {
 			info->root = r.xsdt;
@@ -157,7 +137,7 @@ static int root_find(paddr_t pa, acpi_access_fn *access, struct acpi_info *info)
 int acpi_find_table(const struct acpi_info *info, acpi_access_fn *access, const char *signature,
 		    uint32_t index, paddr_t *pa, uint32_t *len)
 {
-	struct sdt_header root, h;
+	struct acpi_header root, h;
 	const uint8_t *p = table_at(info->root, access, &root);
 	uint32_t width, n;
 

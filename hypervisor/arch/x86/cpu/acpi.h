@@ -21,6 +21,34 @@ struct acpi_gas {
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
 
+/** The root pointer (ACPI 5.2.5.3). */
+struct acpi_rsdp {
+	char signature[8];
+	uint8_t checksum;
+	char oem_id[6];
+	uint8_t revision;
+	uint32_t rsdt;
+	uint32_t length;
+	uint64_t xsdt;
+	uint8_t extended_checksum, reserved[3];
+} __packed;
+static_assert(sizeof(struct acpi_rsdp) == 36, "ACPI 5.2.5.3");
+
+/** What every other table begins with (ACPI 5.2.6). */
+struct acpi_header {
+	char signature[4];
+	uint32_t length;
+	uint8_t revision, checksum;
+	char oem_id[6], oem_table_id[8];
+	uint32_t oem_revision;
+	char creator_id[4];
+	uint32_t creator_revision;
+} __packed;
+static_assert(sizeof(struct acpi_header) == 36, "ACPI 5.2.6");
+
+/** What makes the @len bytes of @table sum up to 0: their checksum, or 0 if that is in place and right. */
+uint8_t acpi_checksum(const void *table, size_t len);
+
 /** A CPU the firmware says is usable. */
 struct acpi_cpu {
 	uint32_t apic_id;

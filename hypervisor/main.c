@@ -31,11 +31,6 @@
 
 extern const char image_start[], image_end[];
 
-void trap_fatal(const struct regs *regs, const char *name)
-{
-	panic_regs(regs, LOG_ERR "%s on CPU %u\n", name, cpu_id());
-}
-
 /* What the loader left lies below 4 GiB, which the boot page tables map. */
 static const void *loader_access(paddr_t pa, size_t size)
 {
@@ -186,21 +181,16 @@ static void start_domain0(void)
 		softirq_raise(cpu, SOFTIRQ_SCHED);
 }
 
-/* In this order; each relies on those before it. */
-static const struct {
-	const char *name;
-	void (*start)(void);
-} steps[] = {
-	{"memory", start_memory},   {"devices", start_devices},  {"guests", start_guests},
-	{"CPUs", start_other_cpus}, {"domain 0", start_domain0},
-};
-
 void hv_main(uint32_t magic, paddr_t info)
 {
 	clock_start();
 	start_console();
 	read_boot_info(magic, info);
-	for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
-		steps[i].start();
+	/* In this order; each relies on those before it. */
+	start_memory();
+	start_devices();
+	start_guests();
+	start_other_cpus();
+	start_domain0();
 	sched_start();
 }

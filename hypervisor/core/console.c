@@ -23,11 +23,11 @@
 #define MAX_GUEST_LINES 64u
 #define STUCK_NS        2000000000ULL /* without room for so long, nobody reads what we send */
 
-static struct spinlock lock = SPINLOCK_INIT; /* a leaf lock; guards ring, port and guest lines */
-static bool forced;                          /* in panic: nobody else is left to lock out */
-static bool mute;                            /* nothing to the serial port */
-static int max_level = 2;                    /* to the serial port; all goes to the ring */
-static uint64_t full_since;                  /* when the port was first found without room, or 0 */
+static struct spinlock lock; /* a leaf lock; guards ring, port and guest lines */
+static bool forced;          /* in panic: nobody else is left to lock out */
+static bool mute;            /* nothing to the serial port */
+static int max_level = 2;    /* to the serial port; all goes to the ring */
+static uint64_t full_since;  /* when the port was first found without room, or 0 */
 static struct log_ring ring;
 
 /* A guest's line being collected; slot by domid. */
@@ -42,7 +42,7 @@ static struct {
 	uint32_t escapes;    /* [input_lock] Ctrl-A in a row so far */
 	char key;            /* [input_lock] a debug key to be handled, or 0 */
 } input;
-static struct spinlock input_lock = SPINLOCK_INIT; /* a leaf lock */
+static struct spinlock input_lock; /* a leaf lock */
 
 static struct {
 	const char *what;

@@ -19,13 +19,12 @@
 
 struct domain *hwdom;
 
-static struct spinlock list_lock = SPINLOCK_INIT;
+static struct spinlock list_lock;
 static struct list domains = LIST_INIT(domains);   /* [list_lock] ascending by id */
 static struct list reapable = LIST_INIT(reapable); /* [list_lock] no references left */
 static domid_t last_id;                            /* [list_lock] ids are not reused at once */
 
-#define MAX_PARTS 8
-static const struct domain_part *parts[MAX_PARTS];
+static const struct domain_part *const *parts;
 static unsigned int nr_parts;
 
 /* ---- references and the list ---- */
@@ -121,10 +120,16 @@ int domain_resolve(struct domain *caller, domid_t id, struct domain **out)
 
 void domain_set_parts(const struct domain_part *const *p, unsigned int nr)
 {
-	BUG_ON(nr > MAX_PARTS);
-	for (unsigned int i = 0; i < nr; i++)
-		parts[i] = p[i];
+	parts = p;
 	nr_parts = nr;
+}
+
+/* Undo the first @n parts. */
+static void vcpu_parts_fini(struct vcpu *v, unsigned int n)
+{
+	while (n--)
+		if (parts[n]->vcpu_fini)
+			parts[n]->vcpu_fini(v);
 }
 
 int domain_vcpu_parts_init(struct vcpu *v)
@@ -133,51 +138,46 @@ int domain_vcpu_parts_init(struct vcpu *v)
 		int rc = parts[i]->vcpu_init ? parts[i]->vcpu_init(v) : 0;
 
 		if (rc) {
-			while (i--)
-				if (parts[i]->vcpu_fini)
-					parts[i]->vcpu_fini(v);
+			vcpu_parts_fini(v, i);
 			return rc;
 		}
 	}
 	return 0;
 }
 
-static void vcpu_free(struct vcpu *v)
+static void domain_parts_fini(struct domain *d, unsigned int n)
 {
-	for (unsigned int i = nr_parts; i--;)
-		if (parts[i]->vcpu_fini)
-			parts[i]->vcpu_fini(v);
-	vcpu_destroy(v);
+	while (n--)
+		if (parts[n]->domain_fini)
+			parts[n]->domain_fini(d);
 }
 
-static void domain_free(struct domain *d)
-{
-	sched_cap_fini(d);
-	for_each_vcpu(d, v)
-		vcpu_free(v);
-	for (unsigned int i = nr_parts; i--;)
-		if (parts[i]->domain_fini)
-			parts[i]->domain_fini(d);
-	p2m_fini(d);
-	domain_free_special(d->shared_info);
-	xfree(d->e820);
-	xfree(d->vcpus);
-	xfree(d);
-}
-
-static int domain_init_parts(struct domain *d)
+static int domain_parts_init(struct domain *d)
 {
 	for (unsigned int i = 0; i < nr_parts; i++) {
 		int rc = parts[i]->domain_init ? parts[i]->domain_init(d) : 0;
 
 		if (rc) {
-			while (i--)
-				if (parts[i]->domain_fini)
-					parts[i]->domain_fini(d);
+			domain_parts_fini(d, i);
 			return rc;
 		}
 	}
 	return 0;
+}
+
+static void domain_free(struct domain *d)
+{
+	sched_cap_fini(d);
+	for_each_vcpu(d, v) {
+		vcpu_parts_fini(v, nr_parts);
+		vcpu_destroy(v);
+	}
+	domain_parts_fini(d, nr_parts);
+	p2m_fini(d);
+	domain_free_special(d->shared_info);
+	xfree(d->e820);
+	xfree(d->vcpus);
+	xfree(d);
 }
 
 /* Reserve an id and enter the list. Return: 0, -EEXIST, -EINVAL. */
@@ -243,7 +243,7 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	rc = p2m_init(d);
 	if (rc)
 		goto free_shared;
-	rc = domain_init_parts(d);
+	rc = domain_parts_init(d);
 	if (rc)
 		goto fini_p2m;
 	wallclock_update_domain(d);

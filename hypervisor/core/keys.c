@@ -57,16 +57,11 @@ static void crash(void)
 	panic("asked for by debug key\n");
 }
 
-static void reboot(void)
-{
-	machine_reboot();
-}
-
 void keys_init(void)
 {
 	console_register_key('m', "memory", show_memory);
 	console_register_key('i', "CPUs and interrupts", show_cpus);
 	console_register_key('p', "IO-APIC pins", show_ioapics);
 	console_register_key('C', "crash the host", crash);
-	console_register_key('R', "reset the host", reboot);
+	console_register_key('R', "reset the host", machine_reboot);
 }

@@ -4,6 +4,7 @@
 #include "abi/xen.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/reset.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/traps.h"
@@ -28,6 +29,7 @@ static void enter(void)
 	console_force();
 	if (!__atomic_fetch_add(&panicking, 1, __ATOMIC_SEQ_CST)) {
 		smp_stop_others();
+		printk(LOG_ERR "*** PANIC ***\n");
 		return;
 	}
 	printk(LOG_ERR "panic while in panic\n");
@@ -35,8 +37,9 @@ static void enter(void)
 		cpu_stop();
 }
 
-static void __noreturn leave(void)
+static void __noreturn leave(uint64_t rip, uint64_t rbp)
 {
+	backtrace_print(rip, rbp);
 	if (!reboot_delay) {
 		printk(LOG_ERR "halted\n");
 		machine_halt();
@@ -51,27 +54,19 @@ void panic(const char *fmt, ...)
 	va_list ap;
 
 	enter();
-	printk(LOG_ERR "*** PANIC ***\n");
 	va_start(ap, fmt);
 	vprintk(fmt, ap);
 	va_end(ap);
-	backtrace_print((uintptr_t)__builtin_return_address(0) - 1,
-			*(const uint64_t *)__builtin_frame_address(0));
-	leave();
+	leave((uintptr_t)__builtin_return_address(0) - 1,
+	      *(const uint64_t *)__builtin_frame_address(0));
 }
 
-void panic_regs(const struct regs *regs, const char *fmt, ...)
+void trap_fatal(const struct regs *regs, const char *name)
 {
-	va_list ap;
-
 	enter();
-	printk(LOG_ERR "*** PANIC ***\n");
-	va_start(ap, fmt);
-	vprintk(fmt, ap);
-	va_end(ap);
+	printk(LOG_ERR "%s on CPU %u\n", name, cpu_id());
 	regs_print(regs);
-	backtrace_print(regs->rip, regs->rbp);
-	leave();
+	leave(regs->rip, regs->rbp);
 }
 
 void bug_at(const char *file, int line, const char *what)

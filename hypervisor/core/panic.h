@@ -3,16 +3,11 @@
 
 #include "lib/types.h"
 
-struct regs;
-
 /**
  * Stop the host: other CPUs first, then the message and a backtrace, then wait `reboot=` seconds
  * (0: stay) and reset. Context: any.
  */
 void __noreturn panic(const char *fmt, ...) __printf(1, 2);
-
-/** As panic(), with the registers of the trap that led here. */
-void __noreturn panic_regs(const struct regs *regs, const char *fmt, ...) __printf(2, 3);
 
 /** Take `reboot=` from @cmdline; the default is 5 seconds. */
 void panic_configure(const char *cmdline);

@@ -8,7 +8,7 @@
 
 #define NS_PER_S 1000000000ULL
 
-static struct spinlock lock = SPINLOCK_INIT;
+static struct spinlock lock;
 static uint64_t base_sec;  /* [lock] UTC at system time 0 */
 static uint32_t base_nsec; /* [lock] */
 static bool set;           /* [lock] else the CMOS clock's reading counts */

@@ -132,7 +132,7 @@ uint64_t memory_outstanding(void)
 
 static int claim(struct domain *d, uint64_t nr)
 {
-	static struct spinlock claim_lock = SPINLOCK_INIT; /* so that two claims see each other */
+	static struct spinlock claim_lock; /* so that two claims see each other */
 	uint64_t have, promised;
 
 	spin_guard(&claim_lock);

@@ -70,31 +70,18 @@ static int parse_digits(const char **s, uint64_t *value)
 	return 0;
 }
 
-static int suffix_shift(char c)
-{
-	switch (c) {
-	case '\0': return 0;
-	case 'k':
-	case 'K': return 10;
-	case 'm':
-	case 'M': return 20;
-	case 'g':
-	case 'G': return 30;
-	case 't':
-	case 'T': return 40;
-	default: return -1;
-	}
-}
-
 int parse_size(const char *s, uint64_t *bytes)
 {
+	static const char suffixes[] = "kmgt";
+	unsigned int shift = 0;
 	uint64_t v;
-	int shift;
 
 	if (parse_digits(&s, &v))
 		return -EINVAL;
-	shift = suffix_shift(*s);
-	if (shift < 0 || (*s && s[1]) || v > (~0ULL >> shift))
+	for (unsigned int i = 0; i < strlen(suffixes); i++)
+		if ((*s | ' ') == suffixes[i])
+			shift = 10 * (i + 1);
+	if ((*s && !shift) || (shift && s[1]) || v > ~0ULL >> shift)
 		return -EINVAL;
 	*bytes = v << shift;
 	return 0;

@@ -4,7 +4,7 @@
 #include "lib/types.h"
 
 /**
- * A ticket lock: waiters are served in order.
+ * A ticket lock: waiters are served in order. All zero is free.
  *
  * The hypervisor runs with interrupts off, so there is no variant that saves the flag.
  */
@@ -13,14 +13,9 @@ struct spinlock {
 	uint16_t next;  /* the ticket the next comer gets */
 };
 
-#define SPINLOCK_INIT \
-	{             \
-		0, 0  \
-	}
-
 static inline void spin_init(struct spinlock *l)
 {
-	*l = (struct spinlock)SPINLOCK_INIT;
+	*l = (struct spinlock){0};
 }
 
 static inline void spin_lock(struct spinlock *l)
@@ -63,11 +58,4 @@ static inline must_check bool spin_trylock(struct spinlock *l)
 
 	return __atomic_compare_exchange_n(&l->next, &want, (uint16_t)(me + 1), false,
 					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
-}
-
-/** Whether somebody holds @l; for assertions. */
-static inline bool spin_is_locked(const struct spinlock *l)
-{
-	return __atomic_load_n(&l->owner, __ATOMIC_RELAXED) !=
-	       __atomic_load_n(&l->next, __ATOMIC_RELAXED);
 }

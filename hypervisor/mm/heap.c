@@ -28,18 +28,8 @@ static const uint16_t class_size[] = {16,  32,  48,  64,  96,   128,  192,
 #define NR_CLASSES ARRAY_SIZE(class_size)
 #define SLAB_MAX   2016u
 
-static struct spinlock lock = SPINLOCK_INIT; /* above the buddy lock */
-static struct list partial[NR_CLASSES];
-static bool ready;
-
-static void init_once(void)
-{
-	if (ready)
-		return;
-	for (size_t i = 0; i < NR_CLASSES; i++)
-		list_init(&partial[i]);
-	ready = true;
-}
+static struct spinlock lock;            /* above the buddy lock */
+static struct list partial[NR_CLASSES]; /* made at their first use */
 
 static uint16_t class_of(size_t size)
 {
@@ -92,7 +82,8 @@ static void *slab_alloc(size_t size)
 	struct slab *s;
 
 	spin_guard(&lock);
-	init_once();
+	if (!partial[class].next)
+		list_init(&partial[class]);
 	s = list_empty(&partial[class]) ? slab_new(class) :
 					  list_first_entry(&partial[class], struct slab, link);
 	return s ? slab_take(s) : NULL;

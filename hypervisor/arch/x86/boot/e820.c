@@ -15,16 +15,10 @@ void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_
 	};
 }
 
-/* RAM yields to everything; of the rest the firmware's own ranges matter most. */
-static unsigned int type_rank(uint32_t type)
+/* RAM yields to everything; of the rest the firmware's own ranges matter most. They are numbered so. */
+static uint32_t type_rank(uint32_t type)
 {
-	switch (type) {
-	case E820_RAM: return 0;
-	case E820_RESERVED: return 1;
-	case E820_ACPI: return 2;
-	case E820_NVS: return 3;
-	default: return 4;
-	}
+	return type && type <= E820_NVS ? type : E820_NVS + 1;
 }
 
 static void sort(struct boot_e820 *e, uint32_t n)

@@ -3,44 +3,23 @@
 
 #include "lib/types.h"
 
-static inline uint8_t inb(uint16_t port)
-{
-	uint8_t v;
-
-	__asm__ volatile("inb %w1, %b0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline uint16_t inw(uint16_t port)
-{
-	uint16_t v;
-
-	__asm__ volatile("inw %w1, %w0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline uint32_t inl(uint16_t port)
-{
-	uint32_t v;
-
-	__asm__ volatile("inl %w1, %0" : "=a"(v) : "Nd"(port));
-	return v;
-}
-
-static inline void outb(uint16_t port, uint8_t v)
-{
-	__asm__ volatile("outb %b0, %w1" ::"a"(v), "Nd"(port));
-}
-
-static inline void outw(uint16_t port, uint16_t v)
-{
-	__asm__ volatile("outw %w0, %w1" ::"a"(v), "Nd"(port));
-}
-
-static inline void outl(uint16_t port, uint32_t v)
-{
-	__asm__ volatile("outl %0, %w1" ::"a"(v), "Nd"(port));
-}
+/* inb() and outb(), and so on. */
+#define PORT_IO(size, type)                                                    \
+	static inline type in##size(uint16_t port)                             \
+	{                                                                      \
+		type v;                                                        \
+                                                                               \
+		__asm__ volatile("in" #size " %1, %0" : "=a"(v) : "Nd"(port)); \
+		return v;                                                      \
+	}                                                                      \
+                                                                               \
+	static inline void out##size(uint16_t port, type v)                    \
+	{                                                                      \
+		__asm__ volatile("out" #size " %0, %1" ::"a"(v), "Nd"(port));  \
+	}
+PORT_IO(b, uint8_t)
+PORT_IO(w, uint16_t)
+PORT_IO(l, uint32_t)
 
 static inline uint32_t mmio_read32(const volatile void *p)
 {

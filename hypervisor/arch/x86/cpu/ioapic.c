@@ -18,7 +18,7 @@ uint32_t nr_ioapics;
 struct ioapic ioapics[MAX_IOAPICS];
 
 static volatile uint8_t *regs[MAX_IOAPICS];
-static struct spinlock lock = SPINLOCK_INIT; /* select and window go together; a leaf lock */
+static struct spinlock lock; /* select and window go together; a leaf lock */
 
 static uint32_t read_reg(uint32_t i, uint32_t idx)
 {

@@ -18,5 +18,5 @@ void regs_print(const struct regs *regs);
 /** Print the chain of callers from frame pointer @rbp on, with symbols. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
 
-/** A trap nobody expects; main.c's, as core/ lies above. */
+/** The panic at a trap nobody expects; core/panic.c's. */
 void __noreturn trap_fatal(const struct regs *regs, const char *name);

@@ -15,7 +15,7 @@ static_assert(IMAGE_VIRT == IMAGE_BASE + IMAGE_PHYS, "boot.S maps the image like
 extern const char image_start[], text_end[], rodata_start[], data_start[], image_end[];
 
 static struct ptab tables;
-static struct spinlock lock = SPINLOCK_INIT; /* tables and what follows; above the page source */
+static struct spinlock lock; /* tables and what follows; above the page source */
 static uint64_t mmio_next = MMIO_START;
 static unsigned int largest_order;
 

@@ -42,7 +42,6 @@ struct guest_ops {
  * dying domain, may return -ERESTART when preempted, and is called again until it returns 0.
  */
 struct domain_part {
-	const char *name;
 	int (*domain_init)(struct domain *d);
 	int (*domain_kill)(struct domain *d);
 	void (*domain_fini)(struct domain *d);

@@ -76,7 +76,6 @@ static int watchdogs_stop(struct domain *d)
 }
 
 const struct domain_part watchdog_part = {
-	.name = "watchdogs",
 	.domain_init = watchdogs_init,
 	.domain_kill = watchdogs_stop,
 };

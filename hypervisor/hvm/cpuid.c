@@ -276,14 +276,14 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 	if (leaf >= 0x80000000) {
 		if (leaf > extended[0][A])
 			return;
-		memcpy(out, extended[leaf & 0xff], sizeof(extended[0]));
+		__builtin_memcpy(out, extended[leaf & 0xff], sizeof(extended[0]));
 		if (leaf == 0x80000001 || leaf == 0x80000008)
 			extended_dynamic(v, leaf, out);
 		return;
 	}
 	if (leaf > MAX_BASIC || (leaf == 7 && subleaf))
 		return;
-	memcpy(out, basic[leaf], sizeof(basic[0]));
+	__builtin_memcpy(out, basic[leaf], sizeof(basic[0]));
 	if (leaf == 1)
 		leaf_1(v, out);
 	else if (leaf == 0xb)

@@ -80,7 +80,7 @@ void hvm_upcall(struct vcpu *v)
 bool hvm_wakeup_pending(const struct vcpu *v)
 {
 	return __atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) || vlapic_wakeup(v) ||
+	       __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) || vlapic_pending(v) >= 0 ||
 	       callback_vector(v) >= 0;
 }
 

@@ -122,7 +122,7 @@ void hvm_exit_vmmcall(struct vcpu *v)
 
 void hvm_exit_undefined(struct vcpu *v)
 {
-	uint8_t code[15];
+	uint8_t code[INSN_MAX];
 	size_t n = hvm_fetch(v, code, sizeof(code));
 
 	if (insn_match(INSN_VMCALL, code, n, hvm_long_mode(v), NULL))
@@ -179,7 +179,7 @@ void hvm_exit_xsetbv(struct vcpu *v)
 
 void hvm_exit_mov_cr8(struct vcpu *v)
 {
-	uint8_t code[15];
+	uint8_t code[INSN_MAX];
 	uint16_t modrm = 0;
 	unsigned int len = insn_match(INSN_MOV_CR8, code, hvm_fetch(v, code, sizeof(code)),
 				      hvm_long_mode(v), &modrm);

@@ -85,12 +85,33 @@ bool hvm_wakeup_pending(const struct vcpu *v);
 /* insn.c */
 /** Read up to @size code bytes at RIP. Return: how many could be read. */
 size_t hvm_fetch(struct vcpu *v, uint8_t *buf, size_t size);
+#define INSN_MAX 15 /* bytes */
+static inline struct insn_cache_entry *hvm_insn_slot(const struct vcpu *v)
+{
+	return &v->hvm->insn_cache[(v->regs.rip ^ v->regs.rip >> 7) % INSN_CACHE_SIZE];
+}
+/** hvm_insn_length() of what is not in the cache, and will be from now on. */
+unsigned int hvm_insn_find(struct vcpu *v, enum known_insn what);
 /**
  * Length of the instruction @what at RIP. Return: 0 when memory no longer holds it: the guest is to
- * run it again. The ModRM byte goes to *@modrm with the REX bits in bits 8-11, if not NULL.
+ * run it again. A hit in the cache means that this very instruction exited here before: were the guest
+ * to rewrite it with other prefixes meanwhile, the worst is a wrong RIP of its own.
  */
-unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what);
-/** Decode a known instruction in @code. Return: length, or 0. Pure. */
+static inline unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
+{
+	uint64_t len = v->hvm->next_rip - v->regs.rip;
+	const struct insn_cache_entry *slot = hvm_insn_slot(v);
+
+	if (v->hvm->next_rip && what != INSN_VMCALL && len <= INSN_MAX)
+		return (unsigned int)len;
+	if (slot->rip == v->regs.rip && slot->cr3 == v->hvm->exit_cr3 && slot->what == what + 1)
+		return slot->len;
+	return hvm_insn_find(v, what);
+}
+/**
+ * Decode a known instruction in @code. The ModRM byte goes to *@modrm with the REX bits in bits 8-11, if
+ * not NULL. Return: length, or 0. Pure.
+ */
 unsigned int insn_match(enum known_insn what, const uint8_t *code, size_t len, bool long_mode,
 			uint16_t *modrm);
 /** Move RIP over @len bytes. */

@@ -177,7 +177,6 @@ static int hvm_vcpu_init(struct vcpu *v)
 }
 
 const struct domain_part hvm_part = {
-	.name = "hvm",
 	.domain_init = hvm_domain_init,
 	.domain_fini = hvm_domain_fini,
 	.vcpu_init = hvm_vcpu_init,

@@ -5,8 +5,7 @@
 #include "arch/x86/cpu/regs.h"
 #include "lib/string.h"
 
-#define INSN_MAX 15
-#define DR6_BS   (1ULL << 14)
+#define DR6_BS (1ULL << 14)
 
 static const struct {
 	uint8_t len;
@@ -91,37 +90,16 @@ size_t hvm_fetch(struct vcpu *v, uint8_t *buf, size_t size)
 	return got;
 }
 
-/*
- * A hit means that this very instruction exited here before. Were the guest to rewrite it with other
- * prefixes meanwhile, the worst is a wrong RIP of its own.
- */
-static struct insn_cache_entry *cache_slot(struct vcpu *v)
-{
-	return &v->hvm->insn_cache[(v->regs.rip ^ v->regs.rip >> 7) % INSN_CACHE_SIZE];
-}
-
-static __noinline unsigned int match_and_cache(struct vcpu *v, enum known_insn what)
+unsigned int hvm_insn_find(struct vcpu *v, enum known_insn what)
 {
 	uint8_t code[INSN_MAX];
 	unsigned int len =
 		insn_match(what, code, hvm_fetch(v, code, sizeof(code)), hvm_long_mode(v), NULL);
 
 	if (len)
-		*cache_slot(v) = (struct insn_cache_entry){v->regs.rip, v->hvm->exit_cr3,
-							   (uint8_t)(what + 1), (uint8_t)len};
+		*hvm_insn_slot(v) = (struct insn_cache_entry){v->regs.rip, v->hvm->exit_cr3,
+							      (uint8_t)(what + 1), (uint8_t)len};
 	return len;
-}
-
-unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
-{
-	uint64_t next = v->hvm->next_rip;
-	const struct insn_cache_entry *slot = cache_slot(v);
-
-	if (next && what != INSN_VMCALL && next - v->regs.rip <= INSN_MAX)
-		return (unsigned int)(next - v->regs.rip);
-	if (slot->rip == v->regs.rip && slot->cr3 == v->hvm->exit_cr3 && slot->what == what + 1)
-		return slot->len;
-	return match_and_cache(v, what);
 }
 
 /* A debugger steps over the instruction just done. */

@@ -81,7 +81,6 @@ enum hvm_window {
  * descheduled; nobody else knows what the hardware's control block looks like.
  */
 struct virt_ops {
-	const char *name;
 	/** Boot CPU: is the hardware usable? Return: 0, -ENODEV. */
 	int (*init)(void);
 	/** Switch it on, on this CPU. */

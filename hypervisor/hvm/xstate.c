@@ -59,7 +59,8 @@ uint64_t xstate_mask(void)
 	return mask;
 }
 
-bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
+/* Whether @xcr0 is a legal value with at most the bits @allowed (APM vol. 2, 11.5.2). */
+static bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 {
 	if (!(xcr0 & XCR0_X87) || (xcr0 & ~allowed))
 		return false;

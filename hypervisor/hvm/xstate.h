@@ -18,8 +18,6 @@ void xstate_load(struct vcpu *v);
 void xstate_save(struct vcpu *v);
 /** XSETBV by @v, current. Return: 0, or -EINVAL for #GP. */
 int must_check xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
-/** Whether @xcr0 is a legal value with at most the bits @allowed (APM vol. 2, 11.5.2). */
-bool xcr0_valid(uint64_t xcr0, uint64_t allowed);
 /** The FXSAVE image inside the state of a vCPU that does not run. */
 void xstate_set_legacy(struct vcpu *v, const uint8_t image[512]);
 void xstate_get_legacy(const struct vcpu *v, uint8_t image[512]);

@@ -6,8 +6,7 @@
 #include "lib/errno.h"
 #include "vdev/vlapic.h"
 
-#define APIC_MODE_NMI 4
-#define MAX_CAP       ((uint32_t)MAX_CPUS * 100)
+#define MAX_CAP ((uint32_t)MAX_CPUS * 100)
 
 int domctl_find_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 {
@@ -162,6 +161,6 @@ long domctl_sendtrigger(struct hypercall *hc)
 	rc = domctl_find_vcpu(hc->d, hc->domctl->u.sendtrigger.vcpu, &v);
 	if (rc)
 		return rc;
-	vlapic_deliver(hc->d, vlapic_id(v), false, APIC_MODE_NMI, 0, false);
+	hvm_request_nmi(v);
 	return 0;
 }

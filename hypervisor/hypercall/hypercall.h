@@ -4,7 +4,7 @@
 #include "core/hypercall.h"
 #include "core/vcpu.h"
 
-/** Install the dispatcher and the VIRQ hooks of console and domains. Boot CPU, before any guest.
+/** Set up what the calls need. Boot CPU, before any guest.
  * @cmdline: the hypervisor's own, kept by pointer, for XENVER_commandline. */
 void hypercall_init(const char *cmdline);
 

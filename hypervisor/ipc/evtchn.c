@@ -14,14 +14,17 @@ static struct vcpu *vcpu_at(const struct domain *d, uint32_t id)
 	return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
 }
 
+/* The channel of a @port that is in use. */
+static struct evtchn *channel(struct domain *d, uint32_t port)
+{
+	return &d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS][port % EVTCHN_BUCKET_PORTS];
+}
+
 struct evtchn *evtchn_lookup(struct domain *d, uint32_t port)
 {
-	struct evtchn *bucket;
-
-	if (!port || port >= EVTCHN_MAX_PORTS)
+	if (!port || port >= EVTCHN_MAX_PORTS || !d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
 		return NULL;
-	bucket = d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS];
-	return bucket ? &bucket[port % EVTCHN_BUCKET_PORTS] : NULL;
+	return channel(d, port);
 }
 
 static void lock_two(struct domain *a, struct domain *b)
@@ -116,7 +119,7 @@ int evtchn_send(struct domain *d, uint32_t port)
 	switch (ch ? ch->state : EVTCHN_FREE) {
 	case EVTCHN_INTERDOMAIN:
 		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
-		evtchn_raise(ch->peer, evtchn_lookup(ch->peer, ch->u.port), ch->u.port);
+		evtchn_raise(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
 		return 0;
 	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
 	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */
@@ -132,7 +135,7 @@ void evtchn_virq(struct vcpu *v, unsigned int virq)
 		return;
 	spin_guard(&d->evtchn->lock);
 	if (v->virq_port[virq])
-		evtchn_raise(d, evtchn_lookup(d, v->virq_port[virq]), v->virq_port[virq]);
+		evtchn_raise(d, channel(d, v->virq_port[virq]), v->virq_port[virq]);
 }
 
 void evtchn_global_virq(unsigned int virq)
@@ -190,7 +193,7 @@ static struct evtchn *take_port(struct domain *d, uint32_t port, enum evtchn_sta
 				uint32_t vcpu)
 {
 	struct evtchn_domain *e = d->evtchn;
-	struct evtchn *ch = evtchn_lookup(d, port);
+	struct evtchn *ch = channel(d, port);
 
 	ch->state = (uint8_t)state;
 	ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
@@ -391,7 +394,7 @@ static void unbind_virq(struct domain *d, const struct evtchn *ch, uint32_t port
 /* The far end of a closed channel waits for someone of @d to bind it again. */
 static void orphan_peer(struct domain *d, const struct evtchn *ch, bool notify)
 {
-	struct evtchn *rch = evtchn_lookup(ch->peer, ch->u.port);
+	struct evtchn *rch = channel(ch->peer, ch->u.port);
 
 	rch->state = EVTCHN_UNBOUND;
 	rch->peer = NULL;
@@ -534,7 +537,6 @@ static void part_vcpu_fini(struct vcpu *v)
 }
 
 const struct domain_part evtchn_part = {
-	.name = "event channels",
 	.domain_init = part_domain_init,
 	.domain_kill = part_domain_kill,
 	.domain_fini = part_domain_fini,

@@ -313,7 +313,6 @@ static int part_domain_kill(struct domain *d)
 }
 
 const struct domain_part gnttab_part = {
-	.name = "grant table",
 	.domain_init = part_domain_init,
 	.domain_kill = part_domain_kill,
 	.domain_fini = part_domain_fini,

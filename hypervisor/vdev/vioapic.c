@@ -12,7 +12,7 @@
 #include "arch/x86/cpu/irq.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
-#include "vdev/vlapic.h"
+#include "vdev/vlapic_private.h"
 
 #define REG_SELECT 0x00u
 #define REG_WINDOW 0x10u
@@ -63,7 +63,7 @@ static int host_destination(struct domain *d, uint64_t rte)
 	if (!(rte & RTE_LOGICAL))
 		return (int)dest;
 	for_each_vcpu(d, v)
-		if (vlapic_is_destination(v, dest, true))
+		if (vlapic_match(v->vlapic, dest, true, false))
 			return (int)vlapic_id(v);
 	return -1;
 }

@@ -146,11 +146,6 @@ int vlapic_pending(const struct vcpu *v)
 	return vector;
 }
 
-bool vlapic_wakeup(const struct vcpu *v)
-{
-	return vlapic_pending(v) >= 0;
-}
-
 bool vlapic_blocked_by_tpr(const struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;

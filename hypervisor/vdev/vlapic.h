@@ -26,8 +26,6 @@ uint32_t vlapic_id(const struct vcpu *v);
 void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level);
 /** Highest deliverable vector above the processor priority, or -1. */
 int vlapic_pending(const struct vcpu *v);
-/** Any vector that would end a HLT (as vlapic_pending; for the scheduler). */
-bool vlapic_wakeup(const struct vcpu *v);
 /** A vector waits that only the task priority holds back: TPR writes must be watched. */
 bool vlapic_blocked_by_tpr(const struct vcpu *v);
 /** The CPU has taken @vector: IRR to ISR. @v is current. */
@@ -55,11 +53,6 @@ void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value);
 
 /** Deliver an MSI-style message (address/data as the APIC bus sees it) to @d. */
 void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data);
-/** Deliver to destination @dest (logical or physical), @mode fixed/lowest/NMI/INIT/SIPI. */
-void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode, uint8_t vector,
-		    bool level);
-/** True when a message from a device to 8-bit @dest would reach @v. */
-bool vlapic_is_destination(const struct vcpu *v, uint32_t dest, bool logical);
 
 /* What the APIC asks of the room above (hvm/). */
 void hvm_request_init(struct vcpu *v);

@@ -17,7 +17,6 @@ static bool match_logical_8(const struct vlapic *l, uint32_t dest)
 	return (id >> 4) == (dest >> 4 & 0xf) && (id & dest & 0xf);
 }
 
-/* @wide: the sender writes 32-bit destinations. */
 bool vlapic_match(const struct vlapic *l, uint32_t dest, bool logical, bool wide)
 {
 	if (dest == (wide ? DEST_BROADCAST_32 : DEST_BROADCAST_8))
@@ -77,17 +76,6 @@ static void deliver(struct domain *d, uint32_t dest, bool logical, bool wide, ui
 			deliver_one(v, mode, vector, level);
 }
 
-bool vlapic_is_destination(const struct vcpu *v, uint32_t dest, bool logical)
-{
-	return vlapic_match(v->vlapic, dest, logical, false);
-}
-
-void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode, uint8_t vector,
-		    bool level)
-{
-	deliver(d, dest, logical, false, mode, vector, level);
-}
-
 /* Address and data as APM vol. 2, 16.11 (IO-APIC and MSI messages). */
 void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)
 {
@@ -95,7 +83,7 @@ void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)
 
 	if ((address & ~0xfffffULL) != VLAPIC_DEFAULT_BASE)
 		return;
-	vlapic_deliver(d, dest, address & 4, data >> 8 & 7, (uint8_t)data, data >> 15 & 1);
+	deliver(d, dest, address & 4, false, data >> 8 & 7, (uint8_t)data, data >> 15 & 1);
 }
 
 void vlapic_send_ipi(struct vlapic *l, uint64_t icr)

@@ -33,7 +33,6 @@
 #define APIC_LVT_PERIODIC        (1u << 17)
 #define APIC_ESR_SEND_ILLEGAL    (1u << 5)
 #define APIC_ESR_RECEIVE_ILLEGAL (1u << 6)
-#define APIC_ESR_REGISTER        (1u << 7)
 #define APIC_DFR_FLAT            0xffffffffu
 #define APIC_FIRST_VECTOR        16
 
@@ -73,6 +72,7 @@ void vlapic_error(struct vlapic *l, uint32_t bit);
 
 /* vlapic_deliver.c */
 void vlapic_send_ipi(struct vlapic *l, uint64_t icr);
+/** True when a message to @dest would reach @l; @wide: its sender writes 32-bit destinations. */
 bool vlapic_match(const struct vlapic *l, uint32_t dest, bool logical, bool wide);
 
 /* vlapic_timer.c */

@@ -162,7 +162,6 @@ static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
 }
 
 const struct virt_ops svm_ops = {
-	.name = "svm",
 	.init = svm_init,
 	.cpu_init = svm_cpu_init,
 	.vcpu_init = svm_vcpu_init,

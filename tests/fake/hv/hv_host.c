@@ -454,20 +454,9 @@ void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
 		out[1] = 0xff000000;
 }
 
-uint32_t vlapic_id(const struct vcpu *v)
+void hvm_request_nmi(struct vcpu *v)
 {
-	return v->id * 2;
-}
-
-void vlapic_deliver(struct domain *d, uint32_t dest, bool logical, uint8_t mode, uint8_t vector,
-		    bool level)
-{
-	(void)d;
-	(void)dest;
-	(void)logical;
-	(void)mode;
-	(void)vector;
-	(void)level;
+	(void)v;
 }
 
 void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)

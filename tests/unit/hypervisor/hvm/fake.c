@@ -351,7 +351,6 @@ static void get_paging(const struct vcpu *v, struct guest_paging *paging)
 }
 
 static const struct virt_ops fake_ops = {
-	.name = "fake",
 	.get_segment = get_segment,
 	.set_segment = set_segment,
 	.get_reg = get_reg,

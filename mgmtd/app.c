@@ -29,6 +29,7 @@ static const struct option options[] = {
 	{"tickets-group", required_argument, NULL, 't'},
 	{"power-command", required_argument, NULL, 'x'},
 	{"disk-reader", required_argument, NULL, 'k'},
+	{"disk-server", required_argument, NULL, 'v'},
 	{"networks", required_argument, NULL, 'n'},
 	{"shutdown-timeout", required_argument, NULL, 's'},
 	{NULL, 0, NULL, 0},
@@ -47,6 +48,7 @@ static const char **option_target(struct app_config *config, int option)
 		{'g', &config->http_group},        {'t', &config->svc.tickets_group},
 		{'x', &config->svc.power_command}, {'s', &config->svc.shutdown_timeout},
 		{'n', &config->svc.networks},      {'k', &config->svc.disk_reader},
+		{'v', &config->svc.disk_server},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(targets); i++)
@@ -65,6 +67,7 @@ int app_parse(int argc, char **argv, struct app_config *config)
 			.tickets_group = "domus-console",
 			.power_command = "/usr/lib/domus/host-power",
 			.disk_reader = "/usr/lib/domus/disk-reader",
+			.disk_server = "/usr/lib/domus/disk-server",
 			.shutdown_timeout = "30"},
 		.console = "/dev/console",
 		.http_group = "haproxy",
@@ -84,7 +87,7 @@ int app_parse(int argc, char **argv, struct app_config *config)
 		"             [--admin-password-file FILE] [--local-console FILE]\n"
 		"             [--http-group GROUP] [--tickets-group GROUP] [--power-command FILE]\n"
 		"             [--shutdown-timeout SECONDS] [--networks DIR]\n"
-		"             [--disk-reader FILE]\n");
+		"             [--disk-reader FILE] [--disk-server FILE]\n");
 	return 2;
 }
 

@@ -15,6 +15,7 @@ SHIPPED = (
     "console-proxy/console-broker",
     "console-proxy/console-proxy",
     "mgmtd/disk-reader",
+    "mgmtd/disk-server",
     "mgmtd/mgmtd",
     "webui/webui.stamp",
 )

@@ -85,7 +85,8 @@ static void trim(json_t *item, const char *fields)
 		json_object_del(item, key);
 }
 
-void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(json_t *item))
+void reply_list(struct http_request *req, struct page_query *pq,
+		void (*finish)(struct svc *svc, json_t *item))
 {
 	const char *sort = http_query(req, "sort"), *fields = http_query(req, "fields");
 	auto_json json_t *items = NULL;
@@ -108,7 +109,7 @@ void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(
 	}
 	json_array_foreach(items, i, item) {
 		if (finish)
-			finish(item);
+			finish(svc_of(req), item);
 		if (fields && *fields)
 			trim(item, fields);
 	}

@@ -73,7 +73,8 @@ struct svc *svc_of(const struct http_request *req);
  * Answer a list: @pq has select, filters and (for when the client names none) sort; the rest is the
  * request's. @finish, if any, completes each item.
  */
-void reply_list(struct http_request *req, struct page_query *pq, void (*finish)(json_t *item));
+void reply_list(struct http_request *req, struct page_query *pq,
+		void (*finish)(struct svc *svc, json_t *item));
 /** Answer 202 with the task @id. */
 void reply_task(struct http_request *req, const char *id);
 

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Volumes, the room for them, and the disks that machines make of them. */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "../svc/disk.h"
 #include "../svc/volume.h"
 #include "handlers.h"
+
+#define SETTLE_MS 500
 
 void handle_storage_get(struct http_request *req)
 {
@@ -28,7 +32,7 @@ void handle_volume_list(struct http_request *req)
 		.filters = {{"name", http_query(req, "name")}},
 	};
 
-	reply_list(req, &pq, NULL);
+	reply_list(req, &pq, volume_json_finish);
 }
 
 static void reply_volume(struct http_request *req, int status, const char *id)
@@ -65,6 +69,21 @@ static bool is_still(struct http_request *req)
 	return !volume_is_live(svc_of(req), req->args[0]);
 }
 
+/* The file, once no server of a machine that has ended writes to it any more; or -errno. */
+static int open_still(const char *path, struct stat *st)
+{
+	auto_fd int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int rc = fd < 0 ? -errno : disk_file_lock(fd, true, SETTLE_MS);
+
+	if (!rc && (flock(fd, LOCK_UN) || fstat(fd, st)))
+		rc = -errno;
+	if (rc)
+		return rc;
+	rc = fd;
+	fd = -1;
+	return rc;
+}
+
 static void reply_content(struct http_request *req, const struct volume *volume)
 {
 	char path[512];
@@ -72,18 +91,20 @@ static void reply_content(struct http_request *req, const struct volume *volume)
 	int fd;
 
 	volume_path(svc_of(req), volume->id, path, sizeof(path));
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fstat(fd, &st)) {
-		if (fd >= 0)
-			close(fd);
-		http_fail(req, 503, "unavailable", "The volume's file can't be read.");
+	fd = open_still(path, &st);
+	if (fd < 0) {
+		if (fd == -EBUSY)
+			http_fail(req, 409, "in_use",
+				  "The volume is being written to; try again in a moment.");
+		else
+			http_fail(req, 503, "unavailable", "The volume's file can't be read.");
 		return;
 	}
 	http_set_header(req, "ETag", "\"r%lld-%lld.%09ld\"", (long long)volume->revision,
 			(long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-	http_set_header(req, "Content-Disposition", "attachment; filename=\"%s.img\"",
-			volume->name);
-	http_reply_content(req, "application/octet-stream", fd, volume->size, is_still);
+	http_set_header(req, "Content-Disposition", "attachment; filename=\"%s.%s\"", volume->name,
+			volume->format->suffix);
+	http_reply_content(req, "application/octet-stream", fd, (uint64_t)st.st_size, is_still);
 }
 
 void handle_volume_content(struct http_request *req)

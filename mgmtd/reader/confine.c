@@ -3,12 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,22 +12,14 @@
 #include <unistd.h>
 
 #include "../util/cleanup.h"
+#include "filter.h"
 
 #define NOBODY 65534u
 #define NICE   10
 
-#define LOAD(field)    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
-#define END(action)    BPF_STMT(BPF_RET | BPF_K, action)
-/* Go on with the next statement when it is @value, else leave one out. */
-#define ONLY_IF(value) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1)
-#define ALLOW(call)    ONLY_IF(SYS_##call), END(SECCOMP_RET_ALLOW)
-
 /* seccomp(2). The rest of the kernel is out of reach, the network with it. */
 static struct sock_filter filter[] = {
-	LOAD(arch),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_ARCH_X86_64, 1, 0),
-	END(SECCOMP_RET_KILL_PROCESS),
-	LOAD(nr),
+	LOAD_CALL,
 	ALLOW(pread64),
 	ALLOW(pwrite64),
 	ALLOW(write),
@@ -73,16 +61,24 @@ static int limit(uint64_t file_max)
 	return 0;
 }
 
-/* Who is not root has no more to give up. */
-static int drop_privileges(void)
+int confine_user(int own, const char *name)
 {
-	const struct passwd *user = geteuid() ? NULL : getpwnam(CONFINE_USER);
+	const struct passwd *user = geteuid() ? NULL : getpwnam(name);
 	uid_t uid = user ? user->pw_uid : NOBODY;
 	gid_t gid = user ? user->pw_gid : NOBODY;
 
 	if (geteuid())
 		return 0;
-	if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+	if ((own >= 0 && fchown(own, uid, gid)) || setgroups(0, NULL) || setresgid(gid, gid, gid) ||
+	    setresuid(uid, uid, uid))
+		return -errno;
+	return 0;
+}
+
+int confine_calls(const struct sock_fprog *program)
+{
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program))
 		return -errno;
 	return 0;
 }
@@ -97,13 +93,10 @@ int confine(uint64_t file_max)
 	signal(SIGPIPE, SIG_DFL);
 	if (nice(NICE) == -1 || close_range(3, UINT32_MAX, 0))
 		return -errno;
-	rc = drop_privileges();
+	rc = confine_user(-1, CONFINE_USER);
 	if (!rc)
 		rc = limit(file_max);
 	if (rc)
 		return rc;
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
-		return -errno;
-	return 0;
+	return prctl(PR_SET_PDEATHSIG, SIGKILL) ? -errno : confine_calls(&program);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Giving up all that reading an image does not need. */
+/* Giving up all that reading an image, or serving a disk, does not need. */
 #ifndef MGMTD_READER_CONFINE_H
 #define MGMTD_READER_CONFINE_H
 
@@ -16,5 +16,14 @@
  * of its parent. Return: 0 or -errno, upon which it must end.
  */
 int confine(uint64_t file_max);
+
+/**
+ * Become the user @name (without one of that name nobody), and with @own >= 0 first make that file
+ * his. Who is not root has no more to give up. Return: 0 or -errno, upon which it must end.
+ */
+int confine_user(int own, const char *name);
+struct sock_fprog;
+/** No privileges from now on, and no calls but @program's. Return: as confine_user(). */
+int confine_calls(const struct sock_fprog *program);
 
 #endif

@@ -115,6 +115,14 @@ static int trouble(const char *where, int rc)
 	return EXIT_TROUBLE;
 }
 
+/* How far it may write: a block device ends by itself. */
+static uint64_t most(const struct stat *volume)
+{
+	return S_ISREG(volume->st_mode) ? (uint64_t)volume->st_size :
+	       S_ISBLK(volume->st_mode) ? UINT64_MAX :
+					  0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *why = NULL;
@@ -123,7 +131,7 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || fstat(VOLUME, &volume))
 		return EXIT_TROUBLE;
-	rc = confine(S_ISREG(volume.st_mode) ? (uint64_t)volume.st_size : 0);
+	rc = confine(most(&volume));
 	if (rc)
 		return trouble("it can't be confined", rc);
 	rc = qcow2_is(IMAGE) ? read_qcow2(argv[1], &why) : read_raw(argv[1]);

@@ -11,8 +11,6 @@
 
 #define CLUSTER_BITS_MIN 9u
 #define CLUSTER_BITS_MAX 21u
-#define HEADER_V2        72u
-#define HEADER_V3        104u
 #define L1_ENTRIES_MAX   (1u << 20) /* with the usual clusters that is 512 TiB */
 #define SECTOR           512u
 #define WINDOW_BITS      12 /* of deflated clusters */
@@ -25,31 +23,6 @@
 #define ENTRY_OFFSET     0x00fffffffffffe00ull
 #define ENTRY_COMPRESSED (1ull << 62)
 #define ENTRY_ZERO       1ull /* version 3 */
-
-/* On disk, big endian. */
-struct header {
-	char magic[4];
-	uint32_t version;
-	uint64_t backing_file_offset;
-	uint32_t backing_file_size;
-	uint32_t cluster_bits;
-	uint64_t size;
-	uint32_t crypt_method;
-	uint32_t l1_size;
-	uint64_t l1_table_offset;
-	uint64_t refcount_table_offset;
-	uint32_t refcount_table_clusters;
-	uint32_t nb_snapshots;
-	uint64_t snapshots_offset;
-	uint64_t incompatible_features;
-	uint64_t compatible_features;
-	uint64_t autoclear_features;
-	uint32_t refcount_order;
-	uint32_t header_length;
-	uint8_t compression_type;
-	uint8_t padding[7];
-};
-_Static_assert(sizeof(struct header) == HEADER_V3 + 8, "qcow2 header");
 
 struct unpacking {
 	const struct qcow2 *q;
@@ -111,12 +84,12 @@ bool qcow2_is(int fd)
 	       !memcmp(magic, QCOW2_MAGIC, sizeof(magic));
 }
 
-static int check_features(const struct header *h, struct qcow2 *q, const char **why)
+static int check_features(const struct qcow2_header *h, struct qcow2 *q, const char **why)
 {
 	uint64_t features = be64toh(h->incompatible_features);
 	uint32_t length = be32toh(h->header_length);
 
-	if (length < HEADER_V3)
+	if (length < QCOW2_HEADER_V3)
 		return refuse(why, "Its header is too short.");
 	if (features & INCOMPATIBLE_DATA_FILE)
 		return refuse(why, "Its data is in another file.");
@@ -124,7 +97,7 @@ static int check_features(const struct header *h, struct qcow2 *q, const char **
 		return refuse(why, "It is marked as corrupt.");
 	if (features & ~INCOMPATIBLE_KNOWN)
 		return refuse(why, "It uses features that are not supported.");
-	if (features & INCOMPATIBLE_COMPRESSION && length > HEADER_V3) {
+	if (features & INCOMPATIBLE_COMPRESSION && length > QCOW2_HEADER_V3) {
 		if (h->compression_type > 1)
 			return refuse(why, "Its kind of compression is not supported.");
 		q->zstd = h->compression_type == 1;
@@ -134,7 +107,7 @@ static int check_features(const struct header *h, struct qcow2 *q, const char **
 
 int qcow2_open(int fd, struct qcow2 *q, const char **why)
 {
-	struct header h;
+	struct qcow2_header h;
 	off_t end = lseek(fd, 0, SEEK_END);
 	uint64_t reach, entries;
 	uint32_t version;
@@ -150,7 +123,7 @@ int qcow2_open(int fd, struct qcow2 *q, const char **why)
 		.l1_offset = be64toh(h.l1_table_offset),
 		.cluster_bits = be32toh(h.cluster_bits),
 	};
-	if (q->file_size < HEADER_V2 || memcmp(h.magic, QCOW2_MAGIC, sizeof(h.magic)))
+	if (q->file_size < QCOW2_HEADER_V2 || memcmp(h.magic, QCOW2_MAGIC, sizeof(h.magic)))
 		return refuse(why, "It is no qcow2 image.");
 	if (version != 2 && version != 3)
 		return refuse(why, "Its version is not supported.");

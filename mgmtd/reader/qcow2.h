@@ -10,9 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../disk/qcow2_header.h"
 #include "../util/cleanup.h"
-
-#define QCOW2_MAGIC "QFI\xfb"
 
 struct qcow2 {
 	int fd;             /* borrowed */

@@ -83,6 +83,11 @@ const struct migration migrations[] = {
 	 "ALTER TABLE volume ADD COLUMN state TEXT NOT NULL DEFAULT 'ready';"
 	 "ALTER TABLE volume ADD COLUMN reason_code TEXT; ALTER TABLE volume ADD COLUMN reason TEXT;"
 	 "ALTER TABLE volume ADD COLUMN task_id TEXT;"},
+	{"disks that fail, and how large they are",
+	 "ALTER TABLE vm_disk ADD COLUMN reason_code TEXT;"
+	 "ALTER TABLE vm_disk ADD COLUMN reason TEXT;"
+	 "ALTER TABLE image ADD COLUMN disk_size INTEGER;"
+	 "UPDATE image SET disk_size = size WHERE kind = 'iso';"},
 };
 
 const size_t migrations_count = sizeof(migrations) / sizeof(migrations[0]);

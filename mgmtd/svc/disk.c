@@ -15,17 +15,18 @@ struct disk {
 	char volume[UUID_TEXT_LEN]; /* "" for an image */
 	char image[UUID_TEXT_LEN];
 	bool read_only;
+	const struct disk_format *format; /* of a volume, once that is known */
 };
 
 json_t *disk_json(struct svc *svc, const char *vm, const char *id)
 {
-	auto_query struct db_query *q =
-		db_query(svc->db,
-			 "SELECT id, 'xvd' || char(97 + slot) AS target, volume, image,"
-			 " read_only AS \"read_only:b\" FROM vm_disk WHERE vm = ? AND id = ?",
-			 "ss", vm, id);
+	auto_query struct db_query *q = db_query(
+		svc->db,
+		"SELECT " DISK_JSON " AS \"disk:j\" FROM vm_disk d WHERE vm = ? AND id = ?", "ss",
+		vm, id);
+	auto_json json_t *row = q && db_next(q) == 1 ? db_row_json(q) : NULL;
 
-	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
+	return json_incref(json_object_get(row, "disk"));
 }
 
 static void read_row(struct db_query *q, struct disk *disk)
@@ -35,6 +36,18 @@ static void read_row(struct db_query *q, struct disk *disk)
 	snprintf(disk->volume, sizeof(disk->volume), "%s", db_text(q, 2));
 	snprintf(disk->image, sizeof(disk->image), "%s", db_text(q, 3));
 	disk->read_only = db_int(q, 4);
+	disk->format = db_text(q, 5)[0] ? disk_format(db_text(q, 5)) : NULL;
+}
+
+/* What became of an earlier server of it is of no interest any more. */
+static int mend(struct svc *svc, const struct disk *disk, struct problem *p)
+{
+	return db_run(svc->db,
+		      "UPDATE vm_disk SET reason_code = NULL, reason = NULL"
+		      " WHERE id = ? AND reason_code IS NOT NULL",
+		      "s", disk->id) ?
+		       problem_internal(p, "disk record") :
+		       0;
 }
 
 static int plug(struct svc *svc, const struct disk *disk, uint32_t domid, struct problem *p)
@@ -45,6 +58,8 @@ static int plug(struct svc *svc, const struct disk *disk, uint32_t domid, struct
 	struct ts_disk d = {
 		.slot = (uint32_t)disk->slot,
 		.path = path,
+		.format = disk->format ? disk->format->name : NULL,
+		.server = svc->config.disk_server,
 		.read_only = disk->read_only,
 		.cdrom = disk->image[0],
 	};
@@ -55,14 +70,15 @@ static int plug(struct svc *svc, const struct disk *disk, uint32_t domid, struct
 			return problem_set(p, 409, "unknown_image", "The image is gone.");
 		d.path = image.path;
 	}
-	return ts_disk_attach(svc->ts, domid, &d, &err) ? ts_problem(&err, p) : 0;
+	return ts_disk_attach(svc->ts, domid, &d, &err) ? ts_problem(&err, p) : mend(svc, disk, p);
 }
 
 int disk_attach_all(struct svc *svc, const char *vm, uint32_t domid, struct problem *p)
 {
 	struct disk disks[TS_DISKS_MAX];
 	struct db_query *q = db_query(svc->db,
-				      "SELECT id, slot, volume, image, read_only FROM vm_disk"
+				      "SELECT d.id, slot, volume, image, read_only, v.format"
+				      " FROM vm_disk d LEFT JOIN volume v ON v.id = d.volume"
 				      " WHERE vm = ? ORDER BY slot LIMIT 16",
 				      "s", vm);
 	size_t n = 0;
@@ -77,7 +93,7 @@ int disk_attach_all(struct svc *svc, const char *vm, uint32_t domid, struct prob
 }
 
 /* What is to become a disk: a volume not in use, or a CD image. */
-static int check_source(struct svc *svc, const struct disk *disk, struct problem *p)
+static int check_source(struct svc *svc, struct disk *disk, struct problem *p)
 {
 	struct volume volume;
 	struct image image;
@@ -89,6 +105,7 @@ static int check_source(struct svc *svc, const struct disk *disk, struct problem
 					       "There is no volume with this id.");
 		if (volume_check_ready(&volume, p))
 			return -ECANCELED;
+		disk->format = volume.format;
 		/* One writer, or any number of readers. */
 		if (db_value(svc->db, 0,
 			     "SELECT 1 FROM vm_disk WHERE volume = ?1 AND (?2 = 0 OR read_only = 0)",

@@ -9,7 +9,7 @@
 #define IMAGE_MAX_DISK_BYTES (1ull << 40) /* of kind disk or iso */
 
 #define IMAGE_SELECT \
-	"SELECT id, name, kind, size AS \"size:i\", sha256, builtin AS \"builtin:b\", created_at FROM image"
+	"SELECT id, name, kind, size AS \"size:i\", disk_size AS \"disk_size:i\", sha256, builtin AS \"builtin:b\", created_at FROM image"
 
 struct image {
 	char id[UUID_TEXT_LEN];

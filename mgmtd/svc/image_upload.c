@@ -22,6 +22,7 @@ struct image_upload {
 	char path[512]; /* where it grows */
 	int fd;
 	uint64_t size;
+	uint64_t disk_size; /* of the disk in it, bytes; 0: it is none */
 	EVP_MD_CTX *digest;
 };
 
@@ -155,6 +156,7 @@ static int check_content(struct image_upload *up, int fd, struct problem *p)
 	if (disk.size % SECTOR)
 		return problem_set(p, 422, "invalid_disk",
 				   "This is no disk image: its size is no multiple of 512 bytes.");
+	up->disk_size = disk.size;
 	return 0;
 }
 
@@ -215,9 +217,10 @@ static int record(struct image_upload *up, const char *id, const char *path, con
 	if (db_begin(svc->db))
 		return problem_internal(p, "image record");
 	rc = db_run(svc->db,
-		    "INSERT INTO image (id, name, kind, size, sha256, path, created_at)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?)",
-		    "sssisss", id, up->name, up->kind, (int64_t)up->size, sha256, path, now);
+		    "INSERT INTO image (id, name, kind, size, disk_size, sha256, path, created_at)"
+		    " VALUES (?, ?, ?, ?, nullif(?, 0), ?, ?, ?)",
+		    "sssiisss", id, up->name, up->kind, (int64_t)up->size, (int64_t)up->disk_size,
+		    sha256, path, now);
 	if (rc == -EEXIST)
 		rc = name_taken(p);
 	else if (rc || !(json = image_json(svc, id)) || event_add(svc, "image.created", NULL, json))

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../util/log.h"
+#include "disk_watch.h"
 #include "vm_end.h"
 
 #define FALLBACK_MS 60000 /* look again though nothing was announced */
@@ -85,15 +86,16 @@ void monitor_scan(struct svc *svc)
 static void *monitor_main(void *arg)
 {
 	struct svc *svc = arg;
-	struct pollfd fds[2] = {
+	struct pollfd fds[2 + DISK_WATCH_MAX] = {
 		{.fd = svc->kick_fd, .events = POLLIN},
 		{.fd = ts_watch_fd(svc->ts), .events = POLLIN},
 	};
+	size_t disks = 0;
 	int timeout = FALLBACK_MS;
 	uint64_t count;
 
 	while (!__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE)) {
-		if (poll(fds, fds[1].fd >= 0 ? 2 : 1, timeout) < 0 && errno != EINTR)
+		if (poll(fds, 2 + disks, timeout) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents && read(svc->kick_fd, &count, sizeof(count)) < 0)
 			continue;
@@ -102,8 +104,11 @@ static void *monitor_main(void *arg)
 		if (__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE))
 			break;
 		monitor_scan(svc);
+		disk_watch_end(fds + 2, disks);
+		disks = disk_watch(svc, fds + 2);
 		timeout = vm_restart_due(svc, FALLBACK_MS);
 	}
+	disk_watch_end(fds + 2, disks);
 	return NULL;
 }
 

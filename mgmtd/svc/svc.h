@@ -24,6 +24,7 @@ struct svc_config {
 	const char *images;           /* built-in images, or NULL */
 	const char *power_command;    /* run with "poweroff" or "reboot" */
 	const char *disk_reader;      /* reads disk images */
+	const char *disk_server;      /* serves disks of formats that the kernel does not know */
 	const char *shutdown_timeout; /* seconds that guests have by default, or NULL: none */
 	const char *
 		networks; /* folder for DHCP services, or NULL: the host's networks are left alone */

@@ -57,10 +57,11 @@ int vm_require(struct svc *svc, const char *id, struct vm *out, struct problem *
 	return rc ? problem_internal(p, "vm_load") : 0;
 }
 
-void vm_json_finish(json_t *vm)
+void vm_json_finish(struct svc *svc, json_t *vm)
 {
 	const char *state = json_string_value(json_object_get(vm, "state"));
 
+	(void)svc;
 	json_object_set_new(vm, "allowed_actions", vm_allowed_actions(vm_state_parse(state)));
 }
 
@@ -70,7 +71,7 @@ json_t *vm_json(struct svc *svc, const char *id)
 	json_t *vm = q && db_next(q) == 1 ? db_row_json(q) : NULL;
 
 	if (vm)
-		vm_json_finish(vm);
+		vm_json_finish(svc, vm);
 	return vm;
 }
 

@@ -59,6 +59,13 @@ struct vm_action {
 extern const struct vm_action vm_actions[];
 extern const size_t vm_actions_count;
 
+/* A row d of vm_disk. */
+#define DISK_JSON                                                                                  \
+	"json_object('id', d.id, 'target', 'xvd' || char(97 + d.slot), 'volume', d.volume,"        \
+	" 'image', d.image, 'read_only', json(iif(d.read_only, 'true', 'false')),"                 \
+	" 'state', iif(d.reason_code IS NULL, 'good', 'failed'), 'reason', json(iif(d.reason_code" \
+	" IS NULL, 'null', json_object('code', d.reason_code, 'detail', d.reason))))"
+
 #define VM_SELECT                                                                                    \
 	"SELECT id, name, mode, vcpus AS \"vcpus:i\", memory AS \"memory:i\","                       \
 	" vcpus_max AS \"vcpus_max:i\", memory_min AS \"memory_min:i\","                             \
@@ -67,9 +74,8 @@ extern const size_t vm_actions_count;
 	" json_object('kernel', kernel, 'initrd', initrd, 'cmdline', cmdline) AS \"boot:j\", state," \
 	" restart_policy, json_object('enabled', json(iif(autostart, 'true', 'false')), 'order',"    \
 	" autostart_order, 'delay', autostart_delay) AS \"autostart:j\", crash AS \"crash:j\","      \
-	" (SELECT json_group_array(json_object('id', d.id, 'target', 'xvd' || char(97 + d.slot),"    \
-	" 'volume', d.volume, 'image', d.image, 'read_only', json(iif(d.read_only, 'true',"          \
-	" 'false')))) FROM (SELECT * FROM vm_disk WHERE vm = vm.id ORDER BY slot) d)"                \
+	" (SELECT json_group_array(" DISK_JSON                                                       \
+	") FROM (SELECT * FROM vm_disk WHERE vm = vm.id ORDER BY slot) d)"                           \
 	" AS \"disks:j\","                                                                           \
 	" (SELECT json_group_array(json_object('id', n.id, 'network', n.network, 'mac', n.mac,"      \
 	" 'address', n.address, 'rate', n.rate, 'spoof_protection', json(iif(n.spoof_protection,"    \
@@ -92,7 +98,7 @@ must_check int vm_require(struct svc *svc, const char *id, struct vm *out, struc
 /** The resource as the API shows it, or NULL. */
 json_t *vm_json(struct svc *svc, const char *id);
 /** Add to a row of VM_SELECT what the table doesn't hold. */
-void vm_json_finish(json_t *vm);
+void vm_json_finish(struct svc *svc, json_t *vm);
 /** Note that it changed: revision, time, and an event @type. Within a transaction. */
 must_check int vm_touch(struct svc *svc, const char *id, const char *type);
 

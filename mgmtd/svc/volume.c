@@ -5,12 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/vfs.h>
 
 #include "disk.h"
 #include "disk_image.h"
@@ -19,6 +17,7 @@
 #include "task.h"
 
 #define SPARE_BYTES (64ull << 20) /* of the data disk, for everything else */
+#define EMPTY_BYTES (1ull << 20)  /* at most, for a volume that nothing was written to */
 
 void volume_path(struct svc *svc, const char *id, char *out, size_t size)
 {
@@ -27,9 +26,9 @@ void volume_path(struct svc *svc, const char *id, char *out, size_t size)
 
 int volume_require(struct svc *svc, const char *id, struct volume *out, struct problem *p)
 {
-	auto_query struct db_query *q =
-		db_query(svc->db, "SELECT id, name, size, revision, state FROM volume WHERE id = ?",
-			 "s", id);
+	auto_query struct db_query *q = db_query(
+		svc->db, "SELECT id, name, size, revision, state, format FROM volume WHERE id = ?",
+		"s", id);
 	int rc = q ? db_next(q) : -EIO;
 
 	if (rc == 0)
@@ -42,7 +41,8 @@ int volume_require(struct svc *svc, const char *id, struct volume *out, struct p
 	out->revision = db_int(q, 3);
 	out->ready = !strcmp(db_text(q, 4), "ready");
 	out->creating = !strcmp(db_text(q, 4), "creating");
-	return 0;
+	out->format = disk_format(db_text(q, 5));
+	return out->format ? 0 : problem_internal(p, "a volume of unknown format");
 }
 
 bool volume_is_live(struct svc *svc, const char *id)
@@ -63,11 +63,26 @@ int volume_check_ready(const struct volume *volume, struct problem *p)
 				   "The volume could not be made; it can only be deleted.");
 }
 
+void volume_json_finish(struct svc *svc, json_t *volume)
+{
+	const char *id = json_string_value(json_object_get(volume, "id"));
+	struct stat st = {0};
+	char path[512];
+
+	volume_path(svc, id ? id : "", path, sizeof(path));
+	if (stat(path, &st) || !S_ISREG(st.st_mode))
+		st.st_blocks = 0;
+	json_object_set_new(volume, "allocated", json_integer(st.st_blocks * 512));
+}
+
 json_t *volume_json(struct svc *svc, const char *id)
 {
 	auto_query struct db_query *q = db_query(svc->db, VOLUME_SELECT " WHERE id = ?", "s", id);
+	json_t *json = q && db_next(q) == 1 ? db_row_json(q) : NULL;
 
-	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
+	if (json)
+		volume_json_finish(svc, json);
+	return json;
 }
 
 int storage_room(struct svc *svc, uint64_t *total, uint64_t *available)
@@ -107,44 +122,18 @@ static int name_taken(struct problem *p)
 	return -ECANCELED;
 }
 
-/* Make a file that long and take its room; in memory that would waste what is not used. */
-static int stretch(int fd, uint64_t size)
+int volume_blank(struct svc *svc, const struct volume *volume)
 {
-	struct statfs fs;
-
-	if (fstatfs(fd, &fs))
-		return -errno;
-	if (fs.f_type != TMPFS_MAGIC && !fallocate(fd, 0, 0, (off_t)size))
-		return 0;
-	if (fs.f_type != TMPFS_MAGIC && errno != EOPNOTSUPP)
-		return -errno;
-	return ftruncate(fd, (off_t)size) ? -errno : 0;
-}
-
-/* What was begun before is wiped out, without giving the room back where the file system can. */
-int volume_blank(struct svc *svc, const struct volume *volume, int *rc)
-{
-	off_t size = (off_t)volume->size;
+	auto_fd int fd = -1;
 	char path[512];
-	int fd;
+	int rc;
 
 	volume_path(svc, volume->id, path, sizeof(path));
-	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-	*rc = fd < 0 ? -errno : 0;
-	if (fd >= 0 && fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, size))
-		*rc = ftruncate(fd, 0) ? -errno : stretch(fd, volume->size);
-	if (!*rc)
-		return fd;
-	if (fd >= 0)
-		close(fd);
-	return -1;
-}
-
-static int make_file(struct svc *svc, const struct volume *volume)
-{
-	int rc;
-	auto_fd int fd = volume_blank(svc, volume, &rc);
-
+	/* The server of an earlier try may still write: then to the file that was. */
+	if (!volume->format->reserves)
+		unlink(path);
+	fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
+	rc = fd < 0 ? -errno : volume->format->create(fd, volume->size);
 	return rc || !fsync(fd) ? rc : -errno;
 }
 
@@ -156,18 +145,6 @@ static int64_t disk_size(struct svc *svc, const char *path)
 	struct disk_image disk;
 
 	return fd < 0 || disk_image_read(svc, &job, &disk) ? -1 : (int64_t)disk.size;
-}
-
-static int check_format(const json_t *spec, struct problem *p)
-{
-	const char *format = json_string_value(json_object_get(spec, "format"));
-
-	if (!format || !strcmp(format, "raw"))
-		return 0;
-	return problem_invalid(p, "format", "unsupported_format",
-			       "Volumes are raw. An image in %s is unpacked when a volume is made"
-			       " of it.",
-			       format);
 }
 
 /* The image a volume is to be a copy of. */
@@ -208,9 +185,9 @@ static int insert(struct svc *svc, const struct volume *volume, const char *imag
 		return problem_internal(p, "volume task");
 	rc = db_run(svc->db,
 		    "INSERT INTO volume (id, name, size, format, state, task_id, created_at)"
-		    " VALUES (?, ?, ?, 'raw', ?, ?, ?)",
-		    "ssisss", volume->id, volume->name, (int64_t)volume->size,
-		    image ? "creating" : "ready", image ? task : NULL, now);
+		    " VALUES (?, ?, ?, ?, ?, ?, ?)",
+		    "ssissss", volume->id, volume->name, (int64_t)volume->size,
+		    volume->format->name, image ? "creating" : "ready", image ? task : NULL, now);
 	if (rc == -EEXIST)
 		return name_taken(p);
 	json = rc ? NULL : volume_json(svc, volume->id);
@@ -251,6 +228,7 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 {
 	struct volume volume = {
 		.size = (uint64_t)json_integer_value(json_object_get(spec, "size")),
+		.format = disk_format(json_string_value(json_object_get(spec, "format"))),
 	};
 	const char *from = json_string_value(json_object_get(spec, "image"));
 	struct image image;
@@ -259,16 +237,17 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 
 	snprintf(volume.name, sizeof(volume.name), "%s",
 		 json_string_value(json_object_get(spec, "name")));
-	if (check_format(spec, p))
-		return -ECANCELED;
+	if (!volume.format)
+		return problem_invalid(p, "format", "unsupported_format",
+				       "There is no such format.");
 	if (from && find_image(svc, from, volume.size, &image, p))
 		return -ECANCELED;
 	if (db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ?", "s", volume.name))
 		return name_taken(p);
-	if (check_room(svc, volume.size, p))
+	if (check_room(svc, volume.format->reserves ? volume.size : EMPTY_BYTES, p))
 		return -ECANCELED;
 	crypt_uuid(volume.id);
-	rc = make_file(svc, &volume);
+	rc = volume_blank(svc, &volume);
 	if (rc == -ENOSPC) /* someone else was faster */
 		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
 	else if (rc)
@@ -283,6 +262,15 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 	return rc;
 }
 
+static int in_use_as_it_is(const struct volume *volume, struct problem *p)
+{
+	return problem_set(
+		p, 409, "in_use",
+		"A volume of format %s can only be made larger while no machine that has it"
+		" runs.",
+		volume->format->name);
+}
+
 static int grow(struct svc *svc, const struct volume *volume, uint64_t size, struct problem *p)
 {
 	char path[512];
@@ -294,16 +282,20 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 		return 0;
 	if (volume_check_ready(volume, p))
 		return -ECANCELED;
-	if (check_room(svc, size - volume->size, p))
+	if (!volume->format->grows_live && volume_is_live(svc, volume->id))
+		return in_use_as_it_is(volume, p);
+	if (volume->format->reserves && check_room(svc, size - volume->size, p))
 		return -ECANCELED;
 	volume_path(svc, volume->id, path, sizeof(path));
 	{
 		auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
 
-		rc = fd < 0 ? -errno : stretch(fd, size);
+		rc = fd < 0 ? -errno : volume->format->grow(fd, size);
 		if (!rc && fsync(fd))
 			rc = -errno;
 	}
+	if (rc == -EBUSY)
+		return in_use_as_it_is(volume, p);
 	return rc ? problem_internal(p, "a volume can't be resized") : 0;
 }
 
@@ -341,7 +333,7 @@ int volume_update(struct svc *svc, const struct volume *volume, const json_t *pa
 	}
 	if (svc_commit(svc))
 		return problem_internal(p, "volume_update");
-	return given ? disks_resized(svc, volume->id, p) : 0;
+	return given && volume->format->grows_live ? disks_resized(svc, volume->id, p) : 0;
 }
 
 int volume_delete(struct svc *svc, const struct volume *volume, struct problem *p)

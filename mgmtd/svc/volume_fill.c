@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
+#include "../util/log.h"
 #include "disk_image.h"
 #include "event.h"
 #include "image.h"
@@ -32,6 +33,11 @@ static int cancelled(struct problem *p)
 	return problem_set(p, 409, "cancelled", "It was cancelled.");
 }
 
+static int full(struct problem *p)
+{
+	return problem_set(p, 507, "insufficient_storage", "The data disk is full.");
+}
+
 /* What the reader came back with, in words. */
 static int explain(int rc, const struct disk_image *disk, struct problem *p)
 {
@@ -41,6 +47,16 @@ static int explain(int rc, const struct disk_image *disk, struct problem *p)
 		return problem_set(p, 409, "invalid_disk", "The image can't be read. %s",
 				   disk->why);
 	return problem_internal(p, "a volume can't be filled");
+}
+
+/* A format that does not reserve its room may find that there is none. */
+static int unwritten(struct svc *svc, struct problem *p)
+{
+	uint64_t total, available;
+
+	if (!storage_room(svc, &total, &available) && !available)
+		return full(p);
+	return problem_internal(p, "a volume can't be written");
 }
 
 static int copy(struct svc *svc, struct task_run *run, const struct image *image, int to,
@@ -58,7 +74,26 @@ static int copy(struct svc *svc, struct task_run *run, const struct image *image
 	if (rc)
 		return explain(rc, &disk, p);
 	task_progress(svc, run, COPIED_PERCENT, "writing to the disk");
-	return fsync(to) ? problem_internal(p, "a volume can't be written") : 0;
+	return fsync(to) ? unwritten(svc, p) : 0;
+}
+
+static int fill(struct svc *svc, struct task_run *run, const struct volume *volume,
+		const struct image *image, struct problem *p)
+{
+	char path[512];
+	struct disk_opening o = {
+		.path = path,
+		.server = svc->config.disk_server,
+		.domid = DISK_NOBODY,
+	};
+	auto_fd int to = -1;
+
+	volume_path(svc, volume->id, path, sizeof(path));
+	to = volume->format->fill(&o);
+	if (to >= 0)
+		return copy(svc, run, image, to, p);
+	log_line("volume %s: %s", volume->id, o.why);
+	return problem_internal(p, "a volume can't be opened");
 }
 
 int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p)
@@ -72,16 +107,11 @@ int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p)
 		return -ECANCELED;
 	if (!from || image_load(svc, from, &image))
 		return problem_set(p, 409, "unknown_image", "The image is gone.");
-	{
-		auto_fd int to = volume_blank(svc, &volume, &rc);
-
-		if (rc == -ENOSPC)
-			return problem_set(p, 507, "insufficient_storage",
-					   "The data disk is full.");
-		if (rc)
-			return problem_internal(p, "a volume's file can't be made");
-		return copy(svc, run, &image, to, p);
-	}
+	rc = volume_blank(svc, &volume);
+	if (rc)
+		return rc == -ENOSPC ? full(p) :
+				       problem_internal(p, "a volume's file can't be made");
+	return fill(svc, run, &volume, &image, p);
 }
 
 void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p)

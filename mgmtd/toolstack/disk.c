@@ -1,12 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Disks: a file becomes a loop device, and the loop device a disk of Linux' blkback. The loop
- * device goes away by itself when its last user closes it (LO_FLAGS_AUTOCLEAR), so that neither a
- * domain's end nor this process' can leave one behind.
- *
- * DMA: blkback hands granted pages of the guest to the loop driver, which copies them into the page
- * cache or, with direct I/O, passes them on to the disk's driver, where swiotlb=force bounces them.
- */
+/* Disks: a block device, which its format makes of a file, becomes a disk of Linux' blkback. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,61 +15,17 @@
 #include <unistd.h>
 #include <xen/io/xenbus.h>
 
+#include "../disk/nbd.h"
 #include "device.h"
 
-#define XVD_MAJOR   202u
-#define LOOP_TRIES  16
-#define OPEN_POLLS  1000 /* of 10 ms: a host that has just started loads blkback meanwhile */
-#define POLL_NS     10000000L
-#define DETACH_MS   10000
-#define SECTOR_SIZE 512
+#define XVD_MAJOR  202u
+#define OPEN_POLLS 1000 /* of 10 ms: a host that has just started loads blkback meanwhile */
+#define POLL_NS    10000000L
+#define DETACH_MS  10000
 
 static struct device device_of(uint32_t domid, uint32_t slot)
 {
 	return (struct device){.type = "vbd", .domid = domid, .id = XVD_MAJOR << 8 | slot << 4};
-}
-
-/* A loop device of @file. Return: its descriptor, or -errno. */
-static int loop_try(int control, int file, uint32_t flags, unsigned int *number)
-{
-	struct loop_config config = {
-		.fd = (uint32_t)file,
-		.block_size = SECTOR_SIZE,
-		.info.lo_flags = flags,
-	};
-	int n = ioctl(control, LOOP_CTL_GET_FREE), fd, rc;
-	char path[32];
-
-	if (n < 0)
-		return -errno;
-	snprintf(path, sizeof(path), "/dev/loop%d", n);
-	fd = open(path, (flags & LO_FLAGS_READ_ONLY ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ioctl(fd, LOOP_CONFIGURE, &config)) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
-	*number = (unsigned int)n;
-	return fd;
-}
-
-static int loop_open(const char *path, bool read_only, unsigned int *number)
-{
-	TS_CLEANUP(ts_close_fd) int file = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	TS_CLEANUP(ts_close_fd) int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-	uint32_t flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
-	int fd = -EBUSY;
-
-	if (file < 0 || control < 0)
-		return -errno;
-	if (read_only)
-		flags |= LO_FLAGS_READ_ONLY;
-	/* Somebody else may take the same free one. */
-	for (int i = 0; i < LOOP_TRIES && fd == -EBUSY; i++)
-		fd = loop_try(control, file, flags, number);
-	return fd;
 }
 
 /* blkback has opened the disk when it shows its counters. */
@@ -101,7 +50,13 @@ int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *d
 	const struct device d = device_of(domid, disk->slot);
 	const char *kind = disk->cdrom ? "cdrom" : "disk";
 	char physical[16], id[16], target[8];
-	unsigned int number = 0;
+	struct disk_opening opening = {
+		.path = disk->path,
+		.read_only = disk->read_only,
+		.server = disk->server,
+		.domid = domid,
+		.slot = disk->slot,
+	};
 	const struct device_node back[] = {
 		{"params", disk->path},
 		{"type", "phy"},
@@ -115,19 +70,19 @@ int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *d
 	};
 	const struct device_node front[] = {
 		{"virtual-device", id}, {"device-type", kind}, {NULL, NULL}};
-	TS_CLEANUP(ts_close_fd) int loop = -1;
+	const struct disk_format *format = disk_format(disk->format);
+	TS_CLEANUP(ts_close_fd) int fd = -1;
 	struct stat st;
 	int rc;
 
-	if (disk->slot >= TS_DISKS_MAX || (disk->cdrom && !disk->read_only))
+	if (!format || disk->slot >= TS_DISKS_MAX || (disk->cdrom && !disk->read_only))
 		return ts_fail(err, TS_EINVAL, -EINVAL, "there is no such disk");
-	loop = loop_open(disk->path, disk->read_only, &number);
-	if (loop < 0 || fstat(loop, &st))
-		return ts_fail(err, TS_EIO, loop, "the disk's file can't be opened: %s",
-			       strerror(loop < 0 ? -loop : errno));
+	snprintf(target, sizeof(target), "xvd%c", (char)('a' + disk->slot));
+	fd = format->open(&opening);
+	if (fd < 0 || fstat(fd, &st))
+		return ts_fail(err, TS_EIO, fd, "%s can't be opened: %s", target, opening.why);
 	snprintf(physical, sizeof(physical), "%x:%x", major(st.st_rdev), minor(st.st_rdev));
 	snprintf(id, sizeof(id), "%" PRIu32, d.id);
-	snprintf(target, sizeof(target), "xvd%c", (char)('a' + disk->slot));
 	rc = device_add(ts, &d, back, front, err);
 	if (rc)
 		return rc;
@@ -163,4 +118,60 @@ int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct t
 		return ts_fail(err, TS_EIO, -errno, "the disk's new size can't be set: %s",
 			       strerror(errno));
 	return 0;
+}
+
+/* A device counts while the backend that it was made for has it. */
+static bool is_disk(struct toolstack *ts, const struct nbd_device *nbd)
+{
+	const struct device d = device_of(nbd->domid, nbd->slot);
+	TS_CLEANUP(ts_free) char *physical = device_get(ts, &d, "physical-device");
+	unsigned int high, low;
+
+	return physical && sscanf(physical, "%x:%x", &high, &low) == 2 && high == NBD_MAJOR &&
+	       low == nbd->number;
+}
+
+int ts_disk_servers(struct toolstack *ts, struct ts_disk_server **list, size_t *count)
+{
+	struct nbd_device *devices;
+	size_t n, found = 0;
+	int rc = nbd_devices(&devices, &n);
+	struct ts_disk_server *out = rc ? NULL : calloc(n + 1, sizeof(*out));
+
+	for (size_t i = 0; out && i < n; i++) {
+		if (devices[i].domid == DISK_NOBODY || !is_disk(ts, &devices[i]))
+			continue;
+		out[found++] = (struct ts_disk_server){
+			.domid = devices[i].domid,
+			.slot = devices[i].slot,
+			.pidfd = devices[i].pidfd,
+		};
+		devices[i].pidfd = -1;
+	}
+	if (!rc)
+		nbd_devices_free(devices, n);
+	if (!out)
+		return rc ? rc : -ENOMEM;
+	*list = out;
+	*count = found;
+	return 0;
+}
+
+void ts_disk_fail(struct toolstack *ts, uint32_t domid, uint32_t slot)
+{
+	struct nbd_device *devices;
+	size_t n;
+
+	if (nbd_devices(&devices, &n))
+		return;
+	for (size_t i = 0; i < n; i++)
+		if (devices[i].domid == domid && devices[i].slot == slot &&
+		    is_disk(ts, &devices[i]))
+			(void)!nbd_disconnect(devices[i].number);
+	nbd_devices_free(devices, n);
+}
+
+void ts_disks_sweep(void)
+{
+	nbd_sweep();
 }

@@ -6,7 +6,7 @@
 #include "toolstack.h"
 
 #define TS_MUST_CHECK        __attribute__((warn_unused_result))
-#define TS_CLEANUP(fn)       __attribute__((cleanup(fn)))
+#define TS_CLEANUP(fn)       __attribute__((__cleanup__(fn)))
 #define TS_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
 /**

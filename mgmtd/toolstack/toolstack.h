@@ -141,15 +141,18 @@ int ts_domain_destroy(struct toolstack *ts, uint32_t domid, struct ts_error *err
 #define TS_DISKS_MAX 16
 
 struct ts_disk {
-	uint32_t slot;    /* 0 is xvda */
-	const char *path; /* of a raw file */
-	bool read_only;   /* enforced here, whatever the guest does */
-	bool cdrom;       /* read_only, too */
+	uint32_t slot; /* 0 is xvda */
+	const char *path;
+	const char *format; /* of that file; NULL: raw */
+	const char *server; /* the program disk-server */
+	bool read_only;     /* enforced here, whatever the guest does */
+	bool cdrom;         /* read_only, too */
 };
 
 /**
  * Give a domain a disk, while it is still paused after its creation or as it runs. Waits until the
- * backend has opened the file, at most 10 s; the guest sees the disk when it looks.
+ * backend has opened the file, at most 10 s, and for a format that has one its server has started; the
+ * guest sees the disk when it looks.
  * TS_EEXIST when the slot is taken, TS_EIO when the file can't be used. Nothing is left on failure.
  */
 int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *disk,
@@ -167,6 +170,19 @@ int ts_disk_detach(struct toolstack *ts, uint32_t domid, uint32_t slot, bool for
  * next block that is read or written. 0 also when there is no such disk.
  */
 int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct ts_error *err);
+
+/** The program that serves a disk of a domain. */
+struct ts_disk_server {
+	uint32_t domid, slot;
+	int pidfd; /* [owned] readable when it ends; -1: it has ended */
+};
+
+/** Those of all disks that have one. @list: to be freed with free(). Return: 0 or -errno. */
+int ts_disk_servers(struct toolstack *ts, struct ts_disk_server **list, size_t *count);
+/** A disk's server is gone: whatever the guest has asked of it, or will ask, fails at once. */
+void ts_disk_fail(struct toolstack *ts, uint32_t domid, uint32_t slot);
+/** At start-up: take away what was opened for a disk and never became one. */
+void ts_disks_sweep(void);
 
 enum ts_request { TS_REQUEST_POWEROFF, TS_REQUEST_REBOOT };
 

@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 		return rc;
 	if (access(config.svc.disk_reader, X_OK)) /* on a box where it is not installed */
 		config.svc.disk_reader = DISK_READER;
+	config.svc.disk_server = DISK_SERVER;
 	config.svc.tickets_group = config.http_group = NULL;
 	if (port && (config.listen_fd = listen_tcp(port)) < 0)
 		return 1;

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "disks.h"
+
 #define DOMAINS_MAX  64
 #define MEMORY_TOTAL (3ull << 30)
 #define MEMORY_OWN   (64ull << 20)
@@ -346,6 +348,37 @@ int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct t
 {
 	(void)slot;
 	return with_domain(ts, domid, do_nothing, err);
+}
+
+static struct ts_disk_server served;
+
+void fake_disk_server(uint32_t domid, uint32_t slot, int pidfd)
+{
+	served = (struct ts_disk_server){domid, slot, pidfd};
+}
+
+int ts_disk_servers(struct toolstack *ts, struct ts_disk_server **list, size_t *count)
+{
+	(void)ts;
+	*list = calloc(1, sizeof(**list));
+	if (!*list)
+		return -ENOMEM;
+	**list = served;
+	if (served.domid && served.pidfd >= 0)
+		(*list)->pidfd = dup(served.pidfd);
+	*count = served.domid ? 1 : 0;
+	return 0;
+}
+
+void ts_disk_fail(struct toolstack *ts, uint32_t domid, uint32_t slot)
+{
+	(void)ts;
+	(void)domid;
+	(void)slot;
+}
+
+void ts_disks_sweep(void)
+{
 }
 
 int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err)

@@ -27,7 +27,7 @@ HYPERVISOR_ROWS = (
     ("dom0",),
     ("",),
 )
-MGMTD_ROWS = (("util",), ("http", "reader", "store", "toolstack"), ("auth",), ("svc",), ("handlers",), ("",))
+MGMTD_ROWS = (("util",), ("disk",), ("http", "reader", "store", "toolstack"), ("auth",), ("svc",), ("handlers",), ("",))
 
 MAX_FILE_LINES = 900
 MAX_HYPERVISOR_LINES = 20000

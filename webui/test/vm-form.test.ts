@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { Image, Vm } from '../src/api/types';
+import type { Image, Vm, Volume } from '../src/api/types';
 import { affinityText } from '../src/lib/cpus';
 import { guessKind, imageName } from '../src/lib/image-name';
 import { addDisk, checkForm, createRequest, formOf, freeName, MIB, newForm, patchRequest, type VmForm } from '../src/lib/vm-form';
 
 const image = (id: string, kind: Image['kind'], builtin: boolean): Image =>
-	({ id, name: id, kind, size: 1, sha256: null, builtin, created_at: '' });
+	({ id, name: id, kind, size: 1, disk_size: null, sha256: null, builtin, created_at: '' });
 const images = [image('own', 'kernel', false), image('deb', 'kernel', true), image('demo', 'initrd', true)];
 const form = (patch: Partial<VmForm> = {}): VmForm => ({ ...newForm(images, []), ...patch });
 const vm: Vm = {
@@ -57,7 +57,7 @@ it('turns the form into the request, in bytes and without blanks', () => {
 });
 
 describe('disks of a new machine', () => {
-	const volumes = new Map([['root', { id: 'root', name: 'root', size: 1, format: 'raw' as const, vms: [], state: 'ready' as const, reason: null, task_id: null, created_at: '' }]]);
+	const volumes = new Map<string, Volume>([['root', { id: 'root', name: 'root', size: 1, allocated: 1, format: 'raw' as const, vms: [], state: 'ready' as const, reason: null, task_id: null, created_at: '' }]]);
 	const all = [...images, { ...image('disk', 'initrd', true), name: 'disk-initrd' }];
 	it('makes it boot from the first volume', () => expect(addDisk(form(), 'root', all, volumes)).toEqual(
 		{ disks: ['root'], initrd: 'disk', cmdline: 'console=hvc0 root=/dev/xvda rw' }));

@@ -56,6 +56,7 @@ void test_dir_make(void)
 		.webui = make_dir(3, "webui"),
 		.power_command = "/bin/true",
 		.disk_reader = DISK_READER,
+		.disk_server = DISK_SERVER,
 	};
 	test_file("images/kernel", "\177ELF a kernel");
 	test_file("images/initrd", "an initrd");

@@ -51,9 +51,11 @@ const char *reply_text(const struct reply *r, const char *member);
 Suite *suite_util(void);
 Suite *suite_store(void);
 Suite *suite_qcow2(void);
+Suite *suite_disk(void);
 Suite *suite_disk_image(void);
 Suite *suite_auth(void);
 Suite *suite_svc(void);
+Suite *suite_served(void);
 Suite *suite_http(void);
 
 #endif

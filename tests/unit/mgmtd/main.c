@@ -10,9 +10,11 @@ int main(void)
 
 	srunner_add_suite(runner, suite_store());
 	srunner_add_suite(runner, suite_qcow2());
+	srunner_add_suite(runner, suite_disk());
 	srunner_add_suite(runner, suite_disk_image());
 	srunner_add_suite(runner, suite_auth());
 	srunner_add_suite(runner, suite_svc());
+	srunner_add_suite(runner, suite_served());
 	srunner_add_suite(runner, suite_http());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

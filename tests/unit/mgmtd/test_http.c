@@ -405,12 +405,8 @@ START_TEST(volumes_are_downloaded_while_they_are_still)
 	const char *vm;
 	struct reply *r;
 
-	r = expect("POST", "/api/v1/volumes",
-		   "{\"name\":\"v\",\"size\":1048576,\"format\":\"qcow2\"}", 422, "invalid");
-	ck_assert_str_eq(json_string_value(json_object_get(
-				 json_array_get(json_object_get(r->json, "errors"), 0), "code")),
-			 "unsupported_format");
-	reply_free(r);
+	check("POST", "/api/v1/volumes", "{\"name\":\"v\",\"size\":1048576,\"format\":\"vmdk\"}",
+	      422, "invalid");
 	r = expect("POST", "/api/v1/volumes", "{\"name\":\"v\",\"size\":1048576}", 201, NULL);
 	snprintf(path, sizeof(path), "/api/v1/volumes/%s/content", reply_text(r, "id"));
 	snprintf(disks, sizeof(disks), "{\"volume\":\"%s\"}", reply_text(r, "id"));
@@ -426,6 +422,38 @@ START_TEST(volumes_are_downloaded_while_they_are_still)
 	r = expect("POST", all, NULL, 202, NULL);
 	reply_free(r);
 	check("GET", path, NULL, 409, "in_use");
+}
+END_TEST
+
+/* What is downloaded is the file: as a qcow2 it is short, and says what it is. */
+START_TEST(qcow2_volumes_are_files_of_their_own)
+{
+	struct reply *r = expect("POST", "/api/v1/volumes",
+				 "{\"name\":\"thin\",\"size\":1099511627776,\"format\":\"qcow2\"}",
+				 201, NULL);
+	char path[100], content[120];
+
+	ck_assert_str_eq(reply_text(r, "format"), "qcow2");
+	ck_assert_int_eq(json_integer_value(json_object_get(r->json, "size")), 1ll << 40);
+	ck_assert_int_lt(json_integer_value(json_object_get(r->json, "allocated")), 1 << 20);
+	snprintf(path, sizeof(path), "/api/v1/volumes/%s", reply_text(r, "id"));
+	snprintf(content, sizeof(content), "%s/content", path);
+	reply_free(r);
+	r = test_request("GET", content, auth, NULL);
+	ck_assert_int_eq(r->status, 200);
+	ck_assert_str_eq(reply_header(r, "Content-Disposition"),
+			 "attachment; filename=\"thin.qcow2\"");
+	ck_assert_mem_eq(r->body, "QFI\xfb", 4);
+	ck_assert_int_lt(atoll(reply_header(r, "Content-Length")), 2 << 20);
+	reply_free(r);
+	r = expect("PATCH", path, "{\"size\":2199023255552}", 200, NULL);
+	ck_assert_int_eq(json_integer_value(json_object_get(r->json, "size")), 2ll << 40);
+	reply_free(r);
+	r = expect("GET", "/api/v1/volumes?fields=allocated", NULL, 200, NULL);
+	ck_assert(json_is_integer(json_object_get(
+		json_array_get(json_object_get(r->json, "items"), 0), "allocated")));
+	reply_free(r);
+	check("DELETE", path, NULL, 204, NULL);
 }
 END_TEST
 
@@ -595,6 +623,7 @@ Suite *suite_http(void)
 	tcase_add_test(tc, image_uploads);
 	tcase_add_test(tc, images_are_downloaded_in_ranges);
 	tcase_add_test(tc, volumes_are_downloaded_while_they_are_still);
+	tcase_add_test(tc, qcow2_volumes_are_files_of_their_own);
 	tcase_add_test(tc, session_from_login_to_delete);
 	tcase_add_test(tc, events_are_replayed);
 	tcase_add_test(tc, web_files);

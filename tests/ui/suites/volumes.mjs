@@ -90,8 +90,8 @@ export default function define() {
 			await page.getByRole('button', { name: 'New volume' }).click();
 			const dialog = page.getByRole('dialog');
 			await dialog.getByLabel('Name').fill(name);
-			await dialog.getByLabel('Size in GiB').fill('0.0009765625');
 			await dialog.getByLabel('Copy of').selectOption(image.id);
+			equal(await dialog.getByLabel('Size in GiB').inputValue(), '0.0009765625', 'the size proposed');
 			await dialog.getByRole('button', { name: 'Create' }).click();
 			await row(page, name).getByText('Ready').waitFor();
 			const [download] = await Promise.all([
@@ -109,6 +109,38 @@ export default function define() {
 		const made = await volume(name);
 		await call('DELETE', `/volumes/${made.id}`);
 		await call('DELETE', `/images/${image.id}`);
+	});
+
+	test('a volume of format qcow2 takes no room that it does not need, and says what it is', async () => {
+		const name = `${PREFIX}thin`;
+		await withSession({}, async (page) => {
+			await visit(page, '/volumes', 'Volumes');
+			await page.getByRole('button', { name: 'New volume' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByLabel('Name').fill(name);
+			await dialog.getByLabel('Size in GiB').fill('1024');
+			await dialog.getByText('taken at once').waitFor();
+			await dialog.getByLabel('Format').selectOption('qcow2');
+			await dialog.getByText('only as the machine writes').waitFor();
+			await dialog.getByRole('button', { name: 'Create' }).click();
+			await row(page, name).getByText(/qcow2, .* KiB taken/).waitFor();
+		});
+		const made = await volume(name);
+		equal(`${made.format} ${made.size}`, `qcow2 ${1024 ** 4}`, 'what was made');
+		const disk = { id: made.id, target: 'xvda', volume: made.id, image: null, read_only: false, state: 'failed',
+			reason: { code: 'server_ended', detail: 'Its server has ended.' } };
+		const vm = await makeVm('failing');
+		await withSession({}, async (page) => {
+			await page.route('**/api/v1/vms?*', (route) => route.fulfill({ json: { items: [{ ...vm, disks: [disk] }], next_cursor: null } }));
+			await page.route(`**/api/v1/vms/${vm.id}`, (route) => route.fulfill({ json: { ...vm, disks: [disk] } }));
+			await page.reload();
+			await visit(page, `/vms/${vm.id}`, vm.name);
+			const line = page.locator('.disks li');
+			await line.getByText('Its server has ended.').waitFor();
+			await line.getByText('qcow2').waitFor();
+		});
+		await call('DELETE', `/vms/${vm.id}`);
+		await call('DELETE', `/volumes/${made.id}`);
 	});
 
 	test('a volume in the making, and one that failed, say so and are no disks yet', async () => {

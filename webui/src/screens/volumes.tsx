@@ -15,6 +15,15 @@ import { toast } from '../ui/toast';
 const GIB = 1024 ** 3;
 const MIB = 1024 ** 2;
 
+const FORMATS: Record<Volume['format'], string> = {
+	raw: 'All its room on the data disk is taken at once, so that it never runs out later. The fastest.',
+	qcow2: 'Takes room only as the machine writes to it. If the data disk is full then, the machine gets errors. Slower than raw.',
+};
+const LARGER: Record<Volume['format'], string> = {
+	raw: 'A volume can only be made larger. Running machines see that at once; their partitions and file systems stay as they are.',
+	qcow2: 'A volume can only be made larger; one of format qcow2, only while no machine that has it runs.',
+};
+
 /** @returns bytes, a multiple of 1 MiB, or 0 when @p text is no size in GiB. */
 export function sizeOf(text: string): number {
 	const gib = Number(text.replace(',', '.'));
@@ -25,13 +34,22 @@ export function sizeOf(text: string): number {
 function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; onClose: () => void }) {
 	const [name, setName] = useState(volume?.name ?? '');
 	const [size, setSize] = useState(String((volume?.size ?? 10 * GIB) / GIB));
+	const [typed, setTyped] = useState(false);
 	const [image, setImage] = useState('');
-	const { body, errors, failure, busy, submit } = useForm(['name', 'size', 'image']);
+	const [format, setFormat] = useState<Volume['format']>(volume?.format ?? 'raw');
+	const { body, errors, failure, busy, submit } = useForm(['name', 'size', 'image', 'format']);
 	const disks = [...all.images.values()].filter((one) => one.kind === 'disk' || one.kind === 'iso');
 
 	const save = (bytes: number) => volume
 		? api.updateVolume(volume.id, { name: name.trim(), ...(bytes === volume.size ? {} : { size: bytes }) })
-		: api.createVolume({ name: name.trim(), size: bytes, format: 'raw', ...(image ? { image } : {}) });
+		: api.createVolume({ name: name.trim(), size: bytes, format, ...(image ? { image } : {}) });
+	/** Until somebody has typed a size, it is that of the disk in the image. */
+	const choose = (id: string) => {
+		const needed = all.images.get(id)?.disk_size;
+		setImage(id);
+		if (needed && !typed)
+			setSize(String(Math.ceil(needed / MIB) * MIB / GIB));
+	};
 	const go = () => {
 		const bytes = volume && size === String(volume.size / GIB) ? volume.size : sizeOf(size);
 		const wrong: Record<string, string> = {
@@ -54,12 +72,19 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 				{failure && <Note tone="bad" title="Not saved">{failure}</Note>}
 				<TextField label="Name" name="volume-name" value={name} error={errors['name']} onInput={setName}
 					autocomplete="off" spellcheck={false} />
-				<TextField label="Size in GiB" name="volume-size" value={size} error={errors['size']} onInput={setSize}
-					inputMode="decimal" hint={volume ? 'A volume can only be made larger. Running machines see that at once; their partitions and file systems stay as they are.' : 'The room is taken at once.'} />
+				<TextField label="Size in GiB" name="volume-size" value={size} error={errors['size']} onInput={(text) => { setTyped(true); setSize(text); }}
+					inputMode="decimal" hint={volume && LARGER[format]} />
+				{!volume && (
+					<SelectField label="Format" value={format} error={errors['format']} hint={FORMATS[format]}
+						onChange={(one) => setFormat(one === 'qcow2' ? 'qcow2' : 'raw')}>
+						<option value="raw">raw</option>
+						<option value="qcow2">qcow2</option>
+					</SelectField>
+				)}
 				{!volume && disks.length > 0 && (
-					<SelectField label="Copy of" value={image} error={errors['image']} onChange={setImage}>
+					<SelectField label="Copy of" value={image} error={errors['image']} onChange={choose}>
 						<option value="">Nothing: an empty volume</option>
-						{disks.map((one) => <option key={one.id} value={one.id}>{one.name} ({formatBytes(one.size)})</option>)}
+						{disks.map((one) => <option key={one.id} value={one.id}>{one.name} ({formatBytes(one.disk_size ?? one.size)})</option>)}
 					</SelectField>
 				)}
 			</div>
@@ -98,7 +123,10 @@ function Row({ volume, all, onChange, onDelete }: { volume: Volume; all: World; 
 		<tr>
 			<th scope="row">{volume.name}</th>
 			<td class="cell-state"><State volume={volume} task={all.tasks.get(volume.task_id ?? '')} /></td>
-			<td data-name="Size">{formatBytes(volume.size)}</td>
+			<td data-name="Size">
+				{formatBytes(volume.size)}{' '}
+				<span class="hint">{volume.format}, {formatBytes(volume.allocated)} taken</span>
+			</td>
 			<td data-name="Used by">{usersOf(volume, all).map((vm) => vm.name).join(', ') || <span class="muted">no machine</span>}</td>
 			<td data-name="Made">{formatTime(volume.created_at)}</td>
 			<td class="cell-actions">

@@ -9,7 +9,7 @@ import { formatBytes } from '../lib/format';
 import { learn } from '../lib/live';
 import { may } from '../lib/session';
 import { addDisk, type VmForm } from '../lib/vm-form';
-import { Button, Note } from './basics';
+import { Badge, Button, Note } from './basics';
 import { Confirm, Dialog } from './dialog';
 import { CheckField, SelectField } from './field';
 import { toast } from './toast';
@@ -124,6 +124,8 @@ export function Disks({ vm, all }: { vm: Vm; all: World }) {
 						<li key={disk.id}>
 							<code>{disk.target}</code> <span>{nameOf(disk, all)}</span>{' '}
 							{disk.image ? <span class="chip">CD</span> : disk.read_only && <span class="chip">Read-only</span>}
+							{all.volumes.get(disk.volume ?? '')?.format === 'qcow2' && <span class="chip">qcow2</span>}
+							{disk.state === 'failed' && <><Badge tone="bad">Failed</Badge> <span class="hint">{disk.reason?.detail}</span></>}
 							{may('vm.write') && <Button tone="quiet" icon="trash" label={`Detach ${disk.target}`}
 								onClick={() => setDetaching(disk)} />}
 						</li>

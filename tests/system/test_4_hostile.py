@@ -176,19 +176,26 @@ class Hostile(unittest.TestCase):
         """a front end whose rings a disk's and a network card's back ends should not trust"""
         free, channels = self.bed.free(), self.bed.channels()
         volume = self.client.post("/volumes", {"name": "hostile", "size": 8 * MIB}).json["id"]
-        vm = self.start("devices", cmdline="rounds=2", start=False)
+        host = self.bed.console.run("ip -4 -o addr show br0").split()[3].split("/")[0]
+        host = int.from_bytes(map(int, host.split(".")), "big")
+        vm = self.start("devices", cmdline=f"disks=2 cards=6 host={host}", start=False)
         self.client.post(f"/vms/{vm}/disks", {"volume": volume})
         network = self.client.get("/networks?name=default")["items"][0]["id"]
-        self.client.post(f"/vms/{vm}/nics", {"network": network})
+        for _ in range(6):
+            self.client.post(f"/vms/{vm}/nics", {"network": network})
         self.client.action(vm, "start")
         self.client.wait_state(vm, ("crashed",), 300)
         console = self.client.console(vm)
         text = console.read_until(b"guest stopped", 30)
         console.close()
         self.assertNotIn(b"does not close", text)
-        self.assertEqual((number(text, "disks connected"), number(text, "cards connected")), (2, 2))
-        self.assertGreater(min(numbers(text, "disk requests answered")), 20, text)
-        self.assertEqual(len(numbers(text, "packets answered")), 2)
+        self.assertEqual((number(text, "disks connected"), number(text, "cards connected")), (2, 6))
+        for what, times in (("disk requests", 2), ("packets", 6), ("packets to receive", 6)):
+            self.assertEqual(numbers(text, f"{what} answered wrong"), [0] * times, text)
+            self.assertEqual(numbers(text, f"{what} not answered"), [0] * times, text)
+            self.assertGreater(min(numbers(text, f"{what} answered right, errors")), 5, text)
+            self.assertGreater(sum(numbers(text, f"{what} answered right, others")), 5, text)
+        self.assertEqual(number(text, "cards given up"), 6)
         self.others_go_on("devices")
         remove(self.client, vm)
         self.client.delete(f"/volumes/{volume}")

@@ -36,16 +36,13 @@ static void set_data_segs(struct vcpu *v, uint32_t limit, uint16_t attr)
 
 static void reset_system_regs(struct vcpu *v)
 {
-	static const struct {
-		uint8_t reg;
-		uint64_t value;
-	} values[] = {
-		{HVM_CR0, CR0_RESET}, {HVM_CR2, 0},         {HVM_CR3, 0},         {HVM_CR4, 0},
-		{HVM_EFER, 0},        {HVM_DR6, DR6_RESET}, {HVM_DR7, DR7_RESET},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(values); i++)
-		virt->set_reg(v, (enum hvm_reg)values[i].reg, values[i].value);
+	virt->set_reg(v, HVM_CR0, CR0_RESET);
+	virt->set_reg(v, HVM_CR2, 0);
+	virt->set_reg(v, HVM_CR3, 0);
+	virt->set_reg(v, HVM_CR4, 0);
+	virt->set_reg(v, HVM_EFER, 0);
+	virt->set_reg(v, HVM_DR6, DR6_RESET);
+	virt->set_reg(v, HVM_DR7, DR7_RESET);
 }
 
 void hvm_reset_state(struct vcpu *v)

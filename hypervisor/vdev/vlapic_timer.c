@@ -27,7 +27,7 @@ static bool periodic(const struct vlapic *l)
 
 static uint64_t period_ns(const struct vlapic *l)
 {
-	return max((uint64_t)length_ns(l), (uint64_t)MIN_PERIOD_NS);
+	return max(length_ns(l), (uint64_t)MIN_PERIOD_NS);
 }
 
 static void fire(void *arg)
@@ -68,7 +68,6 @@ static void start(struct vlapic *l)
 
 void vlapic_timer_set_count(struct vlapic *l, uint32_t count)
 {
-	timer_cancel(&l->timer);
 	l->timer_initial = count;
 	start(l);
 }
@@ -86,10 +85,8 @@ void vlapic_timer_set_lvt(struct vlapic *l, uint32_t value)
 
 	l->lvt[LVT_TIMER] = value;
 	/* A change of mode stops the count until it is written again (SDM vol. 3, 11.5.4). */
-	if ((old ^ value) & APIC_LVT_PERIODIC) {
-		timer_cancel(&l->timer);
-		l->timer_initial = 0;
-	}
+	if ((old ^ value) & APIC_LVT_PERIODIC)
+		vlapic_timer_stop(l);
 }
 
 uint32_t vlapic_timer_current(const struct vlapic *l)

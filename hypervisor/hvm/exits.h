@@ -114,8 +114,21 @@ static inline unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
  */
 unsigned int insn_match(enum known_insn what, const uint8_t *code, size_t len, bool long_mode,
 			uint16_t *modrm);
-/** Move RIP over @len bytes. */
-void hvm_advance(struct vcpu *v, unsigned int len);
+/** The guest's debugger steps over the instruction just done. */
+void hvm_single_step(struct vcpu *v);
+/** Move RIP over the @len bytes of an instruction that is done. */
+static inline void hvm_advance(struct vcpu *v, unsigned int len)
+{
+	uint64_t rip = v->regs.rip + len;
+
+	if (unlikely((rip ^ v->regs.rip) >> 32) && !virt->get_mode(v).code64)
+		rip &= 0xffffffff;
+	v->regs.rip = rip;
+	v->regs.rflags &= ~RFLAGS_RF;
+	v->hvm->shadow = false;
+	if (unlikely(v->regs.rflags & RFLAGS_TF))
+		hvm_single_step(v);
+}
 
 /* debug.c */
 /** Log the registers of @v, which runs here and is about to be crashed. */

@@ -102,22 +102,8 @@ unsigned int hvm_insn_find(struct vcpu *v, enum known_insn what)
 	return len;
 }
 
-/* A debugger steps over the instruction just done. */
-static __noinline void single_step(struct vcpu *v)
+void hvm_single_step(struct vcpu *v)
 {
 	virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
 	hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
-}
-
-void hvm_advance(struct vcpu *v, unsigned int len)
-{
-	uint64_t rip = v->regs.rip + len;
-
-	if (unlikely((rip ^ v->regs.rip) >> 32) && !hvm_long_mode(v))
-		rip &= 0xffffffff;
-	v->regs.rip = rip;
-	v->regs.rflags &= ~RFLAGS_RF;
-	v->hvm->shadow = false;
-	if (unlikely(v->regs.rflags & RFLAGS_TF))
-		single_step(v);
 }

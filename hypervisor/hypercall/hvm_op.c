@@ -4,7 +4,6 @@
 #include "core/console.h"
 #include "core/op.h"
 #include "hypercall/hypercall.h"
-#include "ipc/evtchn.h"
 
 #define FIRST_USABLE_VECTOR 0x10
 

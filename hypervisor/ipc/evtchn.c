@@ -105,9 +105,14 @@ void evtchn_poll_end(struct vcpu *v)
 	__atomic_store_n(&v->poll_port, 0, __ATOMIC_RELAXED);
 }
 
-void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
+static __inlined void raise_port(struct domain *d, struct evtchn *ch, uint32_t port)
 {
 	READ_ONCE(d->evtchn->abi)->set_pending(d, vcpu_at(d, READ_ONCE(ch->vcpu)), ch, port);
+}
+
+void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
+{
+	raise_port(d, ch, port);
 }
 
 int evtchn_send(struct domain *d, uint32_t port)
@@ -119,7 +124,7 @@ int evtchn_send(struct domain *d, uint32_t port)
 	switch (ch ? ch->state : EVTCHN_FREE) {
 	case EVTCHN_INTERDOMAIN:
 		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
-		evtchn_raise(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
+		raise_port(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
 		return 0;
 	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
 	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */

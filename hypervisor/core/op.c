@@ -40,7 +40,7 @@ long op_copy_perform(struct hypercall *hc, const struct op_row *row)
 	if (guest_read(argument, hc->gva, row->size))
 		return -EFAULT;
 	hc->op = argument;
-	return row->domid || row->flags ? op_perform(hc, row) : row->fn(hc);
+	return row->domid | row->flags ? op_perform(hc, row) : row->fn(hc);
 }
 
 long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uint32_t cmd),

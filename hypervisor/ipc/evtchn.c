@@ -22,7 +22,8 @@ static struct evtchn *channel(struct domain *d, uint32_t port)
 
 struct evtchn *evtchn_lookup(struct domain *d, uint32_t port)
 {
-	if (!port || port >= EVTCHN_MAX_PORTS || !d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
+	/* Port 0 has a place too, which is always free. */
+	if (port >= EVTCHN_MAX_PORTS || !d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
 		return NULL;
 	return channel(d, port);
 }

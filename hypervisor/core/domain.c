@@ -165,6 +165,16 @@ static int domain_parts_init(struct domain *d)
 	return 0;
 }
 
+/* The structure itself, of which any part may never have been made. */
+static void domain_free_base(struct domain *d)
+{
+	p2m_fini(d);
+	domain_free_special(d->shared_info);
+	xfree(d->e820);
+	xfree(d->vcpus);
+	xfree(d);
+}
+
 static void domain_free(struct domain *d)
 {
 	sched_cap_fini(d);
@@ -173,11 +183,7 @@ static void domain_free(struct domain *d)
 		vcpu_destroy(v);
 	}
 	domain_parts_fini(d, nr_parts);
-	p2m_fini(d);
-	domain_free_special(d->shared_info);
-	xfree(d->e820);
-	xfree(d->vcpus);
-	xfree(d);
+	domain_free_base(d);
 }
 
 /* Reserve an id and enter the list. Return: 0, -EEXIST, -EINVAL. */
@@ -214,7 +220,7 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 		  struct domain **out)
 {
 	struct domain *d;
-	int rc = -ENOMEM;
+	int rc;
 
 	if (!max_vcpus || max_vcpus > DOMAIN_MAX_VCPUS)
 		return -EINVAL;
@@ -230,36 +236,28 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d->weight = SCHED_DEFAULT_WEIGHT;
 	sched_cap_init(d);
 	d->created_ns = now_ns();
-	d->vcpus = xzalloc(max_vcpus * sizeof(d->vcpus[0]));
-	if (!d->vcpus)
-		goto free_domain;
-	rc = domain_insert(d, id);
-	if (rc)
-		goto free_vcpus;
-	rc = -ENOMEM;
-	d->shared_info = domain_alloc_special(d);
-	if (!d->shared_info)
-		goto remove;
+	list_init(&d->link);
 	rc = p2m_init(d);
 	if (rc)
-		goto free_shared;
-	rc = domain_parts_init(d);
+		goto fail;
+	rc = -ENOMEM;
+	d->vcpus = xzalloc(max_vcpus * sizeof(d->vcpus[0]));
+	if (!d->vcpus)
+		goto fail;
+	rc = domain_insert(d, id);
 	if (rc)
-		goto fini_p2m;
+		goto fail;
+	d->shared_info = domain_alloc_special(d);
+	rc = d->shared_info ? domain_parts_init(d) : -ENOMEM;
+	if (rc)
+		goto fail;
 	wallclock_update_domain(d);
 	*out = d;
 	return 0;
 
-fini_p2m:
-	p2m_fini(d);
-free_shared:
-	domain_free_special(d->shared_info);
-remove:
+fail:
 	domain_remove(d);
-free_vcpus:
-	xfree(d->vcpus);
-free_domain:
-	xfree(d);
+	domain_free_base(d);
 	return rc;
 }
 

@@ -22,35 +22,22 @@
 #define MADT_CPU_ENABLED   (1u << 0)
 
 #define FADT_RESET_SUPPORTED (1u << 10)
-#define FADT_TIMER_32BIT     (1u << 8)
 
 #define DEFAULT_LAPIC_BASE 0xfee00000u
 
 struct acpi_info acpi;
 
-/* The FADT as far as we read it; older ones end earlier and read as zeroes. */
+/* What we read of the FADT (ACPI 5.2.9); older ones end earlier and read as zeroes. */
 struct fadt {
-	struct acpi_header h;
-	uint32_t facs, dsdt;
-	uint8_t model, profile;
-	uint16_t sci;
-	uint32_t smi_command;
-	uint8_t acpi_enable, acpi_disable, s4bios, pstate;
-	uint32_t pm1a_event, pm1b_event, pm1a_control, pm1b_control, pm2_control, pm_timer;
-	uint32_t gpe0, gpe1;
-	uint8_t pm1_event_len, pm1_control_len, pm2_control_len, pm_timer_len;
-	uint8_t gpe0_len, gpe1_len, gpe1_base, cst;
-	uint16_t c2_latency, c3_latency, flush_size, flush_stride;
-	uint8_t duty_offset, duty_width, day_alarm, month_alarm, century;
-	uint16_t boot_arch;
-	uint8_t reserved;
+	uint8_t skipped0[76];
+	uint32_t pm_timer;
+	uint8_t skipped1[11], pm_timer_len;
+	uint8_t skipped2[16], century;
+	uint8_t skipped3[3];
 	uint32_t flags;
 	struct acpi_gas reset_register;
 	uint8_t reset_value;
-	uint16_t arm_boot_arch;
-	uint8_t minor;
-	uint64_t x_facs, x_dsdt;
-	struct acpi_gas x_pm1a_event, x_pm1b_event, x_pm1a_control, x_pm1b_control, x_pm2_control;
+	uint8_t skipped4[79];
 	struct acpi_gas x_pm_timer;
 } __packed;
 static_assert(sizeof(struct fadt) == 220, "ACPI 5.2.9");
@@ -263,23 +250,16 @@ static void parse_fadt(struct acpi_info *info, acpi_access_fn *access)
 	struct fadt f = {0};
 	const uint8_t *p;
 	uint32_t len;
+	paddr_t fadt;
 
-	if (acpi_find_table(info, access, "FACP", 0, &info->fadt, &len))
+	if (acpi_find_table(info, access, "FACP", 0, &fadt, &len))
 		return;
-	p = access(info->fadt, len);
+	p = access(fadt, len);
 	if (!p)
 		return;
 	memcpy(&f, p, min((size_t)len, sizeof(f)));
-	info->sci_irq = f.sci;
-	info->pm1a_event = io_port(f.pm1a_event, &f.x_pm1a_event);
-	info->pm1b_event = io_port(f.pm1b_event, &f.x_pm1b_event);
-	info->pm1a_control = io_port(f.pm1a_control, &f.x_pm1a_control);
-	info->pm1b_control = io_port(f.pm1b_control, &f.x_pm1b_control);
 	info->pm_timer = f.pm_timer_len == 4 ? io_port(f.pm_timer, &f.x_pm_timer) : 0;
-	info->pm_timer_32bit = f.flags & FADT_TIMER_32BIT;
 	info->century_register = f.century < 128 ? f.century : 0;
-	info->dsdt = f.x_dsdt ? f.x_dsdt : f.dsdt;
-	info->facs = f.x_facs ? f.x_facs : f.facs;
 	info->has_reset = f.flags & FADT_RESET_SUPPORTED && f.reset_register.address;
 	info->reset_register = f.reset_register;
 	info->reset_value = f.reset_value;

@@ -65,7 +65,7 @@ struct acpi_override {
 /** What the hypervisor wants of the ACPI tables. */
 struct acpi_info {
 	paddr_t rsdp, root; /* root is the XSDT, or the RSDT */
-	paddr_t madt, fadt, dsdt, facs;
+	paddr_t madt;
 	uint32_t nr_cpus;
 	struct acpi_cpu cpu[ACPI_MAX_CPUS];
 	uint32_t nr_ioapics;
@@ -77,10 +77,7 @@ struct acpi_info {
 	struct acpi_override override[ACPI_MAX_OVERRIDES];
 	paddr_t lapic_base;
 	bool has_pic; /* PC-AT compatible 8259s to be masked */
-	uint16_t sci_irq;
-	uint16_t pm1a_event, pm1b_event, pm1a_control, pm1b_control;
 	uint16_t pm_timer; /* I/O port, 0 when there is none */
-	bool pm_timer_32bit;
 	uint8_t century_register; /* CMOS index, 0 when there is none */
 	bool has_reset;
 	struct acpi_gas reset_register;

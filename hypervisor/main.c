@@ -83,9 +83,7 @@ static void print_memory_map(void)
 {
 	static const char *const names[] = {"?", "RAM", "reserved", "ACPI", "NVS", "bad"};
 
-	for (uint32_t i = 0; i < boot_info.nr_e820; i++) {
-		const struct boot_e820 *e = &boot_info.e820[i];
-
+	for_each_e820(&boot_info, e) {
 		printk(LOG_DEBUG "memory %012lx-%012lx %s\n", e->addr, e->addr + e->size - 1,
 		       names[e->type < ARRAY_SIZE(names) ? e->type : 0]);
 	}
@@ -100,12 +98,8 @@ static void start_memory(void)
 	map_init(&boot_info);
 	/* All RAM is mapped now. */
 	bootmem_set_limit(DIRECTMAP_SIZE);
-	for (uint32_t i = 0; i < boot_info.nr_e820; i++) {
-		const struct boot_e820 *e = &boot_info.e820[i];
-
-		if (e->type == E820_RAM)
-			map_frames(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
-	}
+	for_each_ram(&boot_info, e)
+		map_frames(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
 	boot_move_modules(&boot_info);
 	buddy_init();
 	bootmem_finish(&boot_info);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "abi/xen.h"
+#include "arch/x86/boot/boot_info.h"
 #include "core/guest_ops.h"
 #include "core/hypercall.h"
 #include "core/p2m.h"
@@ -13,11 +14,6 @@
 
 struct evtchn_domain; /* ipc/evtchn */
 struct gnttab;        /* ipc/gnttab */
-struct e820_range {
-	uint64_t addr;
-	uint64_t size;
-	uint32_t type;
-};
 
 /*
  * A domain. Letters say what guards a field: [L] domain list lock (writers), [d] d->lock, [a] atomic,

@@ -175,9 +175,12 @@ static void note_dropped(const struct ptab_leaf *leaf, uint64_t frame, unsigned 
 	old->nr = 1ULL << part;
 }
 
-/* @leaf has been taken out: what was read of it, in the CPUs or by us, holds no more. */
-static void forget(struct p2m *p2m, const struct ptab_leaf *leaf)
+/* As note_dropped(), and @leaf is out: what was read of it, in the CPUs or by us, holds no more. */
+static void forget(struct p2m *p2m, const struct ptab_leaf *leaf, uint64_t frame,
+		   unsigned int order, struct dropped *old)
 {
+	note_dropped(leaf, frame, order, old);
+	old->flush = true;
 	p2m->tlb_gen++;
 	if (PT_TYPE_OF(leaf->attr) == P2M_RAM)
 		p2m->ram_gen++;
@@ -220,11 +223,8 @@ int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 	rc = range_leaf(&d->p2m.table, gfn.n, order, &leaf, &present);
 	if (!rc)
 		rc = ptab_map(&d->p2m.table, gfn.n, mfn, order, attr_of(type));
-	if (!rc && present) {
-		note_dropped(&leaf, gfn.n, order, &old);
-		forget(&d->p2m, &leaf);
-	}
-	old.flush = !rc && present;
+	if (!rc && present)
+		forget(&d->p2m, &leaf, gfn.n, order, &old);
 	old.tables = take_emptied(&d->p2m);
 	spin_unlock(&d->p2m.lock);
 	drop(d, &old);
@@ -250,11 +250,8 @@ int p2m_unmap(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type want)
 	}
 	if (!rc)
 		rc = ptab_unmap(&d->p2m.table, gfn.n, ORDER_4K);
-	if (!rc) {
-		note_dropped(&leaf, gfn.n, ORDER_4K, &old);
-		forget(&d->p2m, &leaf);
-	}
-	old.flush = !rc;
+	if (!rc)
+		forget(&d->p2m, &leaf, gfn.n, ORDER_4K, &old);
 	old.tables = take_emptied(&d->p2m);
 	spin_unlock(&d->p2m.lock);
 	drop(d, &old);

@@ -118,11 +118,12 @@ static void build_start_info(struct dom0_image *img, const char *cmdline)
 		panic("no room for domain 0's start info");
 	rc |= guest_write_phys(l->d, gpa, &info, sizeof(info));
 	rc |= guest_write_phys(l->d, gpa + modlist, &module, sizeof(module));
-	for (unsigned int i = 0; i < l->nr_e820; i++) {
+	for_each_e820(l, r) {
 		struct hvm_memmap_table_entry e = {
-			.addr = l->e820[i].addr, .size = l->e820[i].size, .type = l->e820[i].type};
+			.addr = r->addr, .size = r->size, .type = r->type};
 
-		rc |= guest_write_phys(l->d, gpa + memmap + i * sizeof(e), &e, sizeof(e));
+		rc |= guest_write_phys(l->d, gpa + memmap, &e, sizeof(e));
+		memmap += sizeof(e);
 	}
 	rc |= guest_write_phys(l->d, gpa + cmdline_at, cmdline, strlen(cmdline) + 1);
 	if (rc)

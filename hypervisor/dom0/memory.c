@@ -59,11 +59,8 @@ static void take_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint
 /* The largest run of RAM below 4 GiB is where modules and tables of domain 0 go, from its top down. */
 static void choose_reserve(struct dom0_layout *l)
 {
-	for (unsigned int i = 0; i < l->nr_e820; i++) {
-		const struct e820_range *r = &l->e820[i];
-
-		if (r->type == E820_RAM && r->addr + r->size <= GIB(4) &&
-		    r->size > l->free_end - l->free_start) {
+	for_each_ram(l, r) {
+		if (r->addr + r->size <= GIB(4) && r->size > l->free_end - l->free_start) {
 			l->free_start = r->addr;
 			l->free_end = r->addr + r->size;
 		}
@@ -75,9 +72,7 @@ void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t
 	uint64_t wanted = bytes >> PAGE_SHIFT;
 
 	l->d->max_pages = wanted;
-	for (uint32_t i = 0; i < info->nr_e820; i++) {
-		const struct boot_e820 *r = &info->e820[i];
-
+	for_each_e820(info, r) {
 		if (r->type == E820_RAM)
 			take_range(l, r->addr >> PAGE_SHIFT, (r->addr + r->size) >> PAGE_SHIFT,
 				   &wanted);

@@ -109,7 +109,7 @@ static paddr_t gap_in(paddr_t start, paddr_t end, uint64_t size)
 static paddr_t gap_find(uint64_t size)
 {
 	for (uint32_t i = map->nr_e820; i--;) {
-		const struct boot_e820 *e = &map->e820[i];
+		const struct e820_range *e = &map->e820[i];
 		paddr_t found;
 
 		if (e->type != E820_RAM || e->addr >= limit)
@@ -195,18 +195,10 @@ void bootmem_finish(const struct boot_info *info)
 	if (window.start < window.end)
 		release(window.start, window.end);
 	/* All of it is known before any is freed: merging looks at neighbours. */
-	for (uint32_t i = 0; i < info->nr_e820; i++) {
-		const struct boot_e820 *e = &info->e820[i];
-
-		if (e->type == E820_RAM)
-			frames_add_range(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
-	}
-	for (uint32_t i = 0; i < info->nr_e820; i++) {
-		const struct boot_e820 *e = &info->e820[i];
-
-		if (e->type == E820_RAM)
-			share_out(e->addr, e->addr + e->size);
-	}
+	for_each_ram(info, e)
+		frames_add_range(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);
+	for_each_ram(info, e)
+		share_out(e->addr, e->addr + e->size);
 }
 
 void boot_release_module(struct boot_info *info, uint32_t index)
@@ -223,11 +215,8 @@ paddr_t boot_low_page(const struct boot_info *info)
 {
 	paddr_t page = 0;
 
-	for (uint32_t i = 0; i < info->nr_e820; i++) {
-		const struct boot_e820 *e = &info->e820[i];
-
-		if (e->type == E820_RAM && e->addr < LOW_END && e->size >= PAGE_SIZE)
+	for_each_ram(info, e)
+		if (e->addr < LOW_END && e->size >= PAGE_SIZE)
 			page = min(e->addr + e->size, (uint64_t)LOW_END) - PAGE_SIZE;
-	}
 	return page;
 }

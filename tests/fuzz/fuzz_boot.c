@@ -26,7 +26,7 @@ static void check(const struct boot_info *b)
 		INSIST(strnlen(m->cmdline, sizeof(m->cmdline)) < sizeof(m->cmdline));
 	}
 	for (uint32_t i = 0; i < b->nr_e820; i++) {
-		const struct boot_e820 *e = &b->e820[i];
+		const struct e820_range *e = &b->e820[i];
 
 		INSIST(e->size && e->addr + e->size - 1 >= e->addr);
 		INSIST(e->type != E820_RAM || !((e->addr | e->size) & 0xfff));

@@ -15,17 +15,11 @@ static void sanitise_modules(struct boot_info *info)
 		const struct boot_module *mod = &info->module[m];
 		bool ok = false;
 
-		for (uint32_t i = 0; i < info->nr_e820 && !ok; i++) {
-			const struct boot_e820 *e = &info->e820[i];
-
-			ok = e->type == E820_RAM && mod->size && mod->size <= e->size &&
-			     mod->start >= e->addr && mod->start - e->addr <= e->size - mod->size;
-		}
-		if (!ok)
-			continue;
-		if (kept != m)
-			info->module[kept] = *mod;
-		kept++;
+		for_each_ram(info, e)
+			ok |= mod->size && mod->size <= e->size && mod->start >= e->addr &&
+			      mod->start - e->addr <= e->size - mod->size;
+		if (ok)
+			info->module[kept++] = *mod;
 	}
 	info->nr_modules = kept;
 }

@@ -21,7 +21,7 @@ struct boot_module {
 	char cmdline[BOOT_CMDLINE_MAX];
 };
 
-struct boot_e820 {
+struct e820_range {
 	uint64_t addr, size; /* bytes; never wraps, RAM is whole pages */
 	uint32_t type;
 };
@@ -33,12 +33,19 @@ struct boot_info {
 	uint32_t nr_modules;
 	struct boot_module module[BOOT_MAX_MODULES];
 	uint32_t nr_e820;
-	struct boot_e820 e820[BOOT_MAX_E820];
+	struct e820_range e820[BOOT_MAX_E820];
 	paddr_t rsdp; /* 0 when the loader gave none */
 	/* The loader's copy of the RSDP lies in memory that will be reused: this one stays. */
 	uint32_t rsdp_size;
 	uint8_t rsdp_copy[36] __aligned(16);
 };
+
+/** Walk the memory map of @info (a struct boot_info, or another with such a map), or what is RAM in it. */
+#define for_each_e820(info, e) \
+	for (const struct e820_range *e = (info)->e820; (e) < (info)->e820 + (info)->nr_e820; (e)++)
+#define for_each_ram(info, e)  \
+	for_each_e820(info, e) \
+		if ((e)->type == E820_RAM)
 
 /** The one of this boot; constant after early boot. */
 extern struct boot_info boot_info;

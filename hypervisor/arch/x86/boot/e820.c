@@ -8,7 +8,7 @@ void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_
 {
 	if (addr >= E820_LIMIT || !size || info->nr_e820 == BOOT_MAX_E820)
 		return;
-	info->e820[info->nr_e820++] = (struct boot_e820){
+	info->e820[info->nr_e820++] = (struct e820_range){
 		.addr = addr,
 		.size = min(size, E820_LIMIT - addr),
 		.type = type,
@@ -21,10 +21,10 @@ static uint32_t type_rank(uint32_t type)
 	return type && type <= E820_NVS ? type : E820_NVS + 1;
 }
 
-static void sort(struct boot_e820 *e, uint32_t n)
+static void sort(struct e820_range *e, uint32_t n)
 {
 	for (uint32_t i = 1; i < n; i++) {
-		struct boot_e820 x = e[i];
+		struct e820_range x = e[i];
 		uint32_t j = i;
 
 		for (; j && e[j - 1].addr > x.addr; j--)
@@ -38,8 +38,8 @@ static uint64_t next_edge(const struct boot_info *in, uint64_t at)
 {
 	uint64_t edge = E820_LIMIT;
 
-	for (uint32_t i = 0; i < in->nr_e820; i++) {
-		uint64_t start = in->e820[i].addr, end = start + in->e820[i].size;
+	for_each_e820(in, e) {
+		uint64_t start = e->addr, end = start + e->size;
 
 		if (start > at)
 			edge = min(edge, start);
@@ -54,9 +54,7 @@ static uint32_t type_at(const struct boot_info *in, uint64_t at)
 {
 	uint32_t type = 0;
 
-	for (uint32_t i = 0; i < in->nr_e820; i++) {
-		const struct boot_e820 *e = &in->e820[i];
-
+	for_each_e820(in, e) {
 		if (at < e->addr || at - e->addr >= e->size)
 			continue;
 		if (!type || type_rank(e->type) > type_rank(type))
@@ -65,21 +63,21 @@ static uint32_t type_at(const struct boot_info *in, uint64_t at)
 	return type;
 }
 
-static void append(struct boot_e820 *out, uint32_t *n, uint64_t start, uint64_t end, uint32_t type)
+static void append(struct e820_range *out, uint32_t *n, uint64_t start, uint64_t end, uint32_t type)
 {
-	struct boot_e820 *last = *n ? &out[*n - 1] : NULL;
+	struct e820_range *last = *n ? &out[*n - 1] : NULL;
 
 	if (last && last->type == type && last->addr + last->size == start) {
 		last->size = end - last->addr;
 		return;
 	}
 	if (*n < BOOT_MAX_E820)
-		out[(*n)++] = (struct boot_e820){.addr = start, .size = end - start, .type = type};
+		out[(*n)++] = (struct e820_range){.addr = start, .size = end - start, .type = type};
 }
 
 void boot_e820_sanitise(struct boot_info *info)
 {
-	static struct boot_e820 out[BOOT_MAX_E820];
+	static struct e820_range out[BOOT_MAX_E820];
 	uint32_t n = 0, kept = 0;
 
 	sort(info->e820, info->nr_e820);
@@ -91,7 +89,7 @@ void boot_e820_sanitise(struct boot_info *info)
 			append(out, &n, at, edge, type);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct boot_e820 e = out[i];
+		struct e820_range e = out[i];
 
 		if (e.type == E820_RAM) {
 			uint64_t start = ALIGN_UP(e.addr, PAGE_SIZE);

@@ -6,9 +6,7 @@
 
 static bool in_direct_map(paddr_t pa, size_t size)
 {
-	for (uint32_t i = 0; i < boot_info.nr_e820; i++) {
-		const struct boot_e820 *e = &boot_info.e820[i];
-
+	for_each_e820(&boot_info, e) {
 		if (e->type != E820_RAM && e->type != E820_ACPI && e->type != E820_NVS)
 			continue;
 		if (pa >= e->addr && size <= e->size && pa - e->addr <= e->size - size)

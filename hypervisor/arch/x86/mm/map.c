@@ -84,8 +84,7 @@ static void map_image_part(const char *start, const char *end, uint64_t attr)
 /* RAM, and the ranges where firmware keeps its tables. */
 static void map_direct(const struct boot_info *info)
 {
-	for (uint32_t i = 0; i < info->nr_e820; i++) {
-		const struct boot_e820 *e = &info->e820[i];
+	for_each_e820(info, e) {
 		paddr_t start = ALIGN_DOWN(e->addr, PAGE_SIZE);
 		paddr_t end = ALIGN_UP(e->addr + e->size, PAGE_SIZE);
 

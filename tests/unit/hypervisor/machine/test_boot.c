@@ -191,7 +191,7 @@ END_TEST
 static void check_sane(void)
 {
 	for (uint32_t i = 0; i < info.nr_e820; i++) {
-		const struct boot_e820 *e = &info.e820[i];
+		const struct e820_range *e = &info.e820[i];
 
 		ck_assert(e->size && e->addr + e->size > e->addr);
 		if (e->type == E820_RAM)

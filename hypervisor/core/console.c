@@ -74,7 +74,6 @@ void console_force(void)
 
 void console_init(void)
 {
-	log_ring_init(&ring);
 	uart_init();
 }
 

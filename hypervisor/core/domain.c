@@ -210,12 +210,6 @@ static int domain_insert(struct domain *d, domid_t id)
 	return 0;
 }
 
-static void domain_remove(struct domain *d)
-{
-	spin_guard(&list_lock);
-	list_del(&d->link);
-}
-
 int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *ops, bool is_hwdom,
 		  struct domain **out)
 {
@@ -256,7 +250,9 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	return 0;
 
 fail:
-	domain_remove(d);
+	spin_lock(&list_lock);
+	list_del(&d->link);
+	spin_unlock(&list_lock);
 	domain_free_base(d);
 	return rc;
 }

@@ -34,7 +34,7 @@ static void show_cpus(void)
 		       c->current ? "busy" : "idle", c->timer_armed == ~0ULL ? "off " : "in ",
 		       c->timer_armed == ~0ULL ? 0 : due / 1000);
 	}
-	printk("%lu unexpected interrupts, %lu NMIs\n", irq_unexpected(), irq_stray_nmis());
+	printk("%lu unexpected interrupts, %lu NMIs\n", irq_unexpected, irq_stray_nmis);
 }
 
 static void show_ioapics(void)

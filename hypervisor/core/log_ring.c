@@ -7,11 +7,6 @@
 #define GUEST_LOG_BURST  16384ull
 #define GUEST_LOG_PER_MS 16u /* bytes */
 
-void log_ring_init(struct log_ring *r)
-{
-	r->head = r->tail = 0;
-}
-
 void log_ring_clear(struct log_ring *r)
 {
 	r->tail = r->head;

@@ -3,13 +3,12 @@
 
 #include "core/console.h"
 
-/** The last CONSOLE_RING_SIZE bytes of the log. The user serialises. */
+/** The last CONSOLE_RING_SIZE bytes of the log; all zero is empty. The user serialises. */
 struct log_ring {
 	uint32_t head, tail; /* positions, free-running: the next byte written, the oldest kept */
 	char buf[CONSOLE_RING_SIZE];
 };
 
-void log_ring_init(struct log_ring *r);
 void log_ring_write(struct log_ring *r, const char *buf, size_t len);
 void log_ring_clear(struct log_ring *r);
 

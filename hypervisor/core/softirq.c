@@ -22,12 +22,6 @@ void softirq_raise(uint32_t cpu, enum softirq nr)
 		apic_send_kick(c);
 }
 
-/* Clear bit @nr of this CPU. Return: whether it was set. */
-static bool softirq_take(unsigned int nr)
-{
-	return __atomic_fetch_and(&this_cpu()->softirq, ~(1u << nr), __ATOMIC_ACQ_REL) & 1u << nr;
-}
-
 /* The lowest pending bit that has a handler, or SOFTIRQ_NR. */
 static unsigned int next_pending(const struct cpu *c)
 {
@@ -41,13 +35,14 @@ static unsigned int next_pending(const struct cpu *c)
 
 void softirq_run(void)
 {
-	const struct cpu *c = this_cpu();
+	struct cpu *c = this_cpu();
 	unsigned int nr;
 
 	BUG_ON(cpu_stack_overflowed());
+	/* Others set bits; only this CPU clears its own. */
 	while ((nr = next_pending(c)) < SOFTIRQ_NR) {
-		if (softirq_take(nr))
-			handler[nr]();
+		__atomic_fetch_and(&c->softirq, ~(1u << nr), __ATOMIC_ACQ_REL);
+		handler[nr]();
 	}
 }
 

@@ -16,11 +16,6 @@ static struct queue {
 	struct timer *running; /* whose function runs now, or NULL */
 } queues[MAX_CPUS];
 
-static struct timer **root_of(uint32_t cpu)
-{
-	return &cpu_by_id(cpu)->timer_root;
-}
-
 /* Join two heaps; either may be empty. */
 static struct timer *meld(struct timer *a, struct timer *b)
 {
@@ -64,12 +59,6 @@ static struct timer *meld_siblings(struct timer *first)
 		all = meld(all, a);
 	}
 	return all;
-}
-
-static void heap_insert(struct timer **root, struct timer *t)
-{
-	t->child = t->next = t->prev = NULL;
-	*root = meld(*root, t);
 }
 
 static void heap_remove(struct timer **root, struct timer *t)
@@ -123,7 +112,7 @@ static void disarm(struct timer *t)
 		spin_unlock(&queues[cpu].lock);
 	}
 	if (t->armed)
-		heap_remove(root_of(cpu), t);
+		heap_remove(&cpu_by_id(cpu)->timer_root, t);
 	t->armed = false;
 	spin_unlock(&queues[cpu].lock);
 }
@@ -143,7 +132,7 @@ void timer_set(struct timer *t, uint64_t when)
 	t->when = when;
 	WRITE_ONCE(t->cpu, c->id);
 	t->armed = true;
-	heap_insert(&c->timer_root, t);
+	c->timer_root = meld(c->timer_root, t);
 	program(c);
 }
 

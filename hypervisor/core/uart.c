@@ -28,12 +28,12 @@
 static bool present;
 static bool stuck; /* nobody takes what we send: bytes are dropped until the port has room again */
 
-bool uart_init(void)
+void uart_init(void)
 {
 	outb(REG_SCRATCH, 0xa5);
 	present = inb(REG_SCRATCH) == 0xa5;
 	if (!present)
-		return false;
+		return;
 	outb(REG_IER, 0);
 	outb(REG_LCR, LCR_DLAB | LCR_8N1);
 	outb(REG_DATA, 1); /* divisor of 115200 */
@@ -41,7 +41,6 @@ bool uart_init(void)
 	outb(REG_LCR, LCR_8N1);
 	outb(REG_FCR, 0x07); /* FIFOs on, empty */
 	outb(REG_MCR, MCR_READY);
-	return true;
 }
 
 static bool poll_room(uint32_t tries)

@@ -5,8 +5,8 @@
 
 #define UART_ISA_IRQ 4
 
-/** Set the first serial port (0x3f8) to 115200 8n1. Return: whether there is one. */
-bool uart_init(void);
+/** Set the first serial port (0x3f8), if there is one, to 115200 8n1. */
+void uart_init(void);
 
 /** Bytes that a port with room takes at once. */
 #define UART_FIFO_SIZE 16

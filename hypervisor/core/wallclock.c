@@ -16,7 +16,7 @@ static bool set;           /* [lock] else the CMOS clock's reading counts */
 static void get_base(uint64_t *sec, uint32_t *nsec)
 {
 	spin_guard(&lock);
-	*sec = set ? base_sec : clock_boot_seconds();
+	*sec = set ? base_sec : clock_boot_seconds;
 	*nsec = set ? base_nsec : 0;
 }
 

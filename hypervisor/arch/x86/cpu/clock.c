@@ -17,7 +17,7 @@
 
 struct clock_scale clock_scale;
 uint64_t clock_tsc_khz;
-static uint64_t boot_seconds;
+uint64_t clock_boot_seconds;
 static uint64_t start_tsc;
 
 /* A free-running counter to measure against. */
@@ -132,7 +132,7 @@ void clock_init(void)
 	apic_timer_set_khz(apic_khz);
 	clock_scale_of_khz(clock_tsc_khz, &clock_scale.mul_frac, &clock_scale.shift);
 	clock_scale.tsc_base = start_tsc;
-	boot_seconds = rtc_read_seconds() - now_ns() / NSEC_PER_SEC;
+	clock_boot_seconds = rtc_read_seconds() - now_ns() / NSEC_PER_SEC;
 	printk("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz (by %s)\n", clock_tsc_khz / 1000,
 	       clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
 }
@@ -146,11 +146,6 @@ uint64_t now_ns(void)
 		return 0;
 	return clock_scale_ticks(tsc - clock_scale.tsc_base, clock_scale.mul_frac,
 				 clock_scale.shift);
-}
-
-uint64_t clock_boot_seconds(void)
-{
-	return boot_seconds;
 }
 
 void delay_ns(uint64_t ns)

@@ -26,7 +26,7 @@ void clock_init(void);
 uint64_t now_ns(void);
 
 /** Seconds since 1970 (UTC) at ns 0, as the CMOS clock had it. */
-uint64_t clock_boot_seconds(void);
+extern uint64_t clock_boot_seconds;
 
 /** The scale for a clock of @khz; also used for guests. */
 void clock_scale_of_khz(uint64_t khz, uint32_t *mul_frac, int8_t *shift);

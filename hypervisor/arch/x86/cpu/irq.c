@@ -7,7 +7,7 @@
 
 static irq_fn *own_handler[256 - IRQ_OWN_FIRST];
 static irq_fn *guest_handler;
-static uint64_t nr_unexpected, nr_nmis;
+uint64_t irq_unexpected, irq_stray_nmis;
 
 void irq_register(uint8_t vector, irq_fn *fn)
 {
@@ -29,7 +29,7 @@ void irq_dispatch(uint8_t vector)
 		fn(vector);
 		return;
 	}
-	__atomic_fetch_add(&nr_unexpected, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&irq_unexpected, 1, __ATOMIC_RELAXED);
 	/* SDM vol. 3, 11.9: a spurious interrupt is never in service. */
 	if (vector != IRQ_SPURIOUS && apic_in_service(vector))
 		apic_eoi();
@@ -59,19 +59,4 @@ void irq_window(void)
 	irq_enable();
 	__asm__ volatile("nop");
 	irq_disable();
-}
-
-uint64_t irq_unexpected(void)
-{
-	return __atomic_load_n(&nr_unexpected, __ATOMIC_RELAXED);
-}
-
-void irq_note_nmi(void)
-{
-	__atomic_fetch_add(&nr_nmis, 1, __ATOMIC_RELAXED);
-}
-
-uint64_t irq_stray_nmis(void)
-{
-	return __atomic_load_n(&nr_nmis, __ATOMIC_RELAXED);
 }

@@ -37,11 +37,5 @@ void irq_window(void);
 /** Give @regs->vector to its handler. For traps.c and for backends that take interrupts. */
 void irq_dispatch(uint8_t vector);
 
-/** Count an NMI nobody asked for; all that may be done inside one, where any lock may be held. */
-void irq_note_nmi(void);
-
-/** How many irq_note_nmi() has counted. */
-uint64_t irq_stray_nmis(void);
-
-/** How many interrupts came on vectors nobody registered. */
-uint64_t irq_unexpected(void);
+/** How many interrupts came on vectors nobody registered, and how many NMIs that nobody asked for. [a] */
+extern uint64_t irq_unexpected, irq_stray_nmis;

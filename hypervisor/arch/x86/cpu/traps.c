@@ -97,7 +97,8 @@ void trap_handle(struct regs *regs)
 	}
 	if (regs->vector == X86_TRAP_NMI) {
 		smp_nmi();
-		irq_note_nmi();
+		/* No more than that: any lock may be held. */
+		__atomic_fetch_add(&irq_stray_nmis, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	if (fix_up(regs))

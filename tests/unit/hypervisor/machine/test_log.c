@@ -11,7 +11,6 @@ START_TEST(reads_what_was_written)
 	char buf[64] = {0};
 	uint32_t index = 0;
 
-	log_ring_init(&ring);
 	log_ring_write(&ring, "hello ", 6);
 	ck_assert_uint_eq(log_ring_read(&ring, buf, sizeof(buf), true, &index), 6);
 	ck_assert_uint_eq(index, 6);
@@ -33,7 +32,6 @@ START_TEST(old_bytes_fall_out)
 	uint32_t index = 5;
 	char c = 'a';
 
-	log_ring_init(&ring);
 	for (uint32_t i = 0; i < CONSOLE_RING_SIZE + 100; i++) {
 		c = (char)('a' + i % 26);
 		log_ring_write(&ring, &c, 1);

@@ -76,8 +76,8 @@ struct acpi_info {
 	uint32_t nr_overrides;
 	struct acpi_override override[ACPI_MAX_OVERRIDES];
 	paddr_t lapic_base;
-	bool has_pic; /* PC-AT compatible 8259s to be masked */
-	uint16_t pm_timer; /* I/O port, 0 when there is none */
+	bool has_pic;             /* PC-AT compatible 8259s to be masked */
+	uint16_t pm_timer;        /* I/O port, 0 when there is none */
 	uint8_t century_register; /* CMOS index, 0 when there is none */
 	bool has_reset;
 	struct acpi_gas reset_register;

@@ -125,6 +125,22 @@ def kernel():
     return [elf, elf32(), gzip.compress(elf, mtime=0)] + [bzimage(p) for p in payloads]
 
 
+def qcow2():
+    """Clusters of 512 bytes: one as it is, zeros, both kinds of packed ones; both versions, and an odd size."""
+    data = bytes(range(256)) * 2
+    deflate = zlib.compressobj(9, zlib.DEFLATED, -12)
+    seeds = []
+    for version, kind, packed in ((3, 0, deflate.compress(data) + deflate.flush()), (3, 1, stored_zstd(data)), (2, 0, b"")):
+        entries = [0x600, 1, 0, 1 << 62 | (len(packed) - 1) // 512 << 61 | 0x800] if packed else [0x600]
+        size = 64 * 512 - (0 if packed else 512)
+        header = b"QFI\xfb" + struct.pack(">IQIIQIIQQIIQ", version, 0, 0, 9, size, 0, 1, 0x200, 0, 0, 0, 0)
+        header += struct.pack(">QQQII8B", kind << 3, 0, 0, 4, 112, kind, 0, 0, 0, 0, 0, 0, 0) if version == 3 else b""
+        tables = struct.pack(">Q", 1 << 63 | 0x400).ljust(512, b"\0")
+        tables += b"".join(struct.pack(">Q", entry) for entry in entries).ljust(512, b"\0")
+        seeds.append(header.ljust(512, b"\0") + tables + data + packed)
+    return seeds
+
+
 def insn():
     """Each opcode the emulator knows, with memory operands of all shapes, in every code segment."""
     codes = ["0001", "8b05", "8b4424", "a1", "a3", "f3a4", "f36c", "f26e", "aa", "ac", "8003", "8183", "c700", "c600",
@@ -271,7 +287,7 @@ def hypercall():
     return domctls() + memory() + grants() + events() + others()
 
 
-TARGETS = {"boot": boot, "acpi": acpi, "kernel": kernel, "insn": insn, "hypercall": hypercall}
+TARGETS = {"boot": boot, "acpi": acpi, "kernel": kernel, "qcow2": qcow2, "insn": insn, "hypercall": hypercall}
 
 
 def main(folder):

@@ -16,7 +16,7 @@ from report import BUILD, TOP  # noqa: E402
 
 FOLDER = os.path.join(BUILD, "fuzz")
 SOURCE = os.path.join(TOP, "tests/fuzz")
-TARGETS = ("hypercall", "kernel", "acpi", "boot", "insn")
+TARGETS = ("hypercall", "kernel", "acpi", "boot", "insn", "qcow2")
 SECONDS = int(os.environ.get("DOMUS_FUZZ_SECONDS", "60"))
 AT_ONCE = 2
 POLITE = ("nice", "-n", "19")  # an emulated appliance beside it comes first

@@ -9,6 +9,7 @@
 #include <linux/nbd.h>
 #include <linux/nbd-netlink.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -19,6 +20,7 @@
 #define SERVER_NAME "qemu-nbd\n" /* as /proc has it */
 #define BLOCK_SIZE  512
 #define LOCK_MS     30000 /* for the server of a disk's last user to write what it has, and end */
+#define EVICT_MS    10000 /* then, for the kernel to end it */
 #define FAMILY_MS   10000 /* a host that has just started loads the driver meanwhile */
 #define POLL_MS     50
 #define DEVICES_MAX 4096
@@ -104,35 +106,6 @@ static int open_device(unsigned int number, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-int nbd_open(struct disk_opening *o)
-{
-	const int flags = o->read_only ? O_RDONLY : O_RDWR;
-	auto_fd int file = open(o->path, flags | O_CLOEXEC);
-	auto_fd int sock = -1;
-	struct nbd_export export = {0};
-	int number, fd;
-
-	if (file < 0) {
-		snprintf(o->why, sizeof(o->why), "its file can't be opened: %s", strerror(errno));
-		return -errno;
-	}
-	if (disk_file_lock(file, o->read_only, LOCK_MS)) {
-		snprintf(o->why, sizeof(o->why), "who had it before does not let go of it");
-		return -EBUSY;
-	}
-	sock = nbd_serve(o, file, &export);
-	if (sock < 0)
-		return sock;
-	number = connect_device(o, sock, &export);
-	/* Whoever opens it is its first user, and takes it away with him. */
-	fd = number < 0 ? number : open_device((unsigned int)number, flags);
-	if (fd < 0)
-		snprintf(o->why, sizeof(o->why), "no nbd device: %s", strerror(-fd));
-	if (fd < 0 && number >= 0)
-		(void)!nbd_disconnect((unsigned int)number);
-	return fd;
-}
-
 /* Return: of a process by this id that is a server and has not ended, or -1. */
 static int open_server(pid_t pid)
 {
@@ -150,6 +123,70 @@ static int open_server(pid_t pid)
 		close(fd);
 	}
 	return -1;
+}
+
+void nbd_evict(const char *path)
+{
+	DIR *dir = opendir("/proc");
+	char name[300], target[512];
+	struct dirent *entry;
+	ssize_t n;
+
+	while (dir && (entry = readdir(dir))) {
+		auto_fd int server = -1;
+		pid_t pid = atoi(entry->d_name);
+
+		snprintf(name, sizeof(name), "/proc/%s/fd/0", entry->d_name);
+		n = pid > 0 ? readlink(name, target, sizeof(target) - 1) : -1;
+		target[n > 0 ? n : 0] = '\0';
+		if (n <= 0 || strcmp(target, path))
+			continue;
+		server = open_server(pid);
+		if (server >= 0)
+			(void)!pidfd_send_signal(server, SIGKILL, NULL, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+/* Be the only one who has the file. The last user's server, done or not, has had its time. */
+static int take(const struct disk_opening *o, int file)
+{
+	int rc = disk_file_lock(file, o->read_only, LOCK_MS);
+
+	if (rc != -EBUSY)
+		return rc;
+	nbd_evict(o->path);
+	return disk_file_lock(file, o->read_only, EVICT_MS);
+}
+
+int nbd_open(struct disk_opening *o)
+{
+	const int flags = o->read_only ? O_RDONLY : O_RDWR;
+	auto_fd int file = open(o->path, flags | O_CLOEXEC);
+	auto_fd int sock = -1;
+	struct nbd_export export = {0};
+	int number, fd;
+
+	if (file < 0) {
+		snprintf(o->why, sizeof(o->why), "its file can't be opened: %s", strerror(errno));
+		return -errno;
+	}
+	if (take(o, file)) {
+		snprintf(o->why, sizeof(o->why), "who had it before does not let go of it");
+		return -EBUSY;
+	}
+	sock = nbd_serve(o, file, &export);
+	if (sock < 0)
+		return sock;
+	number = connect_device(o, sock, &export);
+	/* Whoever opens it is its first user, and takes it away with him. */
+	fd = number < 0 ? number : open_device((unsigned int)number, flags);
+	if (fd < 0)
+		snprintf(o->why, sizeof(o->why), "no nbd device: %s", strerror(-fd));
+	if (fd < 0 && number >= 0)
+		(void)!nbd_disconnect((unsigned int)number);
+	return fd;
 }
 
 static bool read_device(const char *name, struct nbd_device *out)

@@ -44,6 +44,9 @@ must_check int nbd_serve(struct disk_opening *o, int file, struct nbd_export *ou
  */
 must_check int nbd_handshake(int sock, unsigned int ms, struct nbd_export *out);
 
+/** End the servers that have the file @path: stuck ones, whose device is gone already. */
+void nbd_evict(const char *path);
+
 /** The devices there are with a server. @list: to be freed with nbd_devices_free(). */
 must_check int nbd_devices(struct nbd_device **list, size_t *count);
 void nbd_devices_free(struct nbd_device *list, size_t count);

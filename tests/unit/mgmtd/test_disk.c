@@ -212,6 +212,28 @@ START_TEST(a_server_has_its_file_alone)
 }
 END_TEST
 
+/* One that does not even notice the end of its connection is ended; of others' files nothing is touched. */
+START_TEST(stuck_servers_are_evicted)
+{
+	struct disk_opening o = opening(false);
+	struct nbd_export export = {0};
+	int fd = make("qcow2", SIZE), sock, again;
+
+	ck_assert_int_eq(disk_file_lock(fd, false, 0), 0);
+	sock = nbd_serve(&o, fd, &export);
+	ck_assert_msg(sock >= 0, "%s", o.why);
+	close(fd);
+	ck_assert_int_eq(kill(export.pid, SIGSTOP), 0);
+	close(sock);
+	again = open(path, O_RDWR | O_CLOEXEC);
+	nbd_evict(test_dir);
+	ck_assert_int_eq(disk_file_lock(again, false, 100), -EBUSY);
+	nbd_evict(path);
+	ck_assert_int_eq(disk_file_lock(again, false, 20000), 0);
+	close(again);
+}
+END_TEST
+
 START_TEST(readers_share_a_file)
 {
 	struct disk_opening o = opening(true);
@@ -340,6 +362,7 @@ Suite *suite_disk(void)
 	tcase_add_test(t, qcow2_files_are_made_and_enlarged);
 	tcase_add_test(t, what_is_no_qcow2_is_not_enlarged);
 	tcase_add_test(t, a_server_has_its_file_alone);
+	tcase_add_test(t, stuck_servers_are_evicted);
 	tcase_add_test(t, readers_share_a_file);
 	tcase_add_test(t, what_can_not_be_served_is_told);
 	tcase_add_test(t, handshakes_that_go_wrong);

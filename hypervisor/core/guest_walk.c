@@ -225,19 +225,21 @@ int guest_walk(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 
 /* ---- pages found before ---- */
 
+/* Context: p2m.ram_gen is that of the walk, so all of @memo's places are still page tables of the guest. */
 static bool unchanged(const struct walked_page *memo)
 {
-	for (unsigned int i = memo->nr_entries; i--;)
-		if (__atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) != memo->entry[i].value)
-			return false;
-	return true;
+	uint64_t differ = 0;
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(memo->entry); i++)
+		differ |= __atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) ^ memo->entry[i].value;
+	return !differ;
 }
 
 /* Whether all that decides a walk beside the tables is as it was. */
 static bool same_paging(const struct guest_paging *a, const struct guest_paging *b)
 {
-	return a->cr3 == b->cr3 && a->cr0 == b->cr0 && a->cr4 == b->cr4 && a->efer == b->efer &&
-	       a->cpl == b->cpl && a->ac == b->ac;
+	return !((a->cr3 ^ b->cr3) | (a->cr0 ^ b->cr0) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer) |
+		 (a->cpl ^ b->cpl) | (a->ac ^ b->ac));
 }
 
 static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
@@ -266,6 +268,9 @@ static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *pag
 		memo->ram_gen = d->p2m.ram_gen;
 		memo->writable = write;
 		memo->at = at;
+		/* All places are compared, whether or not the walk ended early at a large page. */
+		for (unsigned int i = memo->nr_entries; i < ARRAY_SIZE(memo->entry); i++)
+			memo->entry[i] = memo->entry[0];
 	}
 	return at + (gva & ~PAGE_MASK);
 }

@@ -150,24 +150,19 @@ static void update_runstate(struct vcpu *v)
 {
 	struct vcpu_runstate_info info = v->runstate;
 	uint64_t gva = v->runstate_gva;
+	uint64_t entry_gva = gva + offsetof(struct vcpu_runstate_info, state_entry_time);
 
 	/* vcpu.h, XEN_RUNSTATE_UPDATE: a reader retries while bit 63 of the entry time is set. */
 	if (v->runstate_flag) {
-		uint64_t entry = info.state_entry_time | XEN_RUNSTATE_UPDATE;
-
-		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time), &entry,
-				sizeof(entry)))
-			return;
 		info.state_entry_time |= XEN_RUNSTATE_UPDATE;
-	}
-	if (guest_write(gva, &info, sizeof(info)))
-		return;
-	if (v->runstate_flag) {
-		info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
-		if (guest_write(gva + offsetof(struct vcpu_runstate_info, state_entry_time),
-				&info.state_entry_time, sizeof(info.state_entry_time)))
+		if (guest_write_ptr(entry_gva, &info.state_entry_time))
 			return;
 	}
+	if (guest_write_ptr(gva, &info) || !v->runstate_flag)
+		return;
+	info.state_entry_time &= ~XEN_RUNSTATE_UPDATE;
+	if (guest_write_ptr(entry_gva, &info.state_entry_time))
+		return;
 }
 
 void vcpu_update_areas(struct vcpu *v)

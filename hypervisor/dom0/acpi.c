@@ -84,12 +84,6 @@ static unsigned int host_tables(uint64_t out[MAX_TABLES])
 	return found;
 }
 
-/* A MADT entry of the host that domain 0 sees unchanged: IO-APICs and interrupt overrides. */
-static bool entry_kept(uint8_t type)
-{
-	return type == 1 || type == 2;
-}
-
 static size_t put_vcpus(struct domain *d, uint8_t *at)
 {
 	uint8_t *start = at;
@@ -125,7 +119,8 @@ static size_t put_host_entries(uint8_t *at, size_t room)
 	for (pos = sizeof(*madt); p && pos + 2 <= len; pos += p[pos + 1]) {
 		if (p[pos + 1] < 2 || p[pos + 1] > len - pos || put + p[pos + 1] > room)
 			break;
-		if (!entry_kept(p[pos]))
+		/* IO-APICs and interrupt overrides domain 0 sees unchanged. */
+		if (p[pos] != 1 && p[pos] != 2)
 			continue;
 		memcpy(at + put, p + pos, p[pos + 1]);
 		put += p[pos + 1];
@@ -134,12 +129,7 @@ static size_t put_host_entries(uint8_t *at, size_t room)
 }
 
 /* All three tables share one page, the RSDP first. */
-static uint8_t page[PAGE_SIZE] __aligned(16);
-
-uint64_t dom0_acpi_size(void)
-{
-	return sizeof(page);
-}
+static uint8_t page[DOM0_ACPI_SIZE] __aligned(16);
 
 static size_t build_madt(struct domain *d, uint8_t *at, size_t room)
 {

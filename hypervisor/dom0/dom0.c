@@ -83,12 +83,11 @@ static void load_modules(struct dom0_image *img, const struct boot_info *info)
 
 static void build_acpi(struct dom0_image *img)
 {
-	uint64_t size = ALIGN_UP(dom0_acpi_size(), PAGE_SIZE);
-	uint64_t gpa = dom0_reserve(&img->layout, size);
+	uint64_t gpa = dom0_reserve(&img->layout, DOM0_ACPI_SIZE);
 
 	if (!gpa || dom0_acpi_build(img->layout.d, gpa, &img->rsdp))
 		panic("no room for domain 0's ACPI tables");
-	dom0_set_type(&img->layout, gpa, size, E820_ACPI);
+	dom0_set_type(&img->layout, gpa, DOM0_ACPI_SIZE, E820_ACPI);
 }
 
 /* start_info.h: the structure, its module list and memory map, and the command line in one block. */

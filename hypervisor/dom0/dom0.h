@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "arch/x86/boot/boot_info.h"
 #include "core/domain.h"
 
 /**
@@ -43,6 +42,6 @@ int must_check elf_load(const void *image, uint64_t size, elf_put_fn *put, void 
 /* ---- dom0/acpi.c ---- */
 
 /** Bytes that domain 0's own RSDP, XSDT and MADT need. */
-uint64_t dom0_acpi_size(void);
+#define DOM0_ACPI_SIZE PAGE_SIZE
 /** Write them at @gpa of @d. Return: 0 and the RSDP's address. */
 int must_check dom0_acpi_build(struct domain *d, uint64_t gpa, uint64_t *rsdp);

@@ -41,11 +41,8 @@ static int digit_value(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return 99;
+	c |= ' '; /* a letter's lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : 99;
 }
 
 /* Digits from *@s on, decimal or after 0x; *@s ends behind them. */

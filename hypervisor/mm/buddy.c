@@ -206,16 +206,14 @@ void buddy_free(mfn_t mfn, unsigned int order)
 	buddy_free_run(mfn, 1ULL << order);
 }
 
-static bool frame_is_free(uint64_t n)
-{
-	uint8_t kind = mfn_to_frame(mfn_of(n))->kind;
-
-	return kind == FRAME_FREE || kind == FRAME_FREE_HEAD || kind == FRAME_FREE_DIRTY;
-}
-
 bool buddy_is_free(mfn_t mfn)
 {
-	return mfn_valid(mfn) && frame_is_free(mfn.n);
+	uint8_t kind;
+
+	if (!mfn_valid(mfn))
+		return false;
+	kind = mfn_to_frame(mfn)->kind;
+	return kind >= FRAME_FREE && kind <= FRAME_FREE_DIRTY;
 }
 
 static bool run_is_free(uint64_t start, uint64_t nr)

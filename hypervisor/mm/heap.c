@@ -103,23 +103,15 @@ static void slab_free(struct slab *s, void *p)
 	}
 }
 
-static unsigned int order_of(size_t size)
-{
-	unsigned int order = 0;
-
-	while (order <= BUDDY_MAX_ORDER && (PAGE_SIZE << order) < size)
-		order++;
-	return order;
-}
-
 void *xmalloc(size_t size)
 {
-	unsigned int order;
+	unsigned int order = 0;
 	mfn_t mfn;
 
 	if (size <= SLAB_MAX)
 		return slab_alloc(size);
-	order = order_of(size);
+	while (order <= BUDDY_MAX_ORDER && (PAGE_SIZE << order) < size)
+		order++;
 	mfn = buddy_alloc(order, 0);
 	if (mfn_eq(mfn, INVALID_MFN))
 		return NULL;

@@ -35,18 +35,12 @@ static void write_reg(uint32_t i, uint32_t idx, uint32_t v)
 /* The legacy PICs are never used: out of the way of the exceptions, then all masked. */
 void pic_disable(void)
 {
-	if (!acpi.has_pic)
-		return;
-	outb(0x20, 0x11);
-	outb(0xa0, 0x11);
-	outb(0x21, 0x20);
-	outb(0xa1, 0x28);
-	outb(0x21, 0x04);
-	outb(0xa1, 0x02);
-	outb(0x21, 0x01);
-	outb(0xa1, 0x01);
-	outb(0x21, 0xff);
-	outb(0xa1, 0xff);
+	static const uint8_t steps[][2] = {{0x20, 0x11}, {0xa0, 0x11}, {0x21, 0x20}, {0xa1, 0x28},
+					   {0x21, 0x04}, {0xa1, 0x02}, {0x21, 0x01}, {0xa1, 0x01},
+					   {0x21, 0xff}, {0xa1, 0xff}};
+
+	for (size_t i = 0; acpi.has_pic && i < ARRAY_SIZE(steps); i++)
+		outb(steps[i][0], steps[i][1]);
 }
 
 static void add_ioapic(uint32_t i, uint8_t id, uint32_t base, uint32_t gsi_base)

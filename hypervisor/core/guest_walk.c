@@ -231,7 +231,8 @@ static bool unchanged(const struct walked_page *memo)
 	uint64_t differ = 0;
 
 	for (unsigned int i = 0; i < ARRAY_SIZE(memo->entry); i++)
-		differ |= __atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) ^ memo->entry[i].value;
+		differ |= __atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) ^
+			  memo->entry[i].value;
 	return !differ;
 }
 

@@ -287,12 +287,16 @@ static void part_domain_fini(struct domain *d)
 static int part_domain_init(struct domain *d)
 {
 	struct gnttab *gt = xzalloc(sizeof(*gt));
+	bool ok;
 
 	if (!gt)
 		return -ENOMEM;
 	d->gnttab = gt;
-	/* Domain 0 maps grants of every guest: its first page of handles is no cost of the first guest. */
-	if (!gnttab_set_limits(d, 0, 0, 0) && (!d->is_hwdom || gnttab_grow_maptrack(gt)))
+	ok = !gnttab_set_limits(d, 0, 0, 0);
+	/* Domain 0 maps grants of every guest: handles for the usual devices are no cost of the first guests. */
+	while (ok && d->is_hwdom && gt->nr_maptrack < HWDOM_MAPTRACK)
+		ok = gnttab_grow_maptrack(gt);
+	if (ok)
 		return 0;
 	part_domain_fini(d);
 	return -ENOMEM;

@@ -14,6 +14,7 @@
 /* What the interface can address at all; the toolstack's limits are cut to it. */
 #define GNTTAB_MAX_FRAMES     4096u
 #define GNTTAB_MAX_MAPTRACK   16384u
+#define HWDOM_MAPTRACK        8u /* pages of handles that domain 0 has from the start */
 
 /* Uses of one grant entry. All [gnttab] of the granter. The frame is held while any count is non-zero. */
 struct grant_active {

@@ -477,7 +477,7 @@ START_TEST(calls_and_grants_are_counted_by_domain)
 	struct gnttab_map_grant_ref *map = ARG(struct gnttab_map_grant_ref);
 	struct grant_entry_v1 entry = {.flags = GTF_permit_access, .domid = 0, .frame = 1};
 	const struct domus_counter *c;
-	uint32_t nr;
+	uint32_t nr, handle;
 	mfn_t frame;
 
 	fake_run_as(d->vcpus[0]);
@@ -494,6 +494,7 @@ START_TEST(calls_and_grants_are_counted_by_domain)
 	ck_assert_int_eq(
 		fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, ARG_GVA, 1), 0);
 	ck_assert_int_eq(map->status, GNTST_okay);
+	handle = map->handle;
 
 	ck_assert_int_eq(counters(d->id, DOMUS_COUNTERS_DOMAIN, ARG_GVA + 4096, 99, &nr), 0);
 	ck_assert_uint_eq(nr, 5);
@@ -509,7 +510,7 @@ START_TEST(calls_and_grants_are_counted_by_domain)
 	ck_assert_int_eq(counters(0, DOMUS_COUNTERS_DOMAIN, ARG_GVA + 4096, 99, &nr), 0);
 	ck_assert_uint_eq(counter("mapped", nr)->value, 1);
 	*ARG(struct gnttab_unmap_grant_ref) =
-		(struct gnttab_unmap_grant_ref){.host_addr = 512 << PAGE_SHIFT};
+		(struct gnttab_unmap_grant_ref){.host_addr = 512 << PAGE_SHIFT, .handle = handle};
 	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_unmap_grant_ref,
 					ARG_GVA, 1),
 			 0);

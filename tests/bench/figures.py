@@ -28,6 +28,9 @@ WHOLE = "Whole operations, on the wall's clock, and memory"
 DISKS = "4 KiB past the page cache: a guest's PV disk, as a share of its file in the management domain"
 NETS = "A private network, at one instruction a nanosecond"
 MORE = (DISKS, NETS)  # here more is better
+LOST = "Work that a busy guest loses beside a hostile one, of what it does beside another busy one"
+# For as long as it takes.
+LOUD = (("storms", "rounds=2000000000"), ("hypercalls", "calls=2000000000"))
 
 
 class Row:
@@ -76,6 +79,7 @@ ROWS = [
     Row(WHOLE, "mgmtd", "resident memory of mgmtd, no guests", 12, None, MB),
     Row(WHOLE, "console-proxy", "resident memory of console-proxy", 6, None, MB),
     Row(WHOLE, "haproxy", "resident memory of the front door", 25, None, MB),
+    *(Row(LOST, f"beside_{name}", f"`{name}` of tests/guest", 0.2, form="{:.1%}") for name, _ in LOUD),
     *(
         Row(DISKS, f"{what}_{order}{deep}", f"{what}s, {words}, {depth}", None, form=SHARE)
         for deep, depth in (("", "one at a time"), ("_deep", "16 at once"))
@@ -116,6 +120,7 @@ def take_counted(hypervisor, name, port):
     say(f"{name}: one instruction a nanosecond")
     with Machine(f"bench-{name}", hypervisor, port, counted=True) as m:
         found = m.bench_guest()
+        found.update(m.neighbours(LOUD))
         networks = devices.networks(m)
     if abs(found.pop("thousand") - 1000) > 3:
         raise RuntimeError(f"the TSC does not count instructions: {found}")
@@ -188,7 +193,7 @@ def line(row, ours, peers):
         row.words,
         cell(row, mine, ours),
         "-" if peer is None else cell(row, peer, peers) + note,
-        "-" if mine is None or not peer else f"{mine / peer:.3f}",
+        "-" if mine is None or not peer or row.table == LOST else f"{mine / peer:.3f}",
         "-" if row.goal is None else row.form.format(row.goal),
         verdict(row, mine),
     ]
@@ -197,7 +202,7 @@ def line(row, ours, peers):
 def markdown(ours, peers):
     """All tables."""
     out = []
-    for table in (TRIPS, WHOLE, *MORE):
+    for table in (TRIPS, WHOLE, LOST, *MORE):
         out += [f"| {table} | ours | peer | ratio | goal | |", "|---|---|---|---|---|---|"]
         out += [f"| {' | '.join(line(r, ours, peers))} |" for r in ROWS if r.table == table]
         out.append("")
@@ -243,7 +248,9 @@ def main(argv):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     build.compile_everything(BUILD)
     build.make_image(BUILD)
-    subprocess.run([os.path.join(HERE, "guest/build"), os.path.join(BUILD, "bench")], check=True)
+    for source, folder in (("bench", "bench"), ("", "guests")):
+        script = os.path.join(TOP, "tests", source, "guest/build")
+        subprocess.run([script, os.path.join(BUILD, folder)], check=True)
     devices.build_program()
     ours = take(None, "ours", o)
     peers = {}

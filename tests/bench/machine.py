@@ -94,6 +94,37 @@ class Machine:
         vm = self.client.create_vm(300, **spec, start=True)["id"]
         return vm, self.client.console(vm)
 
+    def neighbours(self, loud):
+        """Share of its work that a busy guest no longer gets done beside each of @loud (names and command
+        lines), of what it does beside another busy one; all of one vCPU, on one CPU."""
+        console = self._start_small("busy", "", 0)[1]
+        rates = {}
+        for n, (name, cmdline) in enumerate([("busy", ""), *loud], 1):
+            vm, other = self._start_small(name, cmdline, n)
+            self._rates(console, 2)  # of which one began before
+            rates[name] = sum(self._rates(console, 8))
+            if self.client.get(f"/vms/{vm}")["state"] != "running":
+                raise RuntimeError(f"{name} has ended before its time")
+            other.close()
+            self._remove(vm)
+        return {f"beside_{name}": 1 - rates[name] / rates["busy"] for name, _ in loud}
+
+    @staticmethod
+    def _rates(console, wanted):
+        """The next @wanted reports of the guest "busy"."""
+        found = []
+        while len(found) < wanted:
+            found += [int(n) for n in re.findall(rb"rate=(\d+)\r?\n", console.read_until(b"\n", 120))]
+        return found
+
+    def _start_small(self, name, cmdline, number):
+        """One of tests/guest."""
+        kernel = self._upload(f"small-{name}", "kernel", os.path.join(BUILD, "guests", name))
+        boot = {"kernel": kernel, "cmdline": cmdline}
+        spec = {"name": f"{name}-{number}", "mode": "pvh", "vcpus": 1, "memory": 32 * MIB, "boot": boot}
+        vm = self.client.create_vm(300, **spec, start=True)["id"]
+        return vm, self.client.console(vm)
+
     def kept(self):
         """Bytes of RAM that are neither free nor the management domain's."""
         memory = self.client.get("/host")["memory"]

@@ -13,23 +13,15 @@ import gdb
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SYMBOLS = os.path.join(TOP, "build/hypervisor/domus.elf")
 REGISTERS = ("rip", "rsp", "rflags", "rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp")
-# Macros of the hypervisor, and a function of a file that knows them; connect() looks them up.
-MACROS = {
-    "IMAGE_BASE": "hv_main",
-    "DIRECTMAP_START": "hv_main",
-    "PAGE_SIZE": "hv_main",
-    "EVTCHN_BUCKET_PORTS": "evtchn_bind_interdomain",
-    "PT_LEAF": "ptab_find",
-    "PT_TYPE_SHIFT": "ptab_find",
-}
+# Macros of the hypervisor, which it keeps as numbers in its image (debug_constants in hypervisor/main.c).
+MACROS = ("IMAGE_BASE", "DIRECTMAP_START", "PAGE_SIZE", "EVTCHN_BUCKET_PORTS", "PT_LEAF", "PT_TYPE_SHIFT")
 macro = {}
 
 
 def look_up_macros():
-    """Read MACROS from the debug information. With a target, gdb would take them from where that has stopped."""
-    for name, function in MACROS.items():
-        gdb.execute(f"list {function}", to_string=True)
-        macro[name] = int(gdb.parse_and_eval(name))
+    """Read MACROS from the image's file. With a target, gdb would read its memory."""
+    for name in MACROS:
+        macro[name] = int(gdb.parse_and_eval(f"debug_constants.{name.lower()}"))
 
 
 def names(enum):

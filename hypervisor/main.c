@@ -9,7 +9,9 @@
 #include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/traps.h"
+#include "arch/x86/mm/layout.h"
 #include "arch/x86/mm/map.h"
+#include "arch/x86/mm/ptab.h"
 #include "core/console.h"
 #include "core/domain.h"
 #include "core/panic.h"
@@ -21,6 +23,7 @@
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
+#include "ipc/evtchn_priv.h"
 #include "ipc/gnttab.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
@@ -28,6 +31,14 @@
 #include "mm/buddy.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
+
+/* For deploy/gdb.py: macros, which the debug information of a program compiled as one lacks. */
+const struct {
+	uint64_t image_base, directmap_start, page_size, pt_leaf, pt_type_shift,
+		evtchn_bucket_ports;
+} debug_constants __attribute__((used, retain)) = {
+	IMAGE_BASE, DIRECTMAP_START, PAGE_SIZE, PT_LEAF, PT_TYPE_SHIFT, EVTCHN_BUCKET_PORTS,
+};
 
 extern const char image_start[], image_end[];
 

@@ -104,8 +104,8 @@ start_network() {
 
 # shellcheck disable=SC2046
 start_storage() {
-	load_later crc32c_intel crc32c_generic ext4 &
-	load_later $(pci_aliases '0x01*') sd_mod
+	load crc32c_intel crc32c_generic ext4 &
+	load $(pci_aliases '0x01*') sd_mod
 	wait
 	step storage
 	mount_data

@@ -2,6 +2,8 @@
 #include "format.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
@@ -16,6 +18,17 @@ const struct disk_format *disk_format(const char *name)
 		if (!name || !strcmp(formats[i]->name, name))
 			return formats[i];
 	return NULL;
+}
+
+int disk_file_open(struct disk_opening *o)
+{
+	int fd = open(o->path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC), rc;
+
+	if (fd >= 0)
+		return fd;
+	rc = -errno;
+	snprintf(o->why, sizeof(o->why), "its file can't be opened: %s", strerror(-rc));
+	return rc;
 }
 
 int disk_file_lock(int fd, bool shared, unsigned int ms)

@@ -43,6 +43,8 @@ struct disk_format {
 /** The format of this name; NULL: the usual one. Return: NULL when there is none. */
 const struct disk_format *disk_format(const char *name);
 
+/** Open the file itself, for its bytes as they are. Return: its descriptor, or -errno with @o->why set. */
+int disk_file_open(struct disk_opening *o);
 /**
  * Wait, at most @ms, until no program that serves the file @fd (or, with @shared, none that may
  * write to it) is left, and keep others away until @fd is closed. Return: 0, -EBUSY, -errno.

@@ -163,15 +163,13 @@ static int take(const struct disk_opening *o, int file)
 int nbd_open(struct disk_opening *o)
 {
 	const int flags = o->read_only ? O_RDONLY : O_RDWR;
-	auto_fd int file = open(o->path, flags | O_CLOEXEC);
+	auto_fd int file = disk_file_open(o);
 	auto_fd int sock = -1;
 	struct nbd_export export = {0};
 	int number, fd;
 
-	if (file < 0) {
-		snprintf(o->why, sizeof(o->why), "its file can't be opened: %s", strerror(errno));
-		return -errno;
-	}
+	if (file < 0)
+		return file;
 	if (take(o, file)) {
 		snprintf(o->why, sizeof(o->why), "who had it before does not let go of it");
 		return -EBUSY;

@@ -68,19 +68,9 @@ static int loop_try(int control, int file, uint32_t flags)
 	return fd;
 }
 
-static int open_file(struct disk_opening *o)
-{
-	int fd = open(o->path, (o->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-
-	if (fd >= 0)
-		return fd;
-	snprintf(o->why, sizeof(o->why), "its file can't be opened: %s", strerror(errno));
-	return -errno;
-}
-
 static int open_loop(struct disk_opening *o)
 {
-	auto_fd int file = open_file(o);
+	auto_fd int file = disk_file_open(o);
 	auto_fd int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
 	uint32_t flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO;
 	int fd = -EBUSY;
@@ -105,5 +95,5 @@ const struct disk_format disk_format_raw = {
 	.create = create,
 	.grow = grow,
 	.open = open_loop,
-	.fill = open_file,
+	.fill = disk_file_open,
 };

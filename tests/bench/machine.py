@@ -88,7 +88,12 @@ class Machine:
         return {name: int(n) for name, n in re.findall(r"bench (\w+) (\d+)", text)}
 
     def _start_bench(self, name, cmdline, memory=64 * MIB):
-        kernel = self._upload("bench-guest", "kernel", os.path.join(BUILD, "bench/bench-guest"))
+        return self._start(name, "bench-guest", "bench/bench-guest", cmdline, memory)
+
+    # pylint: disable-next=too-many-arguments,too-many-positional-arguments
+    def _start(self, name, image, path, cmdline, memory):
+        """A guest of one vCPU whose kernel is a file below the build folder; it and its console."""
+        kernel = self._upload(image, "kernel", os.path.join(BUILD, path))
         boot = {"kernel": kernel, "cmdline": cmdline}
         spec = {"name": name, "mode": "pvh", "vcpus": 1, "memory": memory, "boot": boot}
         vm = self.client.create_vm(300, **spec, start=True)["id"]
@@ -97,10 +102,10 @@ class Machine:
     def neighbours(self, loud):
         """Share of its work that a busy guest no longer gets done beside each of @loud (names and command
         lines), of what it does beside another busy one; all of one vCPU, on one CPU."""
-        console = self._start_small("busy", "", 0)[1]
+        console = self._start("busy", "small-busy", "guests/busy", "", 32 * MIB)[1]
         rates = {}
         for n, (name, cmdline) in enumerate([("busy", ""), *loud], 1):
-            vm, other = self._start_small(name, cmdline, n)
+            vm, other = self._start(f"{name}-{n}", f"small-{name}", f"guests/{name}", cmdline, 32 * MIB)
             self._rates(console, 2)  # of which one began before
             rates[name] = sum(self._rates(console, 8))
             if self.client.get(f"/vms/{vm}")["state"] != "running":
@@ -116,14 +121,6 @@ class Machine:
         while len(found) < wanted:
             found += [int(n) for n in re.findall(rb"rate=(\d+)\r?\n", console.read_until(b"\n", 120))]
         return found
-
-    def _start_small(self, name, cmdline, number):
-        """One of tests/guest."""
-        kernel = self._upload(f"small-{name}", "kernel", os.path.join(BUILD, "guests", name))
-        boot = {"kernel": kernel, "cmdline": cmdline}
-        spec = {"name": f"{name}-{number}", "mode": "pvh", "vcpus": 1, "memory": 32 * MIB, "boot": boot}
-        vm = self.client.create_vm(300, **spec, start=True)["id"]
-        return vm, self.client.console(vm)
 
     def kept(self):
         """Bytes of RAM that are neither free nor the management domain's."""

@@ -8,19 +8,25 @@
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/cpu.h"
 #include "core/guest.h"
-#include "lib/errno.h"
 #include "lib/string.h"
 
 #define MAX_TABLES 32
 
-struct acpi_madt {
-	struct acpi_header header;
-	uint32_t lapic_base, flags;
-} __packed;
-
+/* Entries of a MADT (ACPI 5.2.12). */
 struct madt_lapic {
 	uint8_t type, length, uid, apic_id;
 	uint32_t flags;
+} __packed;
+
+struct madt_ioapic {
+	uint8_t type, length, id, reserved;
+	uint32_t address, gsi_base;
+} __packed;
+
+struct madt_override {
+	uint8_t type, length, bus, source;
+	uint32_t gsi;
+	uint16_t flags;
 } __packed;
 
 struct madt_x2apic {
@@ -28,6 +34,23 @@ struct madt_x2apic {
 	uint16_t reserved;
 	uint32_t apic_id, flags, uid;
 } __packed;
+
+/* What is made here, in one piece. */
+static struct {
+	struct acpi_rsdp rsdp;
+	struct {
+		struct acpi_header header;
+		uint64_t table[MAX_TABLES + 1];
+	} __packed xsdt;
+	struct {
+		struct acpi_header header;
+		uint32_t lapic_base, flags;
+		uint8_t entries[MAX_CPUS * sizeof(struct madt_x2apic) +
+				MAX_IOAPICS * sizeof(struct madt_ioapic) +
+				ACPI_MAX_OVERRIDES * sizeof(struct madt_override)];
+	} __packed madt;
+} __packed block;
+static_assert(sizeof(block) <= DOM0_ACPI_SIZE, "fits");
 
 /* Everything else describes what the hypervisor owns, or is nobody's business. */
 static const char *const allowed[] = {"FACP", "PSDT", "SSDT", "SBST", "MCFG", "SLIC",
@@ -43,144 +66,92 @@ static void fill_header(struct acpi_header *h, const char *signature, uint8_t re
 	h->oem_revision = 1;
 	memcpy(h->creator_id, "DOMS", 4);
 	h->creator_revision = 1;
-	h->checksum = 0;
 	h->checksum = acpi_checksum(h, len);
 }
 
-static bool table_allowed(const char *signature)
+static bool table_allowed(const struct acpi_header *table)
 {
-	for (unsigned int i = 0; i < ARRAY_SIZE(allowed); i++)
-		if (!memcmp(signature, allowed[i], 4))
+	for (unsigned int i = 0; table && i < ARRAY_SIZE(allowed); i++)
+		if (!memcmp(table->signature, allowed[i], 4))
 			return true;
 	return false;
 }
 
-/* Addresses of the host's tables that domain 0 may see. */
-static unsigned int host_tables(uint64_t out[MAX_TABLES])
+/* List those of the host's tables that domain 0 may see. Return: how many. */
+static unsigned int list_host_tables(void)
 {
 	const struct acpi_header *root = acpi_access(acpi.root, sizeof(*root));
-	unsigned int width, nr, found = 0;
-	uint32_t length;
+	uint32_t width, length, found = 0;
 
 	if (!root)
 		return 0;
 	width = memcmp(root->signature, "XSDT", 4) ? 4 : 8;
 	length = root->length;
-	root = acpi_access(acpi.root, length);
-	if (!root || length < sizeof(*root))
-		return 0;
-	nr = (unsigned int)(length - sizeof(*root)) / width;
-	for (unsigned int i = 0; i < nr && found < MAX_TABLES; i++) {
-		const char *at = (const char *)(root + 1) + i * width;
-		const struct acpi_header *table;
+	for (uint32_t at = sizeof(*root); at + width <= length && found < MAX_TABLES; at += width) {
 		uint64_t pa = 0;
 
-		memcpy(&pa, at, width);
-		table = acpi_access(pa, sizeof(*table));
-		if (table && table_allowed(table->signature))
-			out[found++] = pa;
 		root = acpi_access(acpi.root, length); /* the accessor may reuse its window */
+		if (!root)
+			break;
+		memcpy(&pa, (const char *)root + at, width);
+		if (table_allowed(acpi_access(pa, sizeof(*root))))
+			block.xsdt.table[found++] = pa;
 	}
 	return found;
 }
 
-static size_t put_vcpus(struct domain *d, uint8_t *at)
+static uint8_t *put(uint8_t *at, const void *entry, size_t len)
 {
-	uint8_t *start = at;
+	memcpy(at, entry, len);
+	return at + len;
+}
 
+/* The domain's vCPUs have their CPUs' numbers; IO-APICs and interrupt overrides are the host's. */
+static void build_madt(const struct domain *d)
+{
+	uint8_t *at = block.madt.entries;
+
+	block.madt.lapic_base = 0xfee00000;
+	block.madt.flags = 0; /* no PC-AT 8259s for domain 0 */
 	for (unsigned int i = 0; i < d->max_vcpus; i++) {
 		uint32_t id = cpu_by_id(i)->apic_id;
+		struct madt_lapic l = {0, sizeof(l), (uint8_t)i, (uint8_t)id, 1};
+		struct madt_x2apic x = {9, sizeof(x), 0, id, 1, i};
 
-		if (id < 255) {
-			struct madt_lapic e = {0, sizeof(e), (uint8_t)i, (uint8_t)id, 1};
-
-			memcpy(at, &e, sizeof(e));
-			at += sizeof(e);
-		} else {
-			struct madt_x2apic e = {9, sizeof(e), 0, id, 1, i};
-
-			memcpy(at, &e, sizeof(e));
-			at += sizeof(e);
-		}
+		at = id < 255 ? put(at, &l, sizeof(l)) : put(at, &x, sizeof(x));
 	}
-	return (size_t)(at - start);
-}
+	for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
+		struct madt_ioapic e = {1, sizeof(e),           acpi.ioapic[i].id,
+					0, acpi.ioapic[i].base, acpi.ioapic[i].gsi_base};
 
-static size_t put_host_entries(uint8_t *at, size_t room)
-{
-	const struct acpi_madt *madt = acpi_access(acpi.madt, sizeof(*madt));
-	size_t len, pos, put = 0;
-	const uint8_t *p;
-
-	if (!madt)
-		return 0;
-	len = madt->header.length;
-	p = acpi_access(acpi.madt, len);
-	for (pos = sizeof(*madt); p && pos + 2 <= len; pos += p[pos + 1]) {
-		if (p[pos + 1] < 2 || p[pos + 1] > len - pos || put + p[pos + 1] > room)
-			break;
-		/* IO-APICs and interrupt overrides domain 0 sees unchanged. */
-		if (p[pos] != 1 && p[pos] != 2)
-			continue;
-		memcpy(at + put, p + pos, p[pos + 1]);
-		put += p[pos + 1];
+		at = put(at, &e, sizeof(e));
 	}
-	return put;
+	for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
+		const struct acpi_override *o = &acpi.override[i];
+		struct madt_override e = {2, sizeof(e), 0, o->source, o->gsi, o->flags};
+
+		at = put(at, &e, sizeof(e));
+	}
+	fill_header(&block.madt.header, "APIC", 4, (size_t)(at - (uint8_t *)&block.madt));
 }
 
-/* All three tables share one page, the RSDP first. */
-static uint8_t page[DOM0_ACPI_SIZE] __aligned(16);
-
-static size_t build_madt(struct domain *d, uint8_t *at, size_t room)
+int dom0_acpi_build(struct domain *d, uint64_t gpa)
 {
-	struct acpi_madt *madt = (void *)at;
-	size_t len = sizeof(*madt);
+	struct acpi_rsdp *r = &block.rsdp;
+	unsigned int nr;
 
-	if (room < len + d->max_vcpus * sizeof(struct madt_x2apic))
-		return 0;
-	madt->lapic_base = 0xfee00000;
-	madt->flags = 0; /* no PC-AT 8259s for domain 0 */
-	len += put_vcpus(d, at + len);
-	len += put_host_entries(at + len, room - len);
-	fill_header(&madt->header, "APIC", 4, len);
-	return len;
-}
-
-static void build_rsdp(uint64_t xsdt)
-{
-	struct acpi_rsdp *r = (void *)page;
-
+	memset(&block, 0, sizeof(block));
+	nr = list_host_tables();
+	block.xsdt.table[nr++] = gpa + offsetof(__typeof__(block), madt);
+	fill_header(&block.xsdt.header, "XSDT", 1,
+		    sizeof(block.xsdt.header) + nr * sizeof(uint64_t));
+	build_madt(d);
 	memcpy(r->signature, "RSD PTR ", 8);
 	memcpy(r->oem_id, "DOMUS ", 6);
 	r->revision = 2;
 	r->length = sizeof(*r);
-	r->xsdt = xsdt;
+	r->xsdt = gpa + offsetof(__typeof__(block), xsdt);
 	r->checksum = acpi_checksum(r, 20);
 	r->extended_checksum = acpi_checksum(r, sizeof(*r));
-}
-
-int dom0_acpi_build(struct domain *d, uint64_t gpa, uint64_t *rsdp)
-{
-	uint64_t tables[MAX_TABLES];
-	unsigned int nr = host_tables(tables);
-	size_t xsdt_at = 64, madt_at, len;
-	struct acpi_header *xsdt = (void *)(page + xsdt_at);
-	size_t xsdt_len = sizeof(*xsdt) + (nr + 1) * sizeof(uint64_t);
-	uint64_t madt_pa;
-	int rc;
-
-	memset(page, 0, sizeof(page));
-	madt_at = ALIGN_UP(xsdt_at + xsdt_len, 16);
-	len = build_madt(d, page + madt_at, sizeof(page) - madt_at);
-	if (!len)
-		return -ENOSPC;
-	madt_pa = gpa + madt_at;
-	memcpy(xsdt + 1, tables, nr * sizeof(uint64_t));
-	memcpy((uint8_t *)(xsdt + 1) + nr * sizeof(uint64_t), &madt_pa, sizeof(madt_pa));
-	fill_header(xsdt, "XSDT", 1, xsdt_len);
-	build_rsdp(gpa + xsdt_at);
-	rc = guest_write_phys(d, gpa, page, sizeof(page));
-	if (!rc)
-		*rsdp = gpa;
-	return rc;
+	return guest_write_phys(d, gpa, &block, sizeof(block));
 }

@@ -5,7 +5,6 @@
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/mm/map.h"
 #include "core/console.h"
-#include "core/guest.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/vcpu.h"
@@ -24,9 +23,7 @@ struct dom0_image {
 	struct dom0_layout layout;
 	uint32_t entry;
 	uint64_t kernel_end;
-	uint64_t initrd, initrd_size;
-	uint64_t rsdp;
-	uint64_t start_info;
+	uint64_t initrd; /* 0 without one */
 };
 
 static uint64_t wanted_bytes(const struct boot_info *info)
@@ -44,101 +41,70 @@ static unsigned int wanted_vcpus(const struct boot_info *info)
 	return (unsigned int)(nr && nr < nr_cpus ? nr : nr_cpus);
 }
 
-static int put_guest(void *ctx, uint64_t gpa, const void *src, uint64_t len)
+static int put_guest(void *layout, uint64_t gpa, const void *src, uint64_t len)
 {
-	static const uint8_t zero[PAGE_SIZE];
-	struct domain *d = ctx;
-	int rc = 0;
+	const struct dom0_layout *l = layout;
 
-	if (src)
-		return guest_write_phys(d, gpa, src, len);
-	while (len && !rc) {
-		uint64_t piece = min(len, PAGE_SIZE - (gpa & (PAGE_SIZE - 1)));
-
-		rc = guest_write_phys(d, gpa, zero, piece);
-		gpa += piece;
-		len -= piece;
+	for_each_ram(l, r) {
+		if (gpa < r->addr || len > r->size || gpa - r->addr > r->size - len)
+			continue;
+		if (src)
+			memcpy(phys_to_virt(gpa), src, len);
+		else
+			memset(phys_to_virt(gpa), 0, len);
+		return 0;
 	}
-	return rc;
+	return -EFAULT;
 }
 
 static void load_modules(struct dom0_image *img, const struct boot_info *info)
 {
 	const struct boot_module *kernel = &info->module[0];
 	const struct boot_module *initrd = &info->module[1];
-	struct domain *d = img->layout.d;
 
-	if (elf_load(phys_to_virt(kernel->start), kernel->size, put_guest, d, &img->entry,
-		     &img->kernel_end))
+	if (elf_load(phys_to_virt(kernel->start), kernel->size, put_guest, &img->layout,
+		     &img->entry, &img->kernel_end))
 		panic("module 0 is no kernel for domain 0: need an ELF with a PVH note that fits its memory");
 	if (info->nr_modules < 2)
 		return;
-	img->initrd_size = initrd->size;
 	img->initrd = dom0_reserve(&img->layout, initrd->size);
 	if (img->initrd < img->kernel_end ||
-	    guest_write_phys(d, img->initrd, phys_to_virt(initrd->start), initrd->size))
+	    put_guest(&img->layout, img->initrd, phys_to_virt(initrd->start), initrd->size))
 		panic("domain 0's memory is too small for its initramfs of %llu bytes",
 		      (unsigned long long)initrd->size);
 }
 
-static void build_acpi(struct dom0_image *img)
-{
-	uint64_t gpa = dom0_reserve(&img->layout, DOM0_ACPI_SIZE);
-
-	if (!gpa || dom0_acpi_build(img->layout.d, gpa, &img->rsdp))
-		panic("no room for domain 0's ACPI tables");
-	dom0_set_type(&img->layout, gpa, DOM0_ACPI_SIZE, E820_ACPI);
-}
-
 /* start_info.h: the structure, its module list and memory map, and the command line in one block. */
-static void build_start_info(struct dom0_image *img, const char *cmdline)
+static uint64_t build_start_info(struct dom0_image *img, const struct boot_info *boot)
 {
-	const struct dom0_layout *l = &img->layout;
-	uint64_t modlist = sizeof(struct hvm_start_info);
-	uint64_t memmap = modlist + sizeof(struct hvm_modlist_entry);
-	uint64_t cmdline_at = memmap + l->nr_e820 * sizeof(struct hvm_memmap_table_entry);
-	uint64_t size = cmdline_at + strlen(cmdline) + 1;
-	uint64_t gpa = dom0_reserve(&img->layout, size);
-	struct hvm_start_info info = {
+	static struct {
+		struct hvm_start_info info;
+		struct hvm_modlist_entry module;
+		struct hvm_memmap_table_entry memmap[BOOT_MAX_E820];
+		char cmdline[BOOT_CMDLINE_MAX];
+	} block;
+	struct dom0_layout *l = &img->layout;
+	struct hvm_memmap_table_entry *e = block.memmap;
+	uint64_t gpa = dom0_reserve(l, sizeof(block));
+
+	block.info = (struct hvm_start_info){
 		.magic = XEN_HVM_START_MAGIC_VALUE,
 		.version = 1,
 		.flags = SIF_PRIVILEGED | SIF_INITDOMAIN,
-		.nr_modules = img->initrd_size ? 1 : 0,
-		.modlist_paddr = gpa + modlist,
-		.cmdline_paddr = gpa + cmdline_at,
-		.rsdp_paddr = img->rsdp,
-		.memmap_paddr = gpa + memmap,
+		.nr_modules = img->initrd ? 1 : 0,
+		.modlist_paddr = gpa + offsetof(__typeof__(block), module),
+		.cmdline_paddr = gpa + offsetof(__typeof__(block), cmdline),
+		.rsdp_paddr = l->acpi,
+		.memmap_paddr = gpa + offsetof(__typeof__(block), memmap),
 		.memmap_entries = l->nr_e820,
 	};
-	struct hvm_modlist_entry module = {.paddr = img->initrd, .size = img->initrd_size};
-	int rc = 0;
-
-	if (!gpa)
+	block.module = (struct hvm_modlist_entry){img->initrd, boot->module[1].size, 0, 0};
+	for_each_e820(l, r)
+		*e++ = (struct hvm_memmap_table_entry){r->addr, r->size, r->type, 0};
+	strlcpy(block.cmdline, boot->module[0].cmdline, sizeof(block.cmdline));
+	if (!gpa || put_guest(l, gpa, &block, sizeof(block)))
 		panic("no room for domain 0's start info");
-	rc |= guest_write_phys(l->d, gpa, &info, sizeof(info));
-	rc |= guest_write_phys(l->d, gpa + modlist, &module, sizeof(module));
-	for_each_e820(l, r) {
-		struct hvm_memmap_table_entry e = {
-			.addr = r->addr, .size = r->size, .type = r->type};
-
-		rc |= guest_write_phys(l->d, gpa + memmap, &e, sizeof(e));
-		memmap += sizeof(e);
-	}
-	rc |= guest_write_phys(l->d, gpa + cmdline_at, cmdline, strlen(cmdline) + 1);
-	if (rc)
-		panic("domain 0's start info could not be written");
-	img->start_info = gpa;
-}
-
-static void keep_memory_map(struct dom0_layout *l)
-{
-	struct domain *d = l->d;
-
-	d->e820 = xmalloc(l->nr_e820 * sizeof(l->e820[0]));
-	if (!d->e820)
-		panic("no memory for domain 0's memory map");
-	memcpy(d->e820, l->e820, l->nr_e820 * sizeof(l->e820[0]));
-	d->nr_e820 = l->nr_e820;
+	return gpa;
 }
 
 static struct domain *create_domain(const struct boot_info *info)
@@ -159,19 +125,26 @@ static struct domain *create_domain(const struct boot_info *info)
 void dom0_create(struct boot_info *info)
 {
 	static struct dom0_image img;
+	struct dom0_layout *l = &img.layout;
+	uint64_t start_info;
 
 	if (!info->nr_modules)
 		panic("no module: the boot loader must bring domain 0's kernel and initramfs");
-	img.layout.d = create_domain(info);
-	dom0_populate(&img.layout, info, wanted_bytes(info));
+	l->d = create_domain(info);
+	dom0_populate(l, info, wanted_bytes(info));
 	load_modules(&img, info);
-	build_acpi(&img);
-	build_start_info(&img, info->module[0].cmdline);
-	keep_memory_map(&img.layout);
+	if (dom0_acpi_build(l->d, l->acpi))
+		panic("no room for domain 0's ACPI tables");
+	start_info = build_start_info(&img, info);
+	l->d->e820 = xmalloc(sizeof(l->e820));
+	if (!l->d->e820)
+		panic("no memory for domain 0's memory map");
+	memcpy(l->d->e820, l->e820, sizeof(l->e820));
+	l->d->nr_e820 = l->nr_e820;
 	for (uint32_t i = 0; i < info->nr_modules; i++)
 		boot_release_module(info, i);
-	hvm_set_pvh_entry(img.layout.d->vcpus[0], img.entry, (uint32_t)img.start_info);
-	hwdom = img.layout.d;
+	hvm_set_pvh_entry(l->d->vcpus[0], img.entry, (uint32_t)start_info);
+	hwdom = l->d;
 	printk("domain 0: %u vCPUs, %llu MiB, entry %#x\n", hwdom->max_vcpus,
 	       (unsigned long long)(hwdom->tot_pages >> 8), img.entry);
 	(void)domain_controller_unpause(hwdom);

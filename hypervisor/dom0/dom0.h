@@ -18,16 +18,14 @@ struct dom0_layout {
 	struct domain *d;
 	struct e820_range e820[BOOT_MAX_E820];
 	unsigned int nr_e820;
-	uint64_t free_end; /* top of what is left of the reserve run, see dom0_reserve() */
-	uint64_t free_start;
+	uint64_t acpi;                 /* where its own tables go, a range of the map */
+	uint64_t free_start, free_end; /* what is left of the run that dom0_reserve() gives from */
 };
 
 /** Give @d up to @bytes of RAM, mapped 1:1 from low memory up, and make its memory map. */
 void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t bytes);
 /** @size bytes at the top of domain 0's largest run of RAM below 4 GiB. Return: address, 0 if full. */
 uint64_t dom0_reserve(struct dom0_layout *l, uint64_t size);
-/** Mark a page-aligned range of the map, now RAM, as @type. */
-void dom0_set_type(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type);
 
 /* ---- dom0/elf.c ---- */
 
@@ -43,5 +41,5 @@ int must_check elf_load(const void *image, uint64_t size, elf_put_fn *put, void 
 
 /** Bytes that domain 0's own RSDP, XSDT and MADT need. */
 #define DOM0_ACPI_SIZE PAGE_SIZE
-/** Write them at @gpa of @d. Return: 0 and the RSDP's address. */
-int must_check dom0_acpi_build(struct domain *d, uint64_t gpa, uint64_t *rsdp);
+/** Write them at @gpa of @d, the RSDP first. Return: 0, -EFAULT. */
+int must_check dom0_acpi_build(struct domain *d, uint64_t gpa);

@@ -7,6 +7,7 @@
 #include "dom0/dom0.h"
 
 #include "core/panic.h"
+#include "lib/string.h"
 #include "mm/frames.h"
 
 static void add_range(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type)
@@ -56,15 +57,25 @@ static void take_range(struct dom0_layout *l, uint64_t start, uint64_t end, uint
 	add_range(l, start << PAGE_SHIFT, (end - start) << PAGE_SHIFT, E820_BAD);
 }
 
-/* The largest run of RAM below 4 GiB is where modules and tables of domain 0 go, from its top down. */
+/*
+ * The largest run of RAM below 4 GiB is where modules and tables of domain 0 go, from its top down: first
+ * the ACPI tables, with a range of their own in the map.
+ */
 static void choose_reserve(struct dom0_layout *l)
 {
-	for_each_ram(l, r) {
-		if (r->addr + r->size <= GIB(4) && r->size > l->free_end - l->free_start) {
-			l->free_start = r->addr;
-			l->free_end = r->addr + r->size;
-		}
-	}
+	struct e820_range *run = NULL;
+
+	for (struct e820_range *r = l->e820; r < l->e820 + l->nr_e820; r++)
+		if (r->type == E820_RAM && r->addr + r->size <= GIB(4) &&
+		    r->size > (run ? run->size : DOM0_ACPI_SIZE))
+			run = r;
+	if (!run || l->nr_e820 == BOOT_MAX_E820)
+		panic("domain 0 has no memory below 4 GiB, or too many ranges");
+	memmove(run + 1, run, (size_t)(l->e820 + l->nr_e820++ - run) * sizeof(*run));
+	run->size -= DOM0_ACPI_SIZE;
+	l->free_start = run->addr;
+	l->free_end = l->acpi = run->addr + run->size;
+	run[1] = (struct e820_range){l->acpi, DOM0_ACPI_SIZE, E820_ACPI};
 }
 
 void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t bytes)
@@ -89,25 +100,4 @@ uint64_t dom0_reserve(struct dom0_layout *l, uint64_t size)
 		return 0;
 	l->free_end -= size;
 	return l->free_end;
-}
-
-void dom0_set_type(struct dom0_layout *l, uint64_t addr, uint64_t size, uint32_t type)
-{
-	struct e820_range old[BOOT_MAX_E820];
-	unsigned int nr = l->nr_e820;
-
-	for (unsigned int i = 0; i < nr; i++)
-		old[i] = l->e820[i];
-	l->nr_e820 = 0;
-	for (unsigned int i = 0; i < nr; i++) {
-		uint64_t start = old[i].addr, end = start + old[i].size;
-
-		if (addr < start || addr + size > end) {
-			add_range(l, start, end - start, old[i].type);
-			continue;
-		}
-		add_range(l, start, addr - start, old[i].type);
-		add_range(l, addr, size, type);
-		add_range(l, addr + size, end - addr - size, old[i].type);
-	}
 }

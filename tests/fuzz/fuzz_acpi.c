@@ -85,7 +85,6 @@ static void check(void)
 	paddr_t pa;
 	uint32_t len, gsi;
 	uint16_t flags;
-	uint64_t rsdp;
 	struct domain d = {.max_vcpus = 2};
 
 	INSIST(acpi.nr_cpus && acpi.nr_cpus <= ACPI_MAX_CPUS && acpi.nr_ioapics <= MAX_IOAPICS);
@@ -95,8 +94,7 @@ static void check(void)
 			INSIST(len >= 36 && reach(pa, len));
 	for (unsigned int irq = 0; irq < 256; irq++)
 		acpi_isa_irq(&acpi, (uint8_t)irq, &gsi, &flags);
-	if (!dom0_acpi_build(&d, 0x1000000, &rsdp))
-		INSIST(rsdp == 0x1000000);
+	INSIST(!dom0_acpi_build(&d, 0x1000000));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

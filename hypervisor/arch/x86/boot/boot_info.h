@@ -24,7 +24,7 @@ struct boot_module {
 struct e820_range {
 	uint64_t addr, size; /* bytes; never wraps, RAM is whole pages */
 	uint32_t type;
-};
+} __packed; /* as BIOS INT 15h, AX=E820h has it, and guests too */
 
 /** What the boot loader told us, made sane: sorted, non-overlapping, in bounds. */
 struct boot_info {

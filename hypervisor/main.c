@@ -152,7 +152,7 @@ static void start_guests(void)
 	domain_init();
 	domain_set_parts(domain_parts, ARRAY_SIZE(domain_parts));
 	sched_init();
-	hypercall_init(boot_info.cmdline);
+	hypercall_init();
 	if (hvm_init() || hvm_cpu_init())
 		panic("this machine can run no guests\n");
 }

@@ -159,6 +159,12 @@ extern struct domain *hwdom;
 /** Walk all domains under the list lock; @fn must not block. */
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
+/** vCPU @id of @d, NULL when there is none. */
+static inline struct vcpu *domain_vcpu(const struct domain *d, uint32_t id)
+{
+	return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
+}
+
 /** Walk the vCPUs of @d that exist, each as a new variable @v. */
 #define for_each_vcpu(d, v)                                                                \
 	for (struct vcpu * v, **at_##v = (d)->vcpus; at_##v < (d)->vcpus + (d)->max_vcpus; \

@@ -43,8 +43,19 @@ long op_copy_perform(struct hypercall *hc, const struct op_row *row)
 	return row->domid | row->flags ? op_perform(hc, row) : row->fn(hc);
 }
 
-long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uint32_t cmd),
-		      size_t size, uint32_t version)
+/* Rows for numbers far from the others stand behind these. */
+static const struct op_row *find_row(const struct op_row *rows, size_t nr, uint32_t cmd)
+{
+	if (cmd < nr && !rows[cmd].cmd)
+		return &rows[cmd];
+	while (nr-- && rows[nr].cmd)
+		if (rows[nr].cmd == cmd)
+			return &rows[nr];
+	return NULL;
+}
+
+long op_run_versioned(struct hypercall *hc, const struct op_row *rows, size_t nr, size_t size,
+		      uint32_t version)
 {
 	union {
 		struct {
@@ -61,6 +72,6 @@ long op_run_versioned(struct hypercall *hc, const struct op_row *(*find_row)(uin
 		return -EFAULT;
 	if (op.head.version != version)
 		return -EACCES;
-	row = find_row(op.head.cmd);
+	row = find_row(rows, nr, op.head.cmd);
 	return row && row->fn ? op_perform(hc, row) : -ENOSYS;
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* CPUID and MSR policies in the serialised form of domctl and sysctl. */
-#include "hypercall/cpu_policy.h"
+#include "hypercall/domctl.h"
 
 #include "arch/x86/cpu/cpuid.h"
 #include "hvm/hvm.h"
-#include "lib/errno.h"
 
 #define LEAF_CACHE  4u
 #define LEAF_FEAT   7u
@@ -32,6 +31,8 @@ static union cpuid query(enum cpu_policy_kind kind, uint32_t leaf, uint32_t subl
 {
 	union cpuid c;
 
+	if (leaf >= LEAF_XEN && leaf < LEAF_EXT)
+		return (union cpuid){0}; /* ours are made for each domain */
 	if (kind == POLICY_HOST)
 		return cpuid_raw(leaf, subleaf);
 	hvm_cpuid(vcpu_current(), leaf, subleaf, c.reg);
@@ -104,92 +105,69 @@ struct sink {
 	int rc;
 };
 
-static void put_leaf(struct sink *s, uint32_t leaf, uint32_t subleaf, union cpuid c)
+static void put_leaf(struct sink *s, uint32_t leaf, uint32_t subleaf)
 {
+	union cpuid c = query(s->kind, leaf, subleaf == XEN_CPUID_NO_SUBLEAF ? 0 : subleaf);
 	struct xen_cpuid_leaf out = {leaf, subleaf, c.eax, c.ebx, c.ecx, c.edx};
 
 	if (s->rc)
 		return;
 	if (s->nr == s->room)
 		s->rc = -ENOBUFS;
-	else if (guest_write_ptr(s->gva + s->nr * sizeof(out), &out))
-		s->rc = -EFAULT;
 	else
-		s->nr++;
+		s->rc = guest_write_ptr(s->gva + s->nr++ * sizeof(out), &out);
 }
 
-static void put_subleaves(struct sink *s, uint32_t leaf, uint32_t nr)
+static void put_subleaves(struct sink *s, uint32_t leaf)
 {
-	uint64_t xstates = ~0ULL;
+	union cpuid c = query(s->kind, leaf, 0);
+	uint32_t nr = subleaves[leaf];
+	uint64_t there = ~0ULL;
 
-	if (leaf == LEAF_XSTATE) {
-		union cpuid x = query(s->kind, leaf, 0);
-
-		xstates = 3 | x.eax | (uint64_t)x.edx << 32;
-	}
+	if (leaf == LEAF_XSTATE)
+		there = 3 | c.eax | (uint64_t)c.edx << 32;
 	if (leaf == LEAF_FEAT)
-		nr = min(nr, query(s->kind, leaf, 0).eax + 1);
+		nr = min(nr, c.eax + 1);
 	for (uint32_t i = 0; i < nr; i++)
-		if (xstates >> i & 1)
-			put_leaf(s, leaf, i, query(s->kind, leaf, i));
+		if (there >> i & 1)
+			put_leaf(s, leaf, i);
 }
 
-static void put_basic(struct sink *s)
+/* From @first, which says what the last one is, to that or to @most. */
+static void put_leaves(struct sink *s, uint32_t first, uint32_t most)
 {
-	uint32_t last = min(query(s->kind, 0, 0).eax, MAX_BASIC);
+	uint32_t last = query(s->kind, first, 0).eax;
 
-	for (uint32_t leaf = 0; leaf <= last; leaf++) {
-		if (subleaves[leaf])
-			put_subleaves(s, leaf, subleaves[leaf]);
+	for (uint32_t leaf = first; leaf <= min(last, most); leaf++) {
+		if (leaf <= MAX_BASIC && subleaves[leaf])
+			put_subleaves(s, leaf);
 		else
-			put_leaf(s, leaf, XEN_CPUID_NO_SUBLEAF, query(s->kind, leaf, 0));
+			put_leaf(s, leaf, XEN_CPUID_NO_SUBLEAF);
 	}
-}
-
-static void put_extended(struct sink *s)
-{
-	uint32_t last = query(s->kind, LEAF_EXT, 0).eax;
-
-	if (!(last & LEAF_EXT))
-		return;
-	for (uint32_t leaf = LEAF_EXT; leaf <= min(last, MAX_EXT); leaf++)
-		put_leaf(s, leaf, XEN_CPUID_NO_SUBLEAF, query(s->kind, leaf, 0));
-}
-
-static int put_msrs(uint64_t gva, uint32_t *nr)
-{
-	static const struct xen_msr_entry msrs[CPU_POLICY_MAX_MSRS] = {
-		{.idx = MSR_PLATFORM_INFO},
-		{.idx = MSR_ARCH_CAPABILITIES},
-	};
-
-	if (*nr < CPU_POLICY_MAX_MSRS)
-		return -ENOBUFS;
-	*nr = CPU_POLICY_MAX_MSRS;
-	return guest_write(gva, msrs, sizeof(msrs)) ? -EFAULT : 0;
 }
 
 int cpu_policy_put(enum cpu_policy_kind kind, uint64_t leaves, uint32_t *nr_leaves, uint64_t msrs,
 		   uint32_t *nr_msrs)
 {
+	static const struct xen_msr_entry known[CPU_POLICY_MAX_MSRS] = {
+		{.idx = MSR_PLATFORM_INFO},
+		{.idx = MSR_ARCH_CAPABILITIES},
+	};
 	struct sink s = {.kind = kind, .gva = leaves, .room = *nr_leaves};
-	const union cpuid none = {0};
 
-	if (!leaves) {
-		*nr_leaves = CPU_POLICY_MAX_LEAVES;
-	} else {
-		put_basic(&s);
-		put_leaf(&s, LEAF_XEN, XEN_CPUID_NO_SUBLEAF, none);
-		put_leaf(&s, LEAF_HV2, XEN_CPUID_NO_SUBLEAF, none);
-		put_extended(&s);
-		*nr_leaves = s.nr;
+	if (leaves) {
+		put_leaves(&s, 0, MAX_BASIC);
+		put_leaf(&s, LEAF_XEN, XEN_CPUID_NO_SUBLEAF);
+		put_leaf(&s, LEAF_HV2, XEN_CPUID_NO_SUBLEAF);
+		put_leaves(&s, LEAF_EXT, MAX_EXT);
 	}
+	*nr_leaves = leaves ? s.nr : CPU_POLICY_MAX_LEAVES;
 	if (s.rc)
 		return s.rc;
-	if (msrs)
-		return put_msrs(msrs, nr_msrs);
+	if (msrs && *nr_msrs < CPU_POLICY_MAX_MSRS)
+		return -ENOBUFS;
 	*nr_msrs = CPU_POLICY_MAX_MSRS;
-	return 0;
+	return msrs ? guest_write(msrs, known, sizeof(known)) : 0;
 }
 
 /* ---- checking ---- */

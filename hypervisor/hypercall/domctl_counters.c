@@ -6,6 +6,7 @@
 #include "hvm/hvm.h"
 #include "hypercall/domctl.h"
 #include "ipc/gnttab.h"
+#include "lib/string.h"
 
 static_assert(sizeof(struct domus_counter) == 40, "part of the interface");
 static_assert(sizeof(struct domus_counters) <= sizeof(((struct xen_domctl *)0)->u), "fits");
@@ -19,24 +20,19 @@ struct sink {
 	int rc;
 };
 
-static void put(struct sink *to, struct domus_counter c)
+static void put(struct sink *to, uint32_t kind, const char *name, uint64_t value, uint64_t absent)
 {
-	if (!c.value)
+	struct domus_counter c = {.kind = kind, .value = value, .absent = absent};
+
+	if (!value)
 		return;
+	strlcpy(c.name, name, sizeof(c.name));
 	if (to->console)
-		printk(" %-20s %llu, %llu absent\n", c.name, (unsigned long long)c.value,
-		       (unsigned long long)c.absent);
+		printk(" %-20s %llu, %llu absent\n", c.name, (unsigned long long)value,
+		       (unsigned long long)absent);
 	else if (to->nr < to->room && !to->rc)
 		to->rc = guest_write_ptr(to->gva + to->nr * sizeof(c), &c);
 	to->nr++;
-}
-
-static struct domus_counter named(const char *name, uint32_t kind, uint64_t value)
-{
-	struct domus_counter c = {.kind = kind, .value = value};
-
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	return c;
 }
 
 static void put_vcpu(struct sink *to, struct vcpu *v)
@@ -53,9 +49,9 @@ static void put_vcpu(struct sink *to, struct vcpu *v)
 
 	sched_get_runstate(v, &run);
 	for (unsigned int i = 0; i < ARRAY_SIZE(states); i++)
-		put(to, named(states[i], DOMUS_COUNTER_RUNSTATE, run.time[i]));
+		put(to, DOMUS_COUNTER_RUNSTATE, states[i], run.time[i], 0);
 	for (unsigned int i = 0; (name = hvm_exit_count(v, i, &count)) != NULL; i++)
-		put(to, named(name, DOMUS_COUNTER_EXIT, count));
+		put(to, DOMUS_COUNTER_EXIT, name, count, 0);
 }
 
 static void put_domain(struct sink *to, struct domain *d)
@@ -66,19 +62,16 @@ static void put_domain(struct sink *to, struct domain *d)
 	for (unsigned int i = 0; i < HYPERCALL_NR; i++) {
 		const struct hypercall_count *n = &d->hypercalls[i];
 		const char *name = hypercall_name(i);
-		struct domus_counter c = named(name ? name : "", DOMUS_COUNTER_HYPERCALL,
-					       __atomic_load_n(&n->calls, __ATOMIC_RELAXED));
+		char number[16];
 
-		c.absent = __atomic_load_n(&n->absent, __ATOMIC_RELAXED);
-		if (!name)
-			snprintf(c.name, sizeof(c.name), "number %u", i);
-		put(to, c);
+		snprintf(number, sizeof(number), "number %u", i);
+		put(to, DOMUS_COUNTER_HYPERCALL, name ? name : number, READ_ONCE(n->calls),
+		    READ_ONCE(n->absent));
 	}
-	put(to, named("used", DOMUS_COUNTER_GRANT, grants.used));
-	put(to, named("mapped", DOMUS_COUNTER_GRANT, grants.mapped));
+	put(to, DOMUS_COUNTER_GRANT, "used", grants.used, 0);
+	put(to, DOMUS_COUNTER_GRANT, "mapped", grants.mapped, 0);
 	for (unsigned int i = 0; i < PTAB_SIZES; i++)
-		put(to,
-		    named(sizes[i], DOMUS_COUNTER_MAPPING, READ_ONCE(d->p2m.table.nr_leaves[i])));
+		put(to, DOMUS_COUNTER_MAPPING, sizes[i], READ_ONCE(d->p2m.table.nr_leaves[i]), 0);
 }
 
 long domctl_counters(struct hypercall *hc)
@@ -88,7 +81,7 @@ long domctl_counters(struct hypercall *hc)
 	struct vcpu *v;
 	int rc;
 
-	__builtin_memcpy(&op, &hc->domctl->u, sizeof(op));
+	memcpy(&op, &hc->domctl->u, sizeof(op));
 	to.gva = op.buffer;
 	to.room = op.nr;
 	if (op.vcpu == DOMUS_COUNTERS_DOMAIN) {
@@ -100,7 +93,7 @@ long domctl_counters(struct hypercall *hc)
 		put_vcpu(&to, v);
 	}
 	op.nr = to.nr;
-	__builtin_memcpy(&hc->domctl->u, &op, sizeof(op));
+	memcpy(&hc->domctl->u, &op, sizeof(op));
 	return to.rc;
 }
 
@@ -109,7 +102,7 @@ long domctl_crash_reason(struct hypercall *hc)
 	static_assert(sizeof(hc->d->crash_reason) == DOMUS_CRASH_REASON_SIZE, "told whole");
 
 	spin_guard(&hc->d->lock);
-	__builtin_memcpy(&hc->domctl->u, hc->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
+	memcpy(&hc->domctl->u, hc->d->crash_reason, DOMUS_CRASH_REASON_SIZE);
 	return 0;
 }
 

@@ -113,7 +113,7 @@ static long op_set_evtchn_upcall_vector(struct hypercall *hc)
 
 	if (op->vector < FIRST_USABLE_VECTOR)
 		return -EINVAL;
-	v = op->vcpu < d->max_vcpus ? __atomic_load_n(&d->vcpus[op->vcpu], __ATOMIC_ACQUIRE) : NULL;
+	v = domain_vcpu(d, op->vcpu);
 	if (!v)
 		return -ENOENT;
 	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", d->id, v->id, op->vector);
@@ -137,17 +137,11 @@ static long op_flush_tlbs(struct hypercall *hc)
 	return 0;
 }
 
-/* A hint for shadow page tables, which nobody has here. */
-static long op_pagetable_dying(struct hypercall *hc __unused)
-{
-	return -EINVAL;
-}
-
 static long op_get_time(struct hypercall *hc)
 {
 	struct xen_hvm_get_time op = {.now = now_ns()};
 
-	return guest_write_ptr(hc->gva, &op) ? -EFAULT : 0;
+	return guest_write_ptr(hc->gva, &op);
 }
 
 static long op_get_mem_type(struct hypercall *hc)
@@ -166,21 +160,16 @@ static long op_get_mem_type(struct hypercall *hc)
 	return 0;
 }
 
-static long op_altp2m(struct hypercall *hc __unused)
-{
-	return -EOPNOTSUPP;
-}
-
 static const struct op_row rows[] = {
 	[HVMOP_set_param] = OP_ON(op_set_param, struct xen_hvm_param, domid, 0),
 	[HVMOP_get_param] = OP_ON(op_get_param, struct xen_hvm_param, domid, OP_BACK),
 	[HVMOP_flush_tlbs] = {op_flush_tlbs},
-	[HVMOP_pagetable_dying] = {op_pagetable_dying},
+	[HVMOP_pagetable_dying] = OP_ANSWER(-EINVAL), /* for shadow page tables */
 	[HVMOP_get_time] = {op_get_time},
 	[HVMOP_get_mem_type] = OP_ON(op_get_mem_type, struct xen_hvm_get_mem_type, domid, OP_BACK),
 	[HVMOP_set_evtchn_upcall_vector] =
 		OP(op_set_evtchn_upcall_vector, struct xen_hvm_evtchn_upcall_vector, 0),
-	[HVMOP_altp2m] = {op_altp2m},
+	[HVMOP_altp2m] = OP_ANSWER(-EOPNOTSUPP),
 };
 
 long hypercall_hvm_op(struct hypercall *hc)

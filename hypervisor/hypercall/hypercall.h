@@ -4,9 +4,8 @@
 #include "core/hypercall.h"
 #include "core/vcpu.h"
 
-/** Set up what the calls need. Boot CPU, before any guest.
- * @cmdline: the hypervisor's own, kept by pointer, for XENVER_commandline. */
-void hypercall_init(const char *cmdline);
+/** Set up what the calls need. Boot CPU, before any guest. */
+void hypercall_init(void);
 
 /** Name of call number @nr, NULL when there is none. */
 const char *hypercall_name(unsigned int nr);
@@ -16,6 +15,3 @@ hypercall_fn hypercall_console_io, hypercall_dm_op, hypercall_domctl, hypercall_
 	hypercall_memory_op, hypercall_multicall, hypercall_physdev_op, hypercall_platform_op,
 	hypercall_sched_op, hypercall_set_timer_op, hypercall_sysctl, hypercall_vcpu_op,
 	hypercall_vm_assist, hypercall_xen_version;
-
-/** What XENVER_commandline answers. */
-void version_set_commandline(const char *cmdline);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
+/* HYPERVISOR_multicall(list, count): continuations move the list forward, or stay at a preempted entry. */
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 
 static_assert(sizeof(((struct multicall_entry *)0)->args) == sizeof(((struct hypercall *)0)->arg),
 	      "an entry's arguments are a hypercall's");
@@ -18,41 +20,25 @@ static long run_entry(struct hypercall *hc, uint64_t gva)
 	if (guest_read_ptr(&e, gva))
 		return -EFAULT;
 	sub.nr = e.op;
-	for (unsigned int i = 0; i < ARRAY_SIZE(sub.arg); i++)
-		sub.arg[i] = e.args[i];
+	memcpy(sub.arg, e.args, sizeof(sub.arg));
 	/* No nesting: its depth would be the guest's to choose. */
 	rc = e.op == __HYPERVISOR_multicall ? -EINVAL : hypercall_dispatch(&sub);
-	if (rc == -ERESTART) {
-		for (unsigned int i = 0; i < ARRAY_SIZE(sub.arg); i++)
-			e.args[i] = sub.arg[i];
-		return guest_write(gva + offsetof(struct multicall_entry, args), e.args,
-				   sizeof(e.args)) ?
-			       -EFAULT :
-			       rc;
-	}
-	e.result = (xen_ulong_t)rc;
-	return guest_write(gva + offsetof(struct multicall_entry, result), &e.result,
-			   sizeof(e.result)) ?
-		       -EFAULT :
-		       0;
+	if (rc != -ERESTART)
+		return guest_write_ptr(gva + offsetof(struct multicall_entry, result), &rc);
+	gva += offsetof(struct multicall_entry, args);
+	return guest_write(gva, sub.arg, sizeof(sub.arg)) ? -EFAULT : -ERESTART;
 }
 
-/* multicall(list, count): continuations move the list forward, or stay at a preempted entry. */
 long hypercall_multicall(struct hypercall *hc)
 {
-	uint64_t count = (uint32_t)hc->arg[1];
-	long rc;
+	for (uint32_t left = (uint32_t)hc->arg[1]; left;) {
+		long rc = run_entry(hc, hc->arg[0]);
 
-	while (count) {
-		rc = run_entry(hc, hc->arg[0]);
-		if (!rc) {
-			hc->arg[0] += sizeof(struct multicall_entry);
-			count--;
-		}
-		hc->arg[1] = count;
 		if (rc)
 			return rc;
-		if (count && preempt_check())
+		hc->arg[0] += sizeof(struct multicall_entry);
+		hc->arg[1] = --left;
+		if (left && preempt_check())
 			return -ERESTART;
 	}
 	return 0;

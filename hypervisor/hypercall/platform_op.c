@@ -54,13 +54,8 @@ static const struct op_row rows[] = {
 	[XENPF_get_cpuinfo] = ROW(op_get_cpuinfo, OP_BACK),
 };
 
-static const struct op_row *find_row(uint32_t cmd)
-{
-	return cmd < ARRAY_SIZE(rows) ? &rows[cmd] : NULL;
-}
-
 long hypercall_platform_op(struct hypercall *hc)
 {
-	return op_run_versioned(hc, find_row, sizeof(struct xen_platform_op),
+	return op_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_platform_op),
 				XENPF_INTERFACE_VERSION);
 }

@@ -3,10 +3,7 @@
 #include "arch/x86/cpu/clock.h"
 #include "core/console.h"
 #include "core/sched.h"
-#include "hypercall/cpu_policy.h"
 #include "hypercall/domctl.h"
-#include "hypercall/memory_op.h"
-#include "hypercall/xenctl_bitmap.h"
 #include "lib/string.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
@@ -186,8 +183,7 @@ static long op_cpupool(struct hypercall *hc)
 		op->sched_id = XEN_SCHEDULER_CREDIT2;
 		op->n_dom = 0;
 		domain_for_each(count_domain, &op->n_dom);
-		return xenctl_bitmap_write(&op->cpumap,
-					   nr_cpus >= 64 ? ~0ULL : (1ULL << nr_cpus) - 1);
+		return xenctl_bitmap_write(&op->cpumap, domctl_online_cpus());
 	case XEN_SYSCTL_CPUPOOL_OP_FREEINFO: return xenctl_bitmap_write(&op->cpumap, 0);
 	default: return -EOPNOTSUPP;
 	}
@@ -211,33 +207,22 @@ static long op_scheduler(struct hypercall *hc)
 
 /* ---- CPU features ---- */
 
-static const uint8_t featureset_kinds[] = {
-	[XEN_SYSCTL_cpu_featureset_raw] = POLICY_HOST,
-	[XEN_SYSCTL_cpu_featureset_host] = POLICY_HOST,
-	[XEN_SYSCTL_cpu_featureset_hvm] = POLICY_HVM,
-	[XEN_SYSCTL_cpu_featureset_hvm_max] = POLICY_HVM,
-};
-
-static bool featureset_is_pv(uint32_t index)
-{
-	return index == XEN_SYSCTL_cpu_featureset_pv || index == XEN_SYSCTL_cpu_featureset_pv_max;
-}
-
 static long op_get_cpu_featureset(struct hypercall *hc)
 {
 	struct xen_sysctl_cpu_featureset *op = &hc->sysctl->u.cpu_featureset;
-	uint32_t words[CPU_FEATURE_WORDS], nr;
+	uint32_t words[CPU_FEATURE_WORDS], nr = min(op->nr_features, CPU_FEATURE_WORDS);
 
 	if (!handle_gva(op->features)) {
 		op->nr_features = CPU_FEATURE_WORDS;
 		return 0;
 	}
-	if (op->index >= ARRAY_SIZE(featureset_kinds))
+	if (op->index > XEN_SYSCTL_cpu_featureset_hvm_max)
 		return -EINVAL;
-	if (featureset_is_pv(op->index))
+	if (op->index == XEN_SYSCTL_cpu_featureset_pv ||
+	    op->index == XEN_SYSCTL_cpu_featureset_pv_max)
 		return -EOPNOTSUPP;
-	cpu_featureset((enum cpu_policy_kind)featureset_kinds[op->index], words);
-	nr = min(op->nr_features, CPU_FEATURE_WORDS);
+	cpu_featureset(op->index <= XEN_SYSCTL_cpu_featureset_host ? POLICY_HOST : POLICY_HVM,
+		       words);
 	if (guest_write(handle_gva(op->features), words, nr * sizeof(words[0])))
 		return -EFAULT;
 	op->nr_features = nr;
@@ -253,7 +238,6 @@ static long op_get_cpu_levelling(struct hypercall *hc)
 static long op_get_cpu_policy(struct hypercall *hc)
 {
 	struct xen_sysctl_cpu_policy *op = &hc->sysctl->u.cpu_policy;
-	enum cpu_policy_kind kind = POLICY_HOST;
 
 	if (op->_rsvd || op->index > XEN_SYSCTL_cpu_policy_hvm_default)
 		return -EINVAL;
@@ -261,9 +245,8 @@ static long op_get_cpu_policy(struct hypercall *hc)
 	if (handle_gva(op->leaves) && (op->index == XEN_SYSCTL_cpu_policy_pv_max ||
 				       op->index == XEN_SYSCTL_cpu_policy_pv_default))
 		return -EOPNOTSUPP;
-	if (op->index >= XEN_SYSCTL_cpu_policy_pv_max)
-		kind = POLICY_HVM;
-	return cpu_policy_put(kind, handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
+	return cpu_policy_put(op->index < XEN_SYSCTL_cpu_policy_pv_max ? POLICY_HOST : POLICY_HVM,
+			      handle_gva(op->leaves), &op->nr_leaves, handle_gva(op->msrs),
 			      &op->nr_msrs);
 }
 
@@ -287,13 +270,8 @@ static const struct op_row rows[] = {
 	[XEN_SYSCTL_get_cpu_policy] = ROW(op_get_cpu_policy, OP_BACK),
 };
 
-static const struct op_row *find_row(uint32_t cmd)
-{
-	return cmd < ARRAY_SIZE(rows) ? &rows[cmd] : NULL;
-}
-
 long hypercall_sysctl(struct hypercall *hc)
 {
-	return op_run_versioned(hc, find_row, sizeof(struct xen_sysctl),
+	return op_run_versioned(hc, rows, ARRAY_SIZE(rows), sizeof(struct xen_sysctl),
 				XEN_SYSCTL_INTERFACE_VERSION);
 }

@@ -9,16 +9,14 @@
 
 enum caller { ANYONE, HWDOM };
 
-struct row {
-	const char *name;
-	hypercall_fn *fn;
-	enum caller who;
-};
-
 #define ROW(call, handler, who) [__HYPERVISOR_##call] = {#call, handler, who}
 
 /* Calls that are not here (page tables of PV guests, kexec, XSM and so on) are -ENOSYS. */
-static const struct row rows[HYPERCALL_NR] = {
+static const struct row {
+	const char *name;
+	hypercall_fn *fn;
+	enum caller who;
+} rows[HYPERCALL_NR] = {
 	ROW(platform_op, hypercall_platform_op, HWDOM),
 	ROW(memory_op, hypercall_memory_op, ANYONE),
 	ROW(multicall, hypercall_multicall, ANYONE),
@@ -37,11 +35,6 @@ static const struct row rows[HYPERCALL_NR] = {
 	ROW(dm_op, hypercall_dm_op, HWDOM),
 };
 
-static void count(uint64_t *n)
-{
-	__atomic_fetch_add(n, 1, __ATOMIC_RELAXED);
-}
-
 long hypercall_dispatch(struct hypercall *hc)
 {
 	struct domain *d = hc->v->domain;
@@ -51,7 +44,7 @@ long hypercall_dispatch(struct hypercall *hc)
 	if (hc->nr >= HYPERCALL_NR)
 		return -ENOSYS;
 	row = &rows[hc->nr];
-	count(&d->hypercalls[hc->nr].calls);
+	__atomic_fetch_add(&d->hypercalls[hc->nr].calls, 1, __ATOMIC_RELAXED);
 	if (!row->fn)
 		rc = -ENOSYS;
 	else if (row->who == HWDOM && !d->is_hwdom)
@@ -59,7 +52,7 @@ long hypercall_dispatch(struct hypercall *hc)
 	else
 		rc = row->fn(hc);
 	if (unlikely(rc == -ENOSYS))
-		count(&d->hypercalls[hc->nr].absent);
+		__atomic_fetch_add(&d->hypercalls[hc->nr].absent, 1, __ATOMIC_RELAXED);
 	return rc;
 }
 
@@ -78,8 +71,7 @@ void console_input_waits(void)
 	evtchn_global_virq(VIRQ_CONSOLE);
 }
 
-void hypercall_init(const char *cmdline)
+void hypercall_init(void)
 {
-	version_set_commandline(cmdline);
 	console_register_key('x', "counters of domains", domctl_counters_key);
 }

@@ -1,10 +1,129 @@
 // SPDX-License-Identifier: Apache-2.0
-/* HYPERVISOR_vcpu_op(cmd, vcpu, arg): a domain about its own vCPUs. */
+/* What a domain asks for its own vCPUs: HYPERVISOR_sched_op, vcpu_op, set_timer_op and vm_assist. */
 #include "core/op.h"
 #include "core/sched.h"
+#include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
 #include "ipc/vtimer.h"
+
+#define POLL_MAX_PORTS 128
+
+/* ---- sched_op(cmd, arg) ---- */
+
+static long op_yield(struct hypercall *hc)
+{
+	vcpu_yield(hc->v);
+	return 0;
+}
+
+static long op_block(struct hypercall *hc)
+{
+	WRITE_ONCE(hc->v->vcpu_info->evtchn_upcall_mask, 0);
+	vcpu_block(hc->v);
+	return 0;
+}
+
+static long op_shutdown(struct hypercall *hc)
+{
+	const struct sched_shutdown *op = hc->op;
+
+	if (op->reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	domain_shutdown(hc->v->domain, (uint8_t)op->reason);
+	return 0;
+}
+
+/* Any of the ports pending? Return: 1, 0, -EFAULT, -EINVAL. */
+static int poll_ports(struct domain *d, uint64_t gva, unsigned int nr)
+{
+	for (unsigned int i = 0; i < nr; i++) {
+		uint32_t port;
+
+		if (guest_read_ptr(&port, gva + i * sizeof(port)))
+			return -EFAULT;
+		if (port >= EVTCHN_2L_NR_CHANNELS)
+			return -EINVAL;
+		if (evtchn_port_pending(d, port))
+			return 1;
+	}
+	return 0;
+}
+
+static long op_poll(struct hypercall *hc)
+{
+	const struct sched_poll *op = hc->op;
+	struct vcpu *v = hc->v;
+	uint32_t only = 0;
+	int rc;
+
+	if (op->nr_ports > POLL_MAX_PORTS)
+		return -EINVAL;
+	if (op->nr_ports == 1 && guest_read_ptr(&only, handle_gva(op->ports)))
+		return -EFAULT;
+
+	/* First announce, then look: an event between the two kicks us. */
+	evtchn_poll_begin(v, only);
+	rc = poll_ports(v->domain, handle_gva(op->ports), op->nr_ports);
+	if (rc) {
+		evtchn_poll_end(v);
+		return rc < 0 ? rc : 0;
+	}
+	if (op->timeout)
+		timer_set(&v->poll_timer, op->timeout);
+	vcpu_block(v);
+	return 0;
+}
+
+static long op_remote_shutdown(struct hypercall *hc)
+{
+	const struct sched_remote_shutdown *op = hc->op;
+
+	if (op->reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	if (hc->d == hc->v->domain)
+		return -ESRCH;
+	domain_shutdown(hc->d, (uint8_t)op->reason);
+	return 0;
+}
+
+static long op_shutdown_code(struct hypercall *hc)
+{
+	const struct sched_shutdown *op = hc->op;
+	struct domain *d = hc->v->domain;
+
+	if (op->reason > SHUTDOWN_MAX)
+		return -EINVAL;
+	spin_guard(&d->lock);
+	if (!d->shutting_down)
+		d->shutdown_code = (uint8_t)op->reason;
+	return 0;
+}
+
+static long op_watchdog(struct hypercall *hc)
+{
+	const struct sched_watchdog *op = hc->op;
+
+	return watchdog_set(hc->v->domain, op->id, op->timeout);
+}
+
+static const struct op_row sched_rows[] = {
+	[SCHEDOP_yield] = {op_yield},
+	[SCHEDOP_block] = {op_block},
+	[SCHEDOP_shutdown] = OP(op_shutdown, struct sched_shutdown, 0),
+	[SCHEDOP_poll] = OP(op_poll, struct sched_poll, 0),
+	[SCHEDOP_remote_shutdown] =
+		OP_ON(op_remote_shutdown, struct sched_remote_shutdown, domain_id, OP_HWDOM),
+	[SCHEDOP_shutdown_code] = OP(op_shutdown_code, struct sched_shutdown, 0),
+	[SCHEDOP_watchdog] = OP(op_watchdog, struct sched_watchdog, 0),
+};
+
+long hypercall_sched_op(struct hypercall *hc)
+{
+	return op_run(hc, sched_rows, ARRAY_SIZE(sched_rows), (uint32_t)hc->arg[0], hc->arg[1]);
+}
+
+/* ---- vcpu_op(cmd, vcpu, arg) ---- */
 
 /* The vCPU that is meant: always one of the caller's domain. Looked up before an operation is called. */
 static struct vcpu *target(const struct hypercall *hc)
@@ -42,7 +161,7 @@ static long op_get_runstate(struct hypercall *hc)
 	struct vcpu_runstate_info info;
 
 	sched_get_runstate(target(hc), &info);
-	return guest_write_ptr(hc->gva, &info) ? -EFAULT : 0;
+	return guest_write_ptr(hc->gva, &info);
 }
 
 /* Of another vCPU: written when it runs next, in the address space it has then. */
@@ -116,7 +235,7 @@ static long op_register_info(struct hypercall *hc)
 	return rc;
 }
 
-static const struct op_row rows[] = {
+static const struct op_row vcpu_rows[] = {
 	[VCPUOP_up] = {op_up},
 	[VCPUOP_down] = {op_down},
 	[VCPUOP_is_up] = {op_is_up},
@@ -133,9 +252,34 @@ static const struct op_row rows[] = {
 long hypercall_vcpu_op(struct hypercall *hc)
 {
 	const struct domain *d = hc->v->domain;
-	uint32_t id = (uint32_t)hc->arg[1];
 
-	if (id >= d->max_vcpus || !__atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE))
+	if (!domain_vcpu(d, (uint32_t)hc->arg[1]))
 		return -ENOENT;
-	return op_run(hc, rows, ARRAY_SIZE(rows), (uint32_t)hc->arg[0], hc->arg[2]);
+	return op_run(hc, vcpu_rows, ARRAY_SIZE(vcpu_rows), (uint32_t)hc->arg[0], hc->arg[2]);
+}
+
+/* ---- calls of their own ---- */
+
+/* set_timer_op(timeout): ns since boot, 0 disarms. */
+long hypercall_set_timer_op(struct hypercall *hc)
+{
+	if (hc->arg[0])
+		timer_set(&hc->v->singleshot, hc->arg[0]);
+	else
+		timer_cancel(&hc->v->singleshot);
+	return 0;
+}
+
+/* vm_assist(cmd, type): the only kind that means something to a translated guest. */
+long hypercall_vm_assist(struct hypercall *hc)
+{
+	uint32_t cmd = (uint32_t)hc->arg[0], type = (uint32_t)hc->arg[1];
+
+	if (cmd != VMASST_CMD_enable && cmd != VMASST_CMD_disable)
+		return -ENOSYS;
+	if (type != VMASST_TYPE_runstate_update_flag)
+		return -EINVAL;
+	for_each_vcpu(hc->v->domain, v)
+		WRITE_ONCE(v->runstate_flag, cmd == VMASST_CMD_enable);
+	return 0;
 }

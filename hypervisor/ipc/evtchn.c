@@ -2,17 +2,12 @@
 /* Event channels: ports, what they are bound to, and the sending of events (public event_channel.h). */
 #include "ipc/evtchn.h"
 
+#include "core/op.h"
 #include "ipc/evtchn_priv.h"
 #include "ipc/vtimer.h"
-#include "lib/errno.h"
 #include "mm/heap.h"
 
 #define POLL_SEVERAL (~0U)
-
-static struct vcpu *vcpu_at(const struct domain *d, uint32_t id)
-{
-	return id < d->max_vcpus ? __atomic_load_n(&d->vcpus[id], __ATOMIC_ACQUIRE) : NULL;
-}
 
 /* The channel of a @port that is in use. */
 static struct evtchn *channel(struct domain *d, uint32_t port)
@@ -30,18 +25,9 @@ struct evtchn *evtchn_lookup(struct domain *d, uint32_t port)
 
 static void lock_two(struct domain *a, struct domain *b)
 {
-	if (a == b) {
-		spin_lock(&a->evtchn->lock);
-		return;
-	}
-	if ((uintptr_t)a > (uintptr_t)b) {
-		struct domain *t = a;
-
-		a = b;
-		b = t;
-	}
-	spin_lock(&a->evtchn->lock);
-	spin_lock(&b->evtchn->lock);
+	spin_lock(&min(a, b)->evtchn->lock);
+	if (a != b)
+		spin_lock(&max(a, b)->evtchn->lock);
 }
 
 static void unlock_two(struct domain *a, struct domain *b)
@@ -70,7 +56,7 @@ static __noinline void wake_pollers(struct domain *d, uint32_t port)
 
 		for (; map; map &= map - 1) {
 			unsigned int id = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(map);
-			struct vcpu *v = vcpu_at(d, id);
+			struct vcpu *v = domain_vcpu(d, id);
 			uint32_t want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
 
 			if (want != port && want != POLL_SEVERAL)
@@ -108,29 +94,12 @@ void evtchn_poll_end(struct vcpu *v)
 
 static __inlined void raise_port(struct domain *d, struct evtchn *ch, uint32_t port)
 {
-	READ_ONCE(d->evtchn->abi)->set_pending(d, vcpu_at(d, READ_ONCE(ch->vcpu)), ch, port);
+	READ_ONCE(d->evtchn->abi)->set_pending(d, domain_vcpu(d, READ_ONCE(ch->vcpu)), ch, port);
 }
 
 void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
 {
 	raise_port(d, ch, port);
-}
-
-int evtchn_send(struct domain *d, uint32_t port)
-{
-	struct evtchn *ch;
-
-	spin_guard(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
-	switch (ch ? ch->state : EVTCHN_FREE) {
-	case EVTCHN_INTERDOMAIN:
-		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
-		raise_port(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
-		return 0;
-	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
-	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */
-	default: return -EINVAL;
-	}
 }
 
 void evtchn_virq(struct vcpu *v, unsigned int virq)
@@ -146,7 +115,7 @@ void evtchn_virq(struct vcpu *v, unsigned int virq)
 
 void evtchn_global_virq(unsigned int virq)
 {
-	struct vcpu *v = hwdom ? vcpu_at(hwdom, 0) : NULL;
+	struct vcpu *v = hwdom ? domain_vcpu(hwdom, 0) : NULL;
 
 	if (v)
 		evtchn_virq(v, virq);
@@ -169,8 +138,16 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 
 /* ---- ports ---- */
 
-/* Find a port number and its bucket; the port itself stays free. Context: [evtchn]. */
-static int find_free(struct domain *d, uint32_t *port)
+/* The channel of @port if it is in use, else NULL. Context: [evtchn]. */
+static struct evtchn *lookup_used(struct domain *d, uint32_t port)
+{
+	struct evtchn *ch = evtchn_lookup(d, port);
+
+	return ch && ch->state != EVTCHN_FREE ? ch : NULL;
+}
+
+/* Put a free port to use. Return: 0 and its number, -ESRCH, -ENOMEM, -ENOSPC. Context: [evtchn]. */
+static int take_port(struct domain *d, enum evtchn_state state, uint32_t vcpu, uint32_t *port)
 {
 	struct evtchn_domain *e = d->evtchn;
 	uint32_t p, last = min(e->max_port, e->abi->nr_ports - 1);
@@ -184,29 +161,19 @@ static int find_free(struct domain *d, uint32_t *port)
 			*bucket = xcalloc(EVTCHN_BUCKET_PORTS, sizeof(**bucket));
 		if (!*bucket)
 			return -ENOMEM;
-		if ((*bucket)[p % EVTCHN_BUCKET_PORTS].state == EVTCHN_FREE)
+		if (channel(d, p)->state == EVTCHN_FREE)
 			break;
 	}
 	e->first_free = p;
 	if (p > last)
 		return -ENOSPC;
+	*channel(d, p) = (struct evtchn){.state = (uint8_t)state,
+					 .priority = EVTCHN_FIFO_PRIORITY_DEFAULT,
+					 .vcpu = (uint8_t)vcpu};
+	e->first_free++;
+	e->active++;
 	*port = p;
 	return 0;
-}
-
-/* Put the port found by find_free() to use. Context: [evtchn]. */
-static struct evtchn *take_port(struct domain *d, uint32_t port, enum evtchn_state state,
-				uint32_t vcpu)
-{
-	struct evtchn_domain *e = d->evtchn;
-	struct evtchn *ch = channel(d, port);
-
-	ch->state = (uint8_t)state;
-	ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
-	ch->vcpu = (uint8_t)vcpu;
-	e->first_free = port + 1;
-	e->active++;
-	return ch;
 }
 
 static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
@@ -220,182 +187,7 @@ static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
 	e->active--;
 }
 
-int evtchn_alloc_unbound(struct domain *d, domid_t remote, uint32_t *port)
-{
-	int rc;
-
-	spin_guard(&d->evtchn->lock);
-	rc = find_free(d, port);
-	if (!rc)
-		take_port(d, *port, EVTCHN_UNBOUND, 0)->u.remote = remote;
-	return rc;
-}
-
-static int join(struct domain *d, struct domain *rd, uint32_t rport, uint32_t *port)
-{
-	struct evtchn *ch, *rch = evtchn_lookup(rd, rport);
-	uint32_t p;
-	int rc;
-
-	if (!rch || rch->state != EVTCHN_UNBOUND || rch->u.remote != d->id)
-		return -EINVAL;
-	rc = find_free(d, &p);
-	if (rc)
-		return rc;
-	ch = take_port(d, p, EVTCHN_INTERDOMAIN, 0);
-	ch->peer = rd;
-	ch->u.port = rport;
-	rch->state = EVTCHN_INTERDOMAIN;
-	rch->peer = d;
-	rch->u.port = p;
-	/* The remote may have sent before we were there to hear it. */
-	evtchn_raise(d, ch, p);
-	*port = p;
-	return 0;
-}
-
-int evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port, uint32_t *port)
-{
-	struct domain *rd = domain_get(remote == DOMID_SELF ? d->id : remote);
-	int rc;
-
-	if (!rd)
-		return -ESRCH;
-	domain_guard(rd);
-	lock_two(d, rd);
-	rc = join(d, rd, remote_port, port);
-	unlock_two(d, rd);
-	return rc;
-}
-
-/* Per-vCPU VIRQs are bound once on each vCPU; all others on vCPU 0, to be moved later. */
-static bool virq_is_global(uint32_t virq)
-{
-	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
-	       virq != VIRQ_XENPMU;
-}
-
-int evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port)
-{
-	struct vcpu *v;
-	int rc;
-
-	if (virq >= NR_VIRQS || (virq_is_global(virq) && vcpu))
-		return -EINVAL;
-	v = vcpu_at(d, vcpu);
-	if (!v)
-		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	rc = v->virq_port[virq] ? -EEXIST : find_free(d, port);
-	if (rc)
-		return rc;
-	take_port(d, *port, EVTCHN_VIRQ, vcpu)->u.virq = virq;
-	v->virq_port[virq] = *port;
-	return 0;
-}
-
-int evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port)
-{
-	int rc;
-
-	if (!vcpu_at(d, vcpu))
-		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	rc = find_free(d, port);
-	if (!rc)
-		take_port(d, *port, EVTCHN_IPI, vcpu);
-	return rc;
-}
-
-/* The channel of @port if it is in use, else NULL. Context: [evtchn]. */
-static struct evtchn *lookup_used(struct domain *d, uint32_t port)
-{
-	struct evtchn *ch = evtchn_lookup(d, port);
-
-	return ch && ch->state != EVTCHN_FREE ? ch : NULL;
-}
-
-int evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu)
-{
-	struct evtchn *ch;
-
-	if (!vcpu_at(d, vcpu))
-		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	ch = lookup_used(d, port);
-	if (!ch || ch->state == EVTCHN_IPI ||
-	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
-		return -EINVAL;
-	WRITE_ONCE(ch->vcpu, (uint8_t)vcpu);
-	return 0;
-}
-
-int evtchn_unmask(struct domain *d, uint32_t port)
-{
-	struct evtchn *ch;
-
-	spin_guard(&d->evtchn->lock);
-	ch = lookup_used(d, port);
-	if (!ch)
-		return -EINVAL;
-	d->evtchn->abi->unmask(d, vcpu_at(d, ch->vcpu), ch, port);
-	return 0;
-}
-
-int evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority)
-{
-	struct evtchn *ch;
-
-	if (priority > EVTCHN_FIFO_PRIORITY_MIN)
-		return -EINVAL;
-	spin_guard(&d->evtchn->lock);
-	if (d->evtchn->abi != &evtchn_abi_fifo)
-		return -ENOSYS;
-	ch = lookup_used(d, port);
-	if (!ch)
-		return -EINVAL;
-	WRITE_ONCE(ch->priority, (uint8_t)priority);
-	return 0;
-}
-
-int evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status)
-{
-	static const uint8_t words[] = {
-		[EVTCHN_FREE] = EVTCHNSTAT_closed,
-		[EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
-		[EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
-		[EVTCHN_VIRQ] = EVTCHNSTAT_virq,
-		[EVTCHN_IPI] = EVTCHNSTAT_ipi,
-	};
-	struct evtchn *ch;
-
-	if (!port || port > READ_ONCE(d->evtchn->max_port) ||
-	    port >= READ_ONCE(d->evtchn->abi)->nr_ports)
-		return -EINVAL;
-	spin_guard(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
-	status->status = ch ? words[ch->state] : EVTCHNSTAT_closed;
-	status->vcpu = ch ? ch->vcpu : 0;
-	switch (status->status) {
-	case EVTCHNSTAT_unbound: status->u.unbound.dom = ch->u.remote; break;
-	case EVTCHNSTAT_interdomain:
-		status->u.interdomain.dom = ch->peer->id;
-		status->u.interdomain.port = ch->u.port;
-		break;
-	case EVTCHNSTAT_virq: status->u.virq = ch->u.virq; break;
-	default: break;
-	}
-	return 0;
-}
-
 /* ---- closing ---- */
-
-static void unbind_virq(struct domain *d, const struct evtchn *ch, uint32_t port)
-{
-	for_each_vcpu(d, v)
-		if (v->virq_port[ch->u.virq] == port)
-			WRITE_ONCE(v->virq_port[ch->u.virq], 0);
-}
 
 /* The far end of a closed channel waits for someone of @d to bind it again. */
 static void orphan_peer(struct domain *d, const struct evtchn *ch, bool notify)
@@ -409,51 +201,52 @@ static void orphan_peer(struct domain *d, const struct evtchn *ch, bool notify)
 		evtchn_raise(ch->peer, rch, ch->u.port);
 }
 
-int evtchn_close(struct domain *d, uint32_t port, bool notify)
+/* Close @port; @notify: its peer is told by an event. Return: 0, -EINVAL (not in use). */
+static int close_port(struct domain *d, uint32_t port, bool notify)
 {
-	struct domain *peer = NULL;
+	struct domain *joined, *peer = d;
 	struct evtchn *ch;
 
+	domain_ref(peer);
 	for (;;) {
-		struct domain *joined;
-
-		lock_two(d, peer ? peer : d);
+		lock_two(d, peer);
 		ch = lookup_used(d, port);
-		joined = ch && ch->state == EVTCHN_INTERDOMAIN ? ch->peer : NULL;
-		if (!joined || joined == peer || joined == d)
+		joined = ch && ch->state == EVTCHN_INTERDOMAIN ? ch->peer : d;
+		if (joined == peer || joined == d)
 			break;
 		/* Joined domains are alive; the reference keeps this one so without the locks. */
 		domain_ref(joined);
-		unlock_two(d, peer ? peer : d);
-		if (peer)
-			domain_put(peer);
+		unlock_two(d, peer);
+		domain_put(peer);
 		peer = joined;
 	}
 	if (ch) {
 		if (ch->state == EVTCHN_INTERDOMAIN)
 			orphan_peer(d, ch, notify);
 		if (ch->state == EVTCHN_VIRQ)
-			unbind_virq(d, ch, port);
+			for_each_vcpu(d, v)
+				if (v->virq_port[ch->u.virq] == port)
+					WRITE_ONCE(v->virq_port[ch->u.virq], 0);
 		free_port(d, port, ch);
 	}
-	unlock_two(d, peer ? peer : d);
-	if (peer)
-		domain_put(peer);
+	unlock_two(d, peer);
+	domain_put(peer);
 	return ch ? 0 : -EINVAL;
 }
 
-int evtchn_close_some(struct domain *d, uint32_t *next, bool notify)
+/* Close ports from @*next on, some a call. Return: 0 when all are closed, -ERESTART. */
+static int close_some(struct domain *d, uint32_t *next, bool notify)
 {
-	uint32_t port = max(*next, 1u), done = 0;
+	uint32_t done = 0;
 
-	for (; port < EVTCHN_MAX_PORTS; port++) {
+	for (uint32_t port = max(*next, 1u); port < EVTCHN_MAX_PORTS; port++) {
 		const struct evtchn *ch = evtchn_lookup(d, port);
 
 		if (!ch)
 			port |= EVTCHN_BUCKET_PORTS - 1; /* the whole bucket is unused */
 		if (!ch || READ_ONCE(ch->state) == EVTCHN_FREE)
 			continue;
-		evtchn_close(d, port, notify);
+		close_port(d, port, notify);
 		if (++done % 32 == 0 && preempt_check()) {
 			*next = port + 1;
 			return -ERESTART;
@@ -463,22 +256,246 @@ int evtchn_close_some(struct domain *d, uint32_t *next, bool notify)
 	return 0;
 }
 
-int evtchn_reset(struct domain *d, bool to_2l)
-{
-	struct evtchn_domain *e = d->evtchn;
-	uint32_t next = 0;
-	int rc = evtchn_close_some(d, &next, false);
+/* ---- the operations ---- */
 
-	if (rc || !to_2l)
+static long op_alloc_unbound(struct hypercall *hc)
+{
+	struct evtchn_alloc_unbound *op = hc->op;
+	domid_t remote = op->remote_dom == DOMID_SELF ? hc->v->domain->id : op->remote_dom;
+	int rc;
+
+	spin_guard(&hc->d->evtchn->lock);
+	rc = take_port(hc->d, EVTCHN_UNBOUND, 0, &op->port);
+	if (!rc)
+		channel(hc->d, op->port)->u.remote = remote;
+	return rc;
+}
+
+/* Context: [evtchn] of both. */
+static int join(struct domain *d, struct domain *rd, struct evtchn_bind_interdomain *op)
+{
+	struct evtchn *ch, *rch = evtchn_lookup(rd, op->remote_port);
+	int rc;
+
+	if (!rch || rch->state != EVTCHN_UNBOUND || rch->u.remote != d->id)
+		return -EINVAL;
+	rc = take_port(d, EVTCHN_INTERDOMAIN, 0, &op->local_port);
+	if (rc)
+		return rc;
+	ch = channel(d, op->local_port);
+	ch->peer = rd;
+	ch->u.port = op->remote_port;
+	rch->state = EVTCHN_INTERDOMAIN;
+	rch->peer = d;
+	rch->u.port = op->local_port;
+	/* The remote may have sent before we were there to hear it. */
+	evtchn_raise(d, ch, op->local_port);
+	return 0;
+}
+
+static long op_bind_interdomain(struct hypercall *hc)
+{
+	struct evtchn_bind_interdomain *op = hc->op;
+	struct domain *d = hc->v->domain;
+	struct domain *rd = domain_get(op->remote_dom == DOMID_SELF ? d->id : op->remote_dom);
+	int rc;
+
+	if (!rd)
+		return -ESRCH;
+	domain_guard(rd);
+	lock_two(d, rd);
+	rc = join(d, rd, op);
+	unlock_two(d, rd);
+	return rc;
+}
+
+/* Per-vCPU VIRQs are bound once on each vCPU; all others on vCPU 0, to be moved later. */
+static bool virq_is_global(uint32_t virq)
+{
+	return virq != VIRQ_TIMER && virq != VIRQ_DEBUG && virq != VIRQ_XENOPROF &&
+	       virq != VIRQ_XENPMU;
+}
+
+static long op_bind_virq(struct hypercall *hc)
+{
+	struct evtchn_bind_virq *op = hc->op;
+	struct domain *d = hc->v->domain;
+	struct vcpu *v;
+	int rc;
+
+	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
+		return -EINVAL;
+	v = domain_vcpu(d, op->vcpu);
+	if (!v)
+		return -ENOENT;
+	spin_guard(&d->evtchn->lock);
+	rc = v->virq_port[op->virq] ? -EEXIST : take_port(d, EVTCHN_VIRQ, op->vcpu, &op->port);
+	if (rc)
+		return rc;
+	channel(d, op->port)->u.virq = op->virq;
+	v->virq_port[op->virq] = op->port;
+	return 0;
+}
+
+static long op_bind_ipi(struct hypercall *hc)
+{
+	struct evtchn_bind_ipi *op = hc->op;
+	struct domain *d = hc->v->domain;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -ENOENT;
+	spin_guard(&d->evtchn->lock);
+	return take_port(d, EVTCHN_IPI, op->vcpu, &op->port);
+}
+
+static long op_bind_vcpu(struct hypercall *hc)
+{
+	const struct evtchn_bind_vcpu *op = hc->op;
+	struct domain *d = hc->v->domain;
+	struct evtchn *ch;
+
+	if (!domain_vcpu(d, op->vcpu))
+		return -ENOENT;
+	spin_guard(&d->evtchn->lock);
+	ch = lookup_used(d, op->port);
+	if (!ch || ch->state == EVTCHN_IPI ||
+	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
+		return -EINVAL;
+	WRITE_ONCE(ch->vcpu, (uint8_t)op->vcpu);
+	return 0;
+}
+
+static long op_close(struct hypercall *hc)
+{
+	return close_port(hc->v->domain, ((struct evtchn_close *)hc->op)->port, false);
+}
+
+static long op_send(struct hypercall *hc)
+{
+	const uint32_t port = ((struct evtchn_send *)hc->op)->port;
+	struct domain *d = hc->v->domain;
+	struct evtchn *ch;
+
+	spin_guard(&d->evtchn->lock);
+	ch = evtchn_lookup(d, port);
+	switch (ch ? ch->state : EVTCHN_FREE) {
+	case EVTCHN_INTERDOMAIN:
+		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
+		raise_port(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
+		return 0;
+	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
+	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */
+	default: return -EINVAL;
+	}
+}
+
+static long op_unmask(struct hypercall *hc)
+{
+	const uint32_t port = ((struct evtchn_unmask *)hc->op)->port;
+	struct domain *d = hc->v->domain;
+	struct evtchn *ch;
+
+	spin_guard(&d->evtchn->lock);
+	ch = lookup_used(d, port);
+	if (!ch)
+		return -EINVAL;
+	d->evtchn->abi->unmask(d, domain_vcpu(d, ch->vcpu), ch, port);
+	return 0;
+}
+
+static long op_set_priority(struct hypercall *hc)
+{
+	const struct evtchn_set_priority *op = hc->op;
+	struct domain *d = hc->v->domain;
+	struct evtchn *ch;
+
+	if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
+		return -EINVAL;
+	spin_guard(&d->evtchn->lock);
+	if (d->evtchn->abi != &evtchn_abi_fifo)
+		return -ENOSYS;
+	ch = lookup_used(d, op->port);
+	if (!ch)
+		return -EINVAL;
+	WRITE_ONCE(ch->priority, (uint8_t)op->priority);
+	return 0;
+}
+
+static long op_status(struct hypercall *hc)
+{
+	static const uint8_t words[] = {
+		[EVTCHN_FREE] = EVTCHNSTAT_closed,
+		[EVTCHN_UNBOUND] = EVTCHNSTAT_unbound,
+		[EVTCHN_INTERDOMAIN] = EVTCHNSTAT_interdomain,
+		[EVTCHN_VIRQ] = EVTCHNSTAT_virq,
+		[EVTCHN_IPI] = EVTCHNSTAT_ipi,
+	};
+	static const struct evtchn closed = {.state = EVTCHN_FREE};
+	const struct evtchn_domain *e = hc->d->evtchn;
+	struct evtchn_status *op = hc->op;
+	const struct evtchn *ch;
+
+	if (!op->port || op->port > READ_ONCE(e->max_port) ||
+	    op->port >= READ_ONCE(e->abi)->nr_ports)
+		return -EINVAL;
+	spin_guard(&hc->d->evtchn->lock);
+	ch = evtchn_lookup(hc->d, op->port) ?: &closed;
+	op->status = words[ch->state];
+	op->vcpu = ch->vcpu;
+	if (ch->state == EVTCHN_UNBOUND)
+		op->u.unbound.dom = ch->u.remote;
+	if (ch->state == EVTCHN_VIRQ)
+		op->u.virq = ch->u.virq;
+	if (ch->state == EVTCHN_INTERDOMAIN) {
+		op->u.interdomain.dom = ch->peer->id;
+		op->u.interdomain.port = ch->u.port;
+	}
+	return 0;
+}
+
+/* Close every port; a domain that does so itself also returns to the 2-level ABI. */
+static long op_reset(struct hypercall *hc)
+{
+	struct evtchn_domain *e = hc->d->evtchn;
+	uint32_t next = 0;
+	int rc = close_some(hc->d, &next, false);
+
+	if (rc || hc->d != hc->v->domain)
 		return rc;
 	spin_guard(&e->lock);
 	if (e->abi == &evtchn_abi_2l)
 		return 0;
 	if (e->active)
 		return -ERESTART; /* bound again meanwhile */
-	evtchn_fifo_release(d);
+	evtchn_fifo_release(hc->d);
 	__atomic_store_n(&e->abi, &evtchn_abi_2l, __ATOMIC_SEQ_CST);
 	return 0;
+}
+
+#define ROW(op, how)      [EVTCHNOP_##op] = OP(op_##op, struct evtchn_##op, how)
+#define ROW_ON(op, how)   [EVTCHNOP_##op] = OP_ON(op_##op, struct evtchn_##op, dom, how)
+#define ROW_FIFO(op, how) [EVTCHNOP_##op] = OP(evtchn_fifo_##op, struct evtchn_##op, how)
+
+/* A failed copy back leaves the port open: the guest can find it by its status and close it. */
+static const struct op_row rows[] = {
+	ROW(bind_interdomain, OP_BACK),
+	ROW(bind_virq, OP_BACK),
+	ROW(close, 0),
+	ROW(send, 0),
+	ROW_ON(status, OP_BACK),
+	ROW_ON(alloc_unbound, OP_BACK),
+	ROW(bind_ipi, OP_BACK),
+	ROW(bind_vcpu, 0),
+	ROW(unmask, 0),
+	ROW_ON(reset, 0),
+	ROW_FIFO(init_control, OP_BACK),
+	ROW_FIFO(expand_array, 0),
+	ROW(set_priority, 0),
+};
+
+long evtchn_hypercall(struct hypercall *hc)
+{
+	return op_run(hc, rows, ARRAY_SIZE(rows), hc->arg[0], hc->arg[1]);
 }
 
 void evtchn_set_max_port(struct domain *d, uint32_t max_port)
@@ -512,7 +529,7 @@ static int part_domain_kill(struct domain *d)
 	spin_unlock(&e->lock);
 	for_each_vcpu(d, v)
 		vtimer_stop(v);
-	rc = evtchn_close_some(d, &e->kill_next, true);
+	rc = close_some(d, &e->kill_next, true);
 	if (rc)
 		return rc;
 	spin_guard(&e->lock);
@@ -531,21 +548,10 @@ static void part_domain_fini(struct domain *d)
 	d->evtchn = NULL;
 }
 
-static int part_vcpu_init(struct vcpu *v)
-{
-	vtimer_init(v);
-	return 0;
-}
-
-static void part_vcpu_fini(struct vcpu *v)
-{
-	vtimer_stop(v);
-}
-
 const struct domain_part evtchn_part = {
 	.domain_init = part_domain_init,
 	.domain_kill = part_domain_kill,
 	.domain_fini = part_domain_fini,
-	.vcpu_init = part_vcpu_init,
-	.vcpu_fini = part_vcpu_fini,
+	.vcpu_init = vtimer_init,
+	.vcpu_fini = vtimer_stop,
 };

@@ -223,20 +223,23 @@ static int set_control(struct domain *d, uint32_t vcpu, struct evtchn_fifo_contr
 	return 0;
 }
 
-int evtchn_fifo_init_control(struct domain *d, uint32_t vcpu, gfn_t gfn, uint32_t offset)
+long evtchn_fifo_init_control(struct hypercall *hc)
 {
+	struct evtchn_init_control *op = hc->op;
+	struct domain *d = hc->v->domain;
 	mfn_t mfn;
 	int rc;
 
-	if (vcpu >= d->max_vcpus || !d->vcpus[vcpu])
+	op->link_bits = EVTCHN_FIFO_LINK_BITS;
+	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
-	if (offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
-	    offset % sizeof(uint64_t))
+	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
+	    op->offset % sizeof(uint64_t))
 		return -EINVAL;
-	rc = p2m_get_frame(d, gfn, true, &mfn);
+	rc = p2m_get_frame(d, gfn_of(op->control_gfn), true, &mfn);
 	if (rc)
 		return rc;
-	rc = set_control(d, vcpu, (void *)((char *)mfn_to_virt(mfn) + offset));
+	rc = set_control(d, op->vcpu, (void *)((char *)mfn_to_virt(mfn) + op->offset));
 	if (rc)
 		frame_put(mfn);
 	return rc;
@@ -276,11 +279,13 @@ static int append_page(struct domain *d, struct word_page *page)
 	return 0;
 }
 
-int evtchn_fifo_expand_array(struct domain *d, gfn_t gfn)
+long evtchn_fifo_expand_array(struct hypercall *hc)
 {
+	const struct evtchn_expand_array *op = hc->op;
+	struct domain *d = hc->v->domain;
 	struct word_page *page;
 	mfn_t mfn;
-	int rc = p2m_get_frame(d, gfn, true, &mfn);
+	int rc = p2m_get_frame(d, gfn_of(op->array_gfn), true, &mfn);
 
 	if (rc)
 		return rc;

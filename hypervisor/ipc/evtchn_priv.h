@@ -73,25 +73,15 @@ void evtchn_mark_upcall(struct vcpu *v);
 /** Wake vCPUs that poll for @port. */
 void evtchn_wake_pollers(struct domain *d, uint32_t port);
 
-int must_check evtchn_bind_interdomain(struct domain *d, domid_t remote, uint32_t remote_port,
-				       uint32_t *port);
-int must_check evtchn_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, uint32_t *port);
-int must_check evtchn_bind_ipi(struct domain *d, uint32_t vcpu, uint32_t *port);
-int must_check evtchn_bind_vcpu(struct domain *d, uint32_t port, uint32_t vcpu);
-int must_check evtchn_unmask(struct domain *d, uint32_t port);
-int must_check evtchn_status(struct domain *d, uint32_t port, struct evtchn_status *status);
 /**
- * Give @vcpu of @d its control block (EVTCHNOP_init_control); the first turns @d to the FIFO ABI.
+ * EVTCHNOP_init_control: give a vCPU its control block; the first turns the domain to the FIFO ABI.
  * Return: 0, -ENOENT, -EINVAL (again, bad page or offset), -ENOMEM, -ESRCH (dying).
  */
-int must_check evtchn_fifo_init_control(struct domain *d, uint32_t vcpu, gfn_t gfn,
-					uint32_t offset);
-/** Append a page of event words. Return: 0, -EINVAL, -ENOMEM, -ENOSPC, -EOPNOTSUPP (not FIFO), -ESRCH. */
-int must_check evtchn_fifo_expand_array(struct domain *d, gfn_t gfn);
+hypercall_fn evtchn_fifo_init_control;
+/**
+ * EVTCHNOP_expand_array: append a page of event words.
+ * Return: 0, -EINVAL, -ENOMEM, -ENOSPC, -EOPNOTSUPP (not FIFO), -ESRCH.
+ */
+hypercall_fn evtchn_fifo_expand_array;
 /** Let go of the guest's pages. Context: [evtchn], no port in use. */
 void evtchn_fifo_release(struct domain *d);
-int must_check evtchn_set_priority(struct domain *d, uint32_t port, uint32_t priority);
-/** Close every port, some a call, and return to the 2-level ABI if @to_2l. Return: 0, -ERESTART. */
-int evtchn_reset(struct domain *d, bool to_2l);
-/** Close ports from @*next on, some a call. Return: 0 when all are closed, -ERESTART. */
-int evtchn_close_some(struct domain *d, uint32_t *next, bool notify);

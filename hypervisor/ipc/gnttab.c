@@ -4,10 +4,25 @@
 
 #include "ipc/gnttab_priv.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 
 /* ---- the table ---- */
+
+static int grow_status(struct domain *d, uint32_t nr_frames)
+{
+	struct gnttab *gt = d->gnttab;
+
+	while (gt->nr_status < gnttab_status_frames(nr_frames)) {
+		void *page = domain_alloc_special(d);
+
+		if (!page)
+			return -ENOMEM;
+		gt->status[gt->nr_status++] = page;
+	}
+	return 0;
+}
 
 int gnttab_grow(struct domain *d, uint32_t nr)
 {
@@ -15,7 +30,7 @@ int gnttab_grow(struct domain *d, uint32_t nr)
 
 	if (nr > gt->max_frames)
 		return -EINVAL;
-	if (gt->version == 2 && gnttab_grow_status(d, nr))
+	if (gt->version == 2 && grow_status(d, nr))
 		return -ENOMEM;
 	while (gt->nr_frames < nr) {
 		struct grant_active *active = xcalloc(GRANTS_PER_FRAME, sizeof(*active));
@@ -76,14 +91,13 @@ int gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptra
 	return 0;
 }
 
-uint32_t gnttab_max_frames(struct domain *d)
+uint32_t gnttab_max_frames(struct domain *d, bool status)
 {
-	return d->gnttab->max_frames;
-}
+	const struct gnttab *gt = d->gnttab;
 
-uint32_t gnttab_max_status_frames(struct domain *d)
-{
-	return d->gnttab->version == 2 ? gnttab_status_frames(d->gnttab->max_frames) : 0;
+	if (!status)
+		return gt->max_frames;
+	return gt->version == 2 ? gnttab_status_frames(gt->max_frames) : 0;
 }
 
 struct gnttab_usage gnttab_usage(struct domain *d)
@@ -102,7 +116,7 @@ int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 	if (idx >= gt->max_frames)
 		return -EINVAL;
 	spin_guard(&gt->lock);
-	if (READ_ONCE(d->dying) || (status && idx >= gnttab_max_status_frames(d)))
+	if (READ_ONCE(d->dying) || idx >= gnttab_max_frames(d, status))
 		return -EINVAL;
 	rc = gnttab_grow(d, idx * per_frame + 1);
 	if (rc)
@@ -114,57 +128,44 @@ int gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn)
 
 /* ---- one entry ---- */
 
-static bool grants(uint32_t word, domid_t user, bool write)
+/* Tell the guest that its entry is used no more than it is. */
+static void release_entry(const struct grant_entry *e)
 {
-	return (word & GTF_type_mask) == GTF_permit_access && word >> 16 == user &&
-	       !(write && (word & GTF_readonly));
+	uint16_t idle = gnttab_idle_flags(e->a);
+
+	if (idle)
+		__atomic_fetch_and(e->status, (uint16_t)~idle, __ATOMIC_ACQ_REL);
 }
 
-/* The guest may withdraw the entry at any moment, hence the exchange of flags and domid together. */
-static int claim_v1(const struct grant_entry *e, domid_t user, bool write, uint32_t want)
+/* Mark the entry as being read (and written), if it grants that to @user. Return: whether it does. */
+static bool claim_entry(const struct gnttab *gt, const struct grant_entry *e, domid_t user,
+			bool write)
 {
-	uint32_t old = __atomic_load_n(e->word, __ATOMIC_ACQUIRE);
-
-	do {
-		if (!grants(old, user, write))
-			return GNTST_bad_gntref;
-	} while (!__atomic_compare_exchange_n(e->word, &old, old | want, false, __ATOMIC_ACQ_REL,
-					      __ATOMIC_ACQUIRE));
-	return 0;
-}
-
-static void release_entry(const struct grant_entry *e, uint16_t flags)
-{
-	__atomic_fetch_and(e->status, (uint16_t)~flags, __ATOMIC_ACQ_REL);
-}
-
-/*
- * Version 2 (public grant_table.h): the use is told first, then the entry is looked at again; who
- * withdraws an entry clears it first and then looks for users. Parts of pages are not granted here.
- */
-static int claim_v2(const struct grant_entry *e, domid_t user, bool write, uint16_t want)
-{
+	const uint16_t use = GTF_reading | (write ? GTF_writing : 0);
+	const uint32_t good = GTF_permit_access | (uint32_t)user << 16;
+	uint32_t mask = GTF_type_mask | 0xffffu << 16 | (write ? GTF_readonly : 0);
 	uint32_t word = __atomic_load_n(e->word, __ATOMIC_ACQUIRE);
 
-	if (!grants(word, user, write) || (word & GTF_sub_page))
-		return GNTST_bad_gntref;
-	__atomic_fetch_or(e->status, want, __ATOMIC_SEQ_CST);
-	word = __atomic_load_n(e->word, __ATOMIC_SEQ_CST);
-	if (grants(word, user, write) && !(word & GTF_sub_page))
-		return 0;
-	release_entry(e, gnttab_idle_flags(e->a));
-	return GNTST_bad_gntref;
-}
-
-/* Mark the entry as being read (and written). Return: 0 and the frame it grants, or GNTST_. */
-static int claim_entry(const struct gnttab *gt, const struct grant_entry *e, domid_t user,
-		       bool write, uint64_t *frame)
-{
-	const uint16_t want = GTF_reading | (write ? GTF_writing : 0);
-	int rc = gt->version == 1 ? claim_v1(e, user, write, want) : claim_v2(e, user, write, want);
-
-	*frame = gnttab_entry_frame(gt, e);
-	return rc;
+	if (gt->version == 1) {
+		/* The guest may withdraw it at any moment: flags and domid are exchanged together. */
+		while ((word & mask) == good)
+			if (__atomic_compare_exchange_n(e->word, &word, word | use, false,
+							__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+				return true;
+		return false;
+	}
+	/*
+	 * Version 2 (public grant_table.h): the use is told first, then the entry is looked at again;
+	 * who withdraws one clears it first and then looks for users. Parts of pages are not granted here.
+	 */
+	mask |= GTF_sub_page;
+	if ((word & mask) != good)
+		return false;
+	__atomic_fetch_or(e->status, use, __ATOMIC_SEQ_CST);
+	if ((__atomic_load_n(e->word, __ATOMIC_SEQ_CST) & mask) == good)
+		return true;
+	release_entry(e);
+	return false;
 }
 
 /* The granted page must be the granter's own memory, not something it was granted or lent itself. */
@@ -178,59 +179,35 @@ static int hold_frame(struct domain *rd, uint64_t frame, bool write, mfn_t *mfn)
 	return GNTST_bad_page;
 }
 
-static int pin_first(struct domain *rd, const struct grant_entry *e, domid_t user, bool write,
-		     mfn_t *mfn)
-{
-	uint64_t frame;
-	int rc = claim_entry(rd->gnttab, e, user, write, &frame);
-
-	if (rc)
-		return rc;
-	rc = hold_frame(rd, frame, write, mfn);
-	if (rc) {
-		release_entry(e, gnttab_idle_flags(e->a));
-		return rc;
-	}
-	e->a->mfn = *mfn;
-	e->a->domid = user;
-	rd->gnttab->usage.used++;
-	return 0;
-}
-
-/* In use already: the frame is the one held, whatever the guest has put in the entry since. */
-static int pin_again(struct domain *rd, const struct grant_entry *e, domid_t user, bool write,
-		     mfn_t *mfn)
-{
-	uint64_t frame;
-	int rc;
-
-	if (e->a->domid != user || e->a->readers == UINT16_MAX || e->a->writers == UINT16_MAX)
-		return GNTST_bad_gntref;
-	rc = claim_entry(rd->gnttab, e, user, write, &frame);
-	if (rc)
-		return rc;
-	frame_get_held(e->a->mfn);
-	*mfn = e->a->mfn;
-	return 0;
-}
-
 int gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
 {
 	struct gnttab *gt = rd->gnttab;
+	struct grant_active *a;
 	struct grant_entry e;
-	int rc;
+	bool used;
 
 	spin_guard(&gt->lock);
 	if (READ_ONCE(rd->dying) || !gnttab_entry_at(gt, ref, &e))
 		return GNTST_bad_gntref;
-	rc = e.a->readers || e.a->writers ? pin_again(rd, &e, user, write, mfn) :
-					    pin_first(rd, &e, user, write, mfn);
-	if (rc)
-		return rc;
-	if (write)
-		e.a->writers++;
-	else
-		e.a->readers++;
+	a = e.a;
+	used = gnttab_in_use(a);
+	if (used && (a->domid != user || a->readers == UINT16_MAX || a->writers == UINT16_MAX))
+		return GNTST_bad_gntref;
+	if (!claim_entry(gt, &e, user, write))
+		return GNTST_bad_gntref;
+	if (used) {
+		/* The frame is the one held, whatever the guest has put in the entry since. */
+		frame_get_held(a->mfn);
+	} else {
+		if (hold_frame(rd, gnttab_entry_frame(gt, &e), write, &a->mfn)) {
+			release_entry(&e);
+			return GNTST_bad_page;
+		}
+		a->domid = user;
+		gt->usage.used++;
+	}
+	*(write ? &a->writers : &a->readers) += 1;
+	*mfn = a->mfn;
 	return 0;
 }
 
@@ -238,41 +215,100 @@ void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn)
 {
 	struct gnttab *gt = rd->gnttab;
 	struct grant_entry e;
-	uint16_t idle;
 
 	spin_lock(&gt->lock);
 	/* What is pinned is there: a table only grows, and keeps its version while entries are in use. */
 	BUG_ON(!gnttab_entry_at(gt, ref, &e));
-	if (write)
-		e.a->writers--;
-	else
-		e.a->readers--;
-	gt->usage.used -= !e.a->readers && !e.a->writers;
-	idle = gnttab_idle_flags(e.a);
-	if (idle)
-		release_entry(&e, idle);
+	*(write ? &e.a->writers : &e.a->readers) -= 1;
+	gt->usage.used -= !gnttab_in_use(e.a);
+	release_entry(&e);
 	spin_unlock(&gt->lock);
 	frame_put(mfn);
 }
 
-/* ---- peers ---- */
+/*
+ * ---- versions ----
+ * Version 2 has wider entries, and keeps who uses them in pages of their own; of what it can say beyond
+ * version 1, transitive grants and parts of pages are refused to their users.
+ */
 
-struct domain *gnttab_peer_get(struct gnttab_peer *p, struct domain *self, domid_t id)
+/* The entries that live through a change, for the builder may have made them: console, xenstore. */
+struct reserved {
+	uint32_t word[GNTTAB_NR_RESERVED_ENTRIES];
+	uint64_t frame[GNTTAB_NR_RESERVED_ENTRIES];
+};
+
+static int save_reserved(const struct gnttab *gt, struct reserved *r)
 {
-	if (id == DOMID_SELF)
-		id = self->id;
-	if (p->d && p->d->id == id)
-		return p->d;
-	gnttab_peer_put(p);
-	p->d = domain_get(id);
-	return p->d;
+	struct grant_entry e;
+
+	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++) {
+		r->word[i] = READ_ONCE(*e.word) & ~(uint32_t)(GTF_reading | GTF_writing);
+		r->frame[i] = gnttab_entry_frame(gt, &e);
+		if ((r->word[i] & GTF_type_mask) > GTF_permit_access ||
+		    (r->word[i] & GTF_sub_page) || r->frame[i] > UINT32_MAX)
+			return -EINVAL;
+	}
+	return 0;
 }
 
-void gnttab_peer_put(struct gnttab_peer *p)
+static void put_reserved(const struct gnttab *gt, const struct reserved *r)
 {
-	if (p->d)
-		domain_put(p->d);
-	p->d = NULL;
+	struct grant_entry e;
+
+	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++) {
+		if (gt->version == 1)
+			((struct grant_entry_v1 *)(void *)e.word)->frame = (uint32_t)r->frame[i];
+		else
+			((union grant_entry_v2 *)(void *)e.word)->full_page.frame = r->frame[i];
+		__atomic_store_n(e.word, r->word[i], __ATOMIC_RELEASE);
+		/* Those in use stay marked so. */
+		__atomic_fetch_or(e.status,
+				  (GTF_reading | GTF_writing) & (uint16_t)~gnttab_idle_flags(e.a),
+				  __ATOMIC_RELEASE);
+	}
+}
+
+static bool in_use(const struct gnttab *gt)
+{
+	uint32_t reserved = 0;
+	struct grant_entry e;
+
+	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++)
+		reserved += gnttab_in_use(e.a);
+	return gt->usage.used > reserved;
+}
+
+static int change(struct domain *d, uint32_t version)
+{
+	struct gnttab *gt = d->gnttab;
+	struct reserved r;
+	int rc;
+
+	if (in_use(gt))
+		return -EBUSY;
+	rc = save_reserved(gt, &r);
+	if (!rc && version == 2)
+		rc = grow_status(d, gt->nr_frames);
+	if (rc)
+		return rc;
+	for (uint32_t i = 0; i < gt->nr_frames; i++)
+		memset(gt->shared[i], 0, PAGE_SIZE);
+	for (uint32_t i = 0; i < gt->nr_status; i++)
+		memset(gt->status[i], 0, PAGE_SIZE);
+	gt->version = version;
+	put_reserved(gt, &r);
+	return 0;
+}
+
+int gnttab_set_version(struct domain *d, uint32_t version)
+{
+	if (version != 1 && version != 2)
+		return -EINVAL;
+	if (version > d->gnttab->max_version)
+		return -ENOSYS;
+	spin_guard(&d->gnttab->lock);
+	return version == d->gnttab->version ? 0 : change(d, version);
 }
 
 /* ---- the part of a domain ---- */
@@ -309,7 +345,7 @@ static int part_domain_kill(struct domain *d)
 	uint32_t end = gt->nr_maptrack * MAPTRACK_PER_PAGE;
 
 	while (gt->kill_next < end) {
-		gnttab_unmap_index(d, gt->kill_next++);
+		gnttab_unmap(d, 0, gt->kill_next++);
 		if (gt->kill_next % 64 == 0 && preempt_check())
 			return -ERESTART;
 	}

@@ -12,14 +12,13 @@ extern const struct domain_part gnttab_part;
  * Return: 0, -ENOMEM (nothing changed). */
 int must_check gnttab_set_limits(struct domain *d, uint32_t max_frames,
 				 uint32_t max_maptrack_frames, uint32_t max_version);
-/** Status frames of version 2 that @d's table can have; 0 while it is of version 1. */
-uint32_t gnttab_max_status_frames(struct domain *d);
+/** Frames that @d's table can have; @status: of status, 0 while it is of version 1. */
+uint32_t gnttab_max_frames(struct domain *d, bool status);
 /**
  * Frame @idx of @d's shared table, growing the table if need be, with a reference for a p2m entry.
  * @status asks for version 2 status frames. Return: 0, -EINVAL (bad index, version 1 has no status).
  */
 int must_check gnttab_get_frame(struct domain *d, bool status, uint32_t idx, mfn_t *mfn);
-uint32_t gnttab_max_frames(struct domain *d);
 /** Grants of @d that are in use at this moment, and mappings it has of others' grants. */
 struct gnttab_usage {
 	uint32_t used;

@@ -4,78 +4,272 @@
 #include "ipc/gnttab_priv.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/frames.h"
+#include "mm/heap.h"
 
-union gnttab_arg {
-	struct gnttab_map_grant_ref map;
-	struct gnttab_unmap_grant_ref unmap;
-	struct gnttab_unmap_and_replace replace;
-	struct gnttab_setup_table setup;
-	struct gnttab_copy copy;
-	struct gnttab_query_size query;
-	struct gnttab_set_version set_version;
-	struct gnttab_get_status_frames status_frames;
-	struct gnttab_get_version get_version;
-	struct gnttab_swap_grant_ref swap;
-};
-
+/* A call in progress. */
 struct batch {
-	struct domain *d; /* the caller */
-	struct gnttab_peer peers[2];
+	struct domain *d;       /* the caller */
+	struct domain *subject; /* whom the request names, where its row says so; held meanwhile */
+	struct domain *peer[2]; /* held: who was copied from and to last, to look them up once */
 };
 
-/* Each puts its outcome in the request; what they return ends the batch when negative. */
+/* ---- mapping ---- */
 
-static long op_map(struct batch *b, union gnttab_arg *a)
+static struct maptrack *handle_at(struct gnttab *gt, uint32_t handle)
 {
-	a->map.status = (int16_t)gnttab_map(b->d, &a->map);
-	return 0;
+	if (handle / MAPTRACK_PER_PAGE >= gt->nr_maptrack)
+		return NULL;
+	return &gt->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
 
-static long op_unmap(struct batch *b, union gnttab_arg *a)
+bool gnttab_grow_maptrack(struct gnttab *gt)
 {
-	a->unmap.status = (int16_t)gnttab_unmap(b->d, a->unmap.host_addr, a->unmap.handle);
-	return 0;
+	struct maptrack *page;
+	uint32_t base;
+
+	if (gt->nr_maptrack >= gt->max_maptrack)
+		return false;
+	page = page_alloc();
+	if (!page)
+		return false;
+	base = gt->nr_maptrack * MAPTRACK_PER_PAGE;
+	for (uint32_t i = MAPTRACK_PER_PAGE; i--;) {
+		page[i].next = gt->maptrack_free;
+		gt->maptrack_free = base + i;
+	}
+	gt->maptrack[gt->nr_maptrack++] = page;
+	return true;
 }
 
-static long op_replace(struct batch *b, union gnttab_arg *a)
+/* A handle, BUSY; NULL when there is none. */
+static struct maptrack *handle_alloc(struct domain *d, uint32_t *handle)
 {
-	/* Moving a mapping is for paravirtual page tables; with no new place it is an unmap. */
-	a->replace.status = a->replace.new_addr ? GNTST_general_error :
-						  (int16_t)gnttab_unmap(b->d, a->replace.host_addr,
-									a->replace.handle);
-	return 0;
+	struct gnttab *gt = d->gnttab;
+	struct maptrack *mt;
+
+	spin_guard(&gt->lock);
+	if (READ_ONCE(d->dying) ||
+	    (gt->maptrack_free == MAPTRACK_NONE && !gnttab_grow_maptrack(gt)))
+		return NULL;
+	*handle = gt->maptrack_free;
+	mt = handle_at(gt, *handle);
+	gt->maptrack_free = mt->next;
+	mt->state = MAPTRACK_BUSY;
+	gt->usage.mapped++;
+	return mt;
 }
 
-static long op_copy(struct batch *b, union gnttab_arg *a)
+static void handle_free(struct domain *d, uint32_t handle, struct maptrack *mt)
 {
-	a->copy.status = (int16_t)gnttab_copy(b->d, &a->copy, b->peers);
-	return 0;
+	struct gnttab *gt = d->gnttab;
+
+	spin_guard(&gt->lock);
+	*mt = (struct maptrack){.state = MAPTRACK_FREE, .next = gt->maptrack_free};
+	gt->maptrack_free = handle;
+	gt->usage.mapped--;
 }
 
-static int16_t resolve(struct batch *b, domid_t id, struct domain **out)
+/* What is not BUSY any more is there for whoever asks. */
+static void handle_publish(struct maptrack *mt, enum maptrack_state state)
 {
-	int rc = domain_resolve(b->d, id, out);
-
-	if (rc == -EPERM)
-		return GNTST_permission_denied;
-	return rc ? GNTST_bad_domain : GNTST_okay;
+	__atomic_store_n(&mt->state, (uint8_t)state, __ATOMIC_RELEASE);
 }
 
-static long op_query_size(struct batch *b, union gnttab_arg *a)
+static int map_frame(struct domain *d, struct maptrack *mt, bool write)
 {
-	struct domain *d;
+	int rc = gnttab_pin(mt->granter, mt->ref, d->id, write, &mt->mfn);
 
-	a->query.status = resolve(b, a->query.dom, &d);
-	if (a->query.status)
-		return 0;
-	domain_guard(d);
-	a->query.nr_frames = max(READ_ONCE(d->gnttab->nr_frames), GNTTAB_INITIAL_FRAMES);
-	a->query.max_nr_frames = d->gnttab->max_frames;
-	return 0;
+	if (rc)
+		return rc;
+	if (!p2m_map(d, gfn_of(mt->gfn), mt->mfn, ORDER_4K, write ? P2M_GRANT_RW : P2M_GRANT_RO))
+		return GNTST_okay;
+	gnttab_unpin(mt->granter, mt->ref, write, mt->mfn);
+	return GNTST_no_space;
+}
+
+static int op_map_grant_ref(struct batch *b, void *arg)
+{
+	struct gnttab_map_grant_ref *op = arg;
+	const bool write = !(op->flags & GNTMAP_readonly);
+	struct domain *rd;
+	struct maptrack *mt;
+	uint32_t handle;
+	int rc = GNTST_no_space;
+
+	/* A translated guest names a frame; page table entries and I/O maps are for others. */
+	if (!(op->flags & GNTMAP_host_map) || (op->flags & GNTMAP_contains_pte))
+		return GNTST_general_error;
+	if (op->host_addr % PAGE_SIZE || op->host_addr >> PAGE_SHIFT >= GFN_LIMIT)
+		return GNTST_bad_virt_addr;
+	rd = domain_get(op->dom == DOMID_SELF ? b->d->id : op->dom);
+	if (!rd)
+		return GNTST_bad_domain;
+	mt = handle_alloc(b->d, &handle);
+	if (mt) {
+		mt->granter = rd; /* with our reference: its table outlives the mapping */
+		mt->gfn = op->host_addr >> PAGE_SHIFT;
+		mt->ref = op->ref;
+		rc = map_frame(b->d, mt, write);
+		if (rc)
+			handle_free(b->d, handle, mt);
+	}
+	if (rc) {
+		domain_put(rd);
+		return rc;
+	}
+	op->handle = handle;
+	/* Without an IOMMU a device would need the machine address; the kernel bounces instead. */
+	op->dev_bus_addr = mfn_to_paddr(mt->mfn);
+	handle_publish(mt, write ? MAPTRACK_RW : MAPTRACK_RO);
+	return GNTST_okay;
+}
+
+int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
+{
+	enum maptrack_state state = MAPTRACK_FREE;
+	struct domain *rd;
+	struct maptrack *mt;
+	bool write;
+	int rc;
+
+	spin_lock(&d->gnttab->lock);
+	mt = handle_at(d->gnttab, handle);
+	if (mt)
+		state = (enum maptrack_state)__atomic_load_n(&mt->state, __ATOMIC_ACQUIRE);
+	if (state >= MAPTRACK_RO)
+		mt->state = MAPTRACK_BUSY; /* ours alone now */
+	spin_unlock(&d->gnttab->lock);
+	if (state < MAPTRACK_RO)
+		return GNTST_bad_handle;
+	if (host_addr && host_addr >> PAGE_SHIFT != mt->gfn) {
+		handle_publish(mt, state);
+		return GNTST_general_error;
+	}
+	rd = mt->granter;
+	write = state == MAPTRACK_RW;
+	/* The guest may have put something else there, or nothing; then no CPU knows the frame any more. */
+	rc = p2m_unmap(d, gfn_of(mt->gfn), mt->mfn, write ? P2M_GRANT_RW : P2M_GRANT_RO);
+	(void)rc;
+	gnttab_unpin(rd, mt->ref, write, mt->mfn);
+	handle_free(d, handle, mt);
+	domain_put(rd);
+	return GNTST_okay;
+}
+
+static int op_unmap_grant_ref(struct batch *b, void *arg)
+{
+	const struct gnttab_unmap_grant_ref *op = arg;
+
+	return gnttab_unmap(b->d, op->host_addr, op->handle);
+}
+
+/* Moving a mapping is for paravirtual page tables; with no new place it is an unmap. */
+static int op_unmap_and_replace(struct batch *b, void *arg)
+{
+	const struct gnttab_unmap_and_replace *op = arg;
+
+	return op->new_addr ? GNTST_general_error : gnttab_unmap(b->d, op->host_addr, op->handle);
+}
+
+/* ---- copying: between two pages, each the caller's own or granted to it ---- */
+
+/* One side of a copy, held from side_get() to side_put(). */
+struct side {
+	struct domain *granter; /* NULL: the caller's own frame */
+	uint32_t ref;
+	mfn_t mfn;
+	bool write;
+};
+
+static int side_get(struct batch *b, const struct gnttab_copy_ptr *p, bool is_ref, struct side *s)
+{
+	const domid_t id = p->domid == DOMID_SELF ? b->d->id : p->domid;
+	struct domain **peer = &b->peer[s->write];
+
+	s->granter = NULL;
+	if (!is_ref) {
+		if (id != b->d->id)
+			return GNTST_permission_denied;
+		return p2m_get_frame(b->d, gfn_of(p->u.gmfn), s->write, &s->mfn) ? GNTST_bad_page :
+										   GNTST_okay;
+	}
+	if (!*peer || (*peer)->id != id) {
+		if (*peer)
+			domain_put(*peer);
+		*peer = domain_get(id);
+		if (!*peer)
+			return GNTST_bad_domain;
+	}
+	s->granter = *peer;
+	s->ref = p->u.ref;
+	return gnttab_pin(s->granter, s->ref, b->d->id, s->write, &s->mfn);
+}
+
+static void side_put(const struct side *s)
+{
+	if (s->granter)
+		gnttab_unpin(s->granter, s->ref, s->write, s->mfn);
+	else
+		frame_put(s->mfn);
+}
+
+/*
+ * The string instruction is what hardware moves a page with best. It only goes upwards: both may be
+ * the same page, and the target begin inside the source.
+ */
+static void copy_bytes(void *dst, const void *src, size_t len)
+{
+	size_t quads = len >> 3, tail = len & 7;
+
+	if ((uintptr_t)dst - (uintptr_t)src < len) {
+		memmove(dst, src, len);
+		return;
+	}
+	__asm__ volatile("rep movsq\n\t"
+			 "mov %3, %%rcx\n\t"
+			 "rep movsb"
+			 : "+D"(dst), "+S"(src), "+c"(quads)
+			 : "r"(tail)
+			 : "memory");
+}
+
+static int op_copy(struct batch *b, void *arg)
+{
+	const struct gnttab_copy *op = arg;
+	struct side src = {.write = false}, dst = {.write = true};
+	int rc;
+
+	if (op->len > PAGE_SIZE || op->source.offset > PAGE_SIZE - op->len ||
+	    op->dest.offset > PAGE_SIZE - op->len)
+		return GNTST_bad_copy_arg;
+	rc = side_get(b, &op->source, op->flags & GNTCOPY_source_gref, &src);
+	if (rc)
+		return rc;
+	rc = side_get(b, &op->dest, op->flags & GNTCOPY_dest_gref, &dst);
+	if (!rc) {
+		copy_bytes((char *)mfn_to_virt(dst.mfn) + op->dest.offset,
+			   (char *)mfn_to_virt(src.mfn) + op->source.offset, op->len);
+		side_put(&dst);
+	}
+	side_put(&src);
+	return rc;
+}
+
+/* ---- the table ---- */
+
+static int op_query_size(struct batch *b, void *arg)
+{
+	struct gnttab_query_size *op = arg;
+	const struct gnttab *gt = b->subject->gnttab;
+
+	op->nr_frames = max(READ_ONCE(gt->nr_frames), GNTTAB_INITIAL_FRAMES);
+	op->max_nr_frames = gt->max_frames;
+	return GNTST_okay;
 }
 
 /* Where the frames are: a translated guest places them itself. */
-static int16_t list_frames(uint64_t gva, uint32_t nr)
+static int list_frames(uint64_t gva, uint32_t nr)
 {
 	const uint64_t nowhere = ~0ULL;
 
@@ -85,161 +279,162 @@ static int16_t list_frames(uint64_t gva, uint32_t nr)
 	return GNTST_okay;
 }
 
-static int16_t setup_table(struct domain *d, const struct gnttab_setup_table *op)
+static int op_setup_table(struct batch *b, void *arg)
 {
+	const struct gnttab_setup_table *op = arg;
+	struct gnttab *gt = b->subject->gnttab;
 	int rc;
 
-	if (op->nr_frames > d->gnttab->max_frames)
+	if (op->nr_frames > gt->max_frames)
 		return GNTST_general_error;
-	spin_lock(&d->gnttab->lock);
-	rc = gnttab_grow(d, op->nr_frames);
-	spin_unlock(&d->gnttab->lock);
+	spin_lock(&gt->lock);
+	rc = gnttab_grow(b->subject, op->nr_frames);
+	spin_unlock(&gt->lock);
 	if (rc)
 		return rc == -ENOMEM ? GNTST_no_space : GNTST_general_error;
 	return list_frames(handle_gva(op->frame_list), op->nr_frames);
 }
 
-static long op_setup_table(struct batch *b, union gnttab_arg *a)
+static int op_get_status_frames(struct batch *b, void *arg)
 {
-	struct domain *d;
+	const struct gnttab_get_status_frames *op = arg;
+	struct gnttab *gt = b->subject->gnttab;
+	uint32_t have;
 
-	a->setup.status = resolve(b, a->setup.dom, &d);
-	if (a->setup.status)
-		return 0;
-	domain_guard(d);
-	a->setup.status = setup_table(d, &a->setup);
-	return 0;
+	spin_lock(&gt->lock);
+	/* Version 1 keeps status in the entries. */
+	have = gt->version == 2 ? gnttab_status_frames(gt->nr_frames) : 0;
+	spin_unlock(&gt->lock);
+	return op->nr_frames > have ? GNTST_general_error :
+				      list_frames(handle_gva(op->frame_list), op->nr_frames);
 }
 
-static long op_set_version(struct batch *b, union gnttab_arg *a)
+static int op_set_version(struct batch *b, void *arg)
 {
-	int rc = gnttab_set_version(b->d, a->set_version.version);
+	struct gnttab_set_version *op = arg;
+	int rc = gnttab_set_version(b->d, op->version);
 
-	a->set_version.version = READ_ONCE(b->d->gnttab->version);
+	op->version = READ_ONCE(b->d->gnttab->version);
 	return rc;
 }
 
-static long op_get_version(struct batch *b, union gnttab_arg *a)
+static int op_get_version(struct batch *b, void *arg)
 {
-	struct domain *d;
-	int rc = domain_resolve(b->d, a->get_version.dom, &d);
-
-	if (rc)
-		return rc;
-	domain_guard(d);
-	a->get_version.version = d->gnttab->version;
+	((struct gnttab_get_version *)arg)->version = READ_ONCE(b->subject->gnttab->version);
 	return 0;
 }
 
-static long op_status_frames(struct batch *b, union gnttab_arg *a)
+static int op_swap_grant_ref(struct batch *b, void *arg)
 {
-	struct gnttab_get_status_frames *op = &a->status_frames;
-	struct domain *d;
-	uint32_t have;
-
-	op->status = resolve(b, op->dom, &d);
-	if (op->status)
-		return 0;
-	domain_guard(d);
-	spin_lock(&d->gnttab->lock);
-	/* Version 1 keeps status in the entries. */
-	have = d->gnttab->version == 2 ? gnttab_status_frames(d->gnttab->nr_frames) : 0;
-	spin_unlock(&d->gnttab->lock);
-	op->status = op->nr_frames > have ? GNTST_general_error :
-					    list_frames(handle_gva(op->frame_list), op->nr_frames);
-	return 0;
-}
-
-static int16_t swap(struct gnttab *gt, uint32_t x, uint32_t y)
-{
-	const size_t size = gt->version == 1 ? sizeof(struct grant_entry_v1) :
-					       sizeof(union grant_entry_v2);
+	const struct gnttab_swap_grant_ref *op = arg;
+	const struct gnttab *gt = b->d->gnttab;
+	struct grant_entry x, y;
 	union grant_entry_v2 t;
-	struct grant_entry ex, ey;
+	size_t size;
 
-	if (!gnttab_entry_at(gt, x, &ex) || !gnttab_entry_at(gt, y, &ey))
+	spin_guard(&b->d->gnttab->lock);
+	if (!gnttab_entry_at(gt, op->ref_a, &x) || !gnttab_entry_at(gt, op->ref_b, &y))
 		return GNTST_bad_gntref;
-	if (ex.a->readers || ex.a->writers || ey.a->readers || ey.a->writers)
+	if (gnttab_in_use(x.a) || gnttab_in_use(y.a))
 		return GNTST_eagain;
-	memcpy(&t, ex.word, size);
-	memcpy(ex.word, ey.word, size);
-	memcpy(ey.word, &t, size);
+	size = gt->version == 1 ? sizeof(struct grant_entry_v1) : sizeof(union grant_entry_v2);
+	memcpy(&t, x.word, size);
+	memcpy(x.word, y.word, size);
+	memcpy(y.word, &t, size);
 	return GNTST_okay;
 }
 
-static long op_swap(struct batch *b, union gnttab_arg *a)
-{
-	spin_guard(&b->d->gnttab->lock);
-	a->swap.status = swap(b->d->gnttab, a->swap.ref_a, a->swap.ref_b);
-	return 0;
-}
+/* ---- the call ---- */
 
-#define ROW(fn, arg, how)                            \
-	{                                            \
-		fn, sizeof(struct gnttab_##arg), how \
-	}
+#define ROW(op, ...) [GNTTABOP_##op] = {op_##op, sizeof(struct gnttab_##op), __VA_ARGS__}
+#define STATUS(op)   .status = offsetof(struct gnttab_##op, status)
+#define SUBJECT(op)  .domid = 1 + offsetof(struct gnttab_##op, dom), .single = true
 
-/* Requests that answer with more than a status are copied back whole, like all others. */
-static const struct gnttab_row {
-	long (*fn)(struct batch *b, union gnttab_arg *arg);
+/*
+ * Requests are copied back whole. What an operation returns is the status of its request or, where that
+ * has none, the result of the call.
+ */
+static const struct row {
+	int (*fn)(struct batch *b, void *op);
 	uint8_t size;
-	bool single; /* not an array: count must be 1, or is not looked at when 0 */
+	uint8_t status; /* where in the request it is; 0: nowhere */
+	uint8_t domid;  /* 1 + where in it the domain is named that it is about; 0: nowhere */
+	bool single;    /* not an array: count must be 1 */
 } rows[] = {
-	[GNTTABOP_map_grant_ref] = ROW(op_map, map_grant_ref, false),
-	[GNTTABOP_unmap_grant_ref] = ROW(op_unmap, unmap_grant_ref, false),
-	[GNTTABOP_setup_table] = ROW(op_setup_table, setup_table, true),
-	[GNTTABOP_copy] = ROW(op_copy, copy, false),
-	[GNTTABOP_query_size] = ROW(op_query_size, query_size, true),
-	[GNTTABOP_unmap_and_replace] = ROW(op_replace, unmap_and_replace, false),
-	[GNTTABOP_set_version] = ROW(op_set_version, set_version, true),
-	[GNTTABOP_get_status_frames] = ROW(op_status_frames, get_status_frames, true),
-	[GNTTABOP_get_version] = ROW(op_get_version, get_version, true),
-	[GNTTABOP_swap_grant_ref] = ROW(op_swap, swap_grant_ref, false),
+	ROW(map_grant_ref, STATUS(map_grant_ref)),
+	ROW(unmap_grant_ref, STATUS(unmap_grant_ref)),
+	ROW(setup_table, STATUS(setup_table), SUBJECT(setup_table)),
+	ROW(copy, STATUS(copy)),
+	ROW(query_size, STATUS(query_size), SUBJECT(query_size)),
+	ROW(unmap_and_replace, STATUS(unmap_and_replace)),
+	ROW(set_version, .single = true),
+	ROW(get_status_frames, STATUS(get_status_frames), SUBJECT(get_status_frames)),
+	ROW(get_version, SUBJECT(get_version)),
+	ROW(swap_grant_ref, STATUS(swap_grant_ref)),
 };
 
-static long run_one(struct batch *b, const struct gnttab_row *row, uint64_t gva)
+/* Perform @row on @op for the domain that it names. */
+static int on_subject(struct batch *b, const struct row *row, void *op)
+{
+	domid_t id;
+	int rc;
+
+	memcpy(&id, (char *)op + row->domid - 1, sizeof(id));
+	rc = domain_resolve(b->d, id, &b->subject);
+	if (rc && row->status)
+		return rc == -EPERM ? GNTST_permission_denied : GNTST_bad_domain;
+	if (rc)
+		return rc;
+	domain_guard(b->subject);
+	return row->fn(b, op);
+}
+
+static long run_one(struct batch *b, const struct row *row, uint64_t gva)
 {
 	struct guest_place place;
-	union gnttab_arg arg;
-	long rc;
+	union {
+		uint8_t whole[UINT8_MAX];
+		struct gnttab_map_grant_ref map;
+	} op;
+	int rc;
 
-	if (guest_read_arg(&arg, gva, row->size, &place))
+	if (guest_read_arg(&op, gva, row->size, &place))
 		return -EFAULT;
-	rc = row->fn(b, &arg);
-	if (guest_write_arg(&place, gva, &arg, row->size)) {
+	rc = row->domid ? on_subject(b, row, &op) : row->fn(b, &op);
+	if (row->status)
+		*(int16_t *)(void *)&op.whole[row->status] = (int16_t)rc;
+	if (guest_write_arg(&place, gva, &op, row->size)) {
 		/* The guest will never learn the handle. */
-		if (row->fn == op_map && arg.map.status == GNTST_okay)
-			gnttab_unmap_index(b->d, arg.map.handle);
+		if (row->fn == op_map_grant_ref && rc == GNTST_okay)
+			gnttab_unmap(b->d, 0, op.map.handle);
 		return -EFAULT;
 	}
-	return rc;
+	return row->status ? 0 : rc;
 }
 
 long gnttab_hypercall(struct hypercall *hc)
 {
 	struct batch b = {.d = hc->v->domain};
-	const struct gnttab_row *row;
-	uint32_t count = (uint32_t)hc->arg[2], done = 0;
+	const struct row *row;
+	uint32_t left = (uint32_t)hc->arg[2];
 	long rc = 0;
 
 	if (hc->arg[0] >= ARRAY_SIZE(rows) || !rows[hc->arg[0]].fn)
 		return -ENOSYS;
 	row = &rows[hc->arg[0]];
-	if ((row->single && count != 1) || (int32_t)count < 0)
+	if ((row->single && left != 1) || (int32_t)left < 0)
 		return -EINVAL;
-	while (done < count) {
+	while (left && !rc) {
 		rc = run_one(&b, row, hc->arg[1]);
 		if (rc)
 			break;
 		hc->arg[1] += row->size;
-		done++;
-		if (done < count && preempt_check()) {
-			hc->arg[2] = count - done;
+		hc->arg[2] = --left;
+		if (left && preempt_check())
 			rc = -ERESTART;
-			break;
-		}
 	}
-	gnttab_peer_put(&b.peers[0]);
-	gnttab_peer_put(&b.peers[1]);
+	for (unsigned int i = 0; i < ARRAY_SIZE(b.peer); i++)
+		if (b.peer[i])
+			domain_put(b.peer[i]);
 	return rc;
 }

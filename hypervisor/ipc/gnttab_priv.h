@@ -110,6 +110,11 @@ static inline uint16_t gnttab_idle_flags(const struct grant_active *a)
 	return a->readers ? GTF_writing : GTF_writing | GTF_reading;
 }
 
+static inline bool gnttab_in_use(const struct grant_active *a)
+{
+	return a->readers || a->writers;
+}
+
 /** How many status frames a version 2 table of @nr_frames has. */
 static inline uint32_t gnttab_status_frames(uint32_t nr_frames)
 {
@@ -122,8 +127,6 @@ static inline uint32_t gnttab_status_frames(uint32_t nr_frames)
  * version cannot say), -ENOMEM, -ENOSYS (the domain may not). Nothing has changed then.
  */
 int must_check gnttab_set_version(struct domain *d, uint32_t version);
-/** Have as many status pages as @nr_frames need. Context: [gnttab]. Return: 0, -ENOMEM. */
-int must_check gnttab_grow_status(struct domain *d, uint32_t nr_frames);
 
 /** Make @d's table at least @nr frames long. Context: [gnttab] held. Return: 0, -EINVAL, -ENOMEM. */
 int must_check gnttab_grow(struct domain *d, uint32_t nr);
@@ -135,24 +138,8 @@ int must_check gnttab_grow(struct domain *d, uint32_t nr);
 int must_check gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
 void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn);
 
-/* The operations; all return a GNTST_ code. */
-struct gnttab_map_grant_ref;
-int gnttab_map(struct domain *d, struct gnttab_map_grant_ref *op);
+/** Undo the mapping of @handle, at @host_addr unless that is 0. Return: a GNTST_ code. */
 int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle);
-/** Undo the mapping of handle @index if there is one. */
-void gnttab_unmap_index(struct domain *d, uint32_t index);
-
-/** Who was resolved last, so that a batch of operations looks a domain up once. */
-struct gnttab_peer {
-	struct domain *d;
-};
-
-/** The domain of id @id (DOMID_SELF: @self); valid until the next call and gnttab_peer_put(). */
-struct domain *gnttab_peer_get(struct gnttab_peer *p, struct domain *self, domid_t id);
-void gnttab_peer_put(struct gnttab_peer *p);
-
-int gnttab_copy(struct domain *d, const struct gnttab_copy *op, struct gnttab_peer peers[2]);
-
 /** Add a page of free handles; they stay until the domain's end. Return: false when there is no memory or
  * the domain's limit is reached. Context: [gnttab], or a domain not yet in use. */
 bool gnttab_grow_maptrack(struct gnttab *gt);

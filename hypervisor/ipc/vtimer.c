@@ -28,11 +28,12 @@ static void poll_fired(void *arg)
 	vcpu_kick(v);
 }
 
-void vtimer_init(struct vcpu *v)
+int vtimer_init(struct vcpu *v)
 {
 	timer_init(&v->singleshot, singleshot_fired, v);
 	timer_init(&v->periodic, periodic_fired, v);
 	timer_init(&v->poll_timer, poll_fired, v);
+	return 0;
 }
 
 void vtimer_stop(struct vcpu *v)

@@ -11,7 +11,8 @@
 /** Shortest period a guest may ask for, in ns. */
 #define VTIMER_MIN_PERIOD_NS 1000000ULL
 
-void vtimer_init(struct vcpu *v);
+/* Of a domain's part: make the timers. */
+int vtimer_init(struct vcpu *v);
 /** Disarm all of @v's timers. Context: no locks of event channels held. */
 void vtimer_stop(struct vcpu *v);
 

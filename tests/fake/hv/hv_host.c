@@ -47,6 +47,7 @@ void (*fake_machine_end)(void);
 uint32_t nr_cpus = 2;
 struct clock_scale clock_scale = {.mul_frac = 1U << 31, .shift = 1};
 uint64_t clock_tsc_khz = 1000000;
+struct boot_info boot_info = {.cmdline = "console=com1"};
 static struct cpu cpus[2];
 
 /* ---- the machine ---- */
@@ -500,7 +501,7 @@ void fake_host_init(void)
 	buddy_add(mfn_of(16), RAM_PAGES - 16);
 	domain_init();
 	domain_set_parts(parts, ARRAY_SIZE(parts));
-	hypercall_init("console=com1");
+	hypercall_init();
 	free_before = buddy_free_pages();
 	BUG_ON(domain_create(0, 2, &hvm_guest_ops, true, &hwdom));
 	hwdom->max_pages = 1u << 20;

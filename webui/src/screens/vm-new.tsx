@@ -1,13 +1,13 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { api } from '../api/client';
-import { refusalOf } from '../lib/form-errors';
 import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate } from '../lib/router';
 import { useStore } from '../lib/store';
-import { checkForm, createRequest, FIELDS, newForm, type FormErrors, type VmForm } from '../lib/vm-form';
+import { checkForm, createRequest, FIELDS, newForm, type VmForm } from '../lib/vm-form';
 import type { World } from '../api/events';
 import { Button, Empty, LinkButton, Loading, Note, Screen } from '../ui/basics';
-import { CheckField, focusFirstError, SelectField } from '../ui/field';
+import { CheckField, SelectField } from '../ui/field';
+import { useForm } from '../ui/form';
 import { NewDisks } from '../ui/vm-disks';
 import { VmFields } from '../ui/vm-fields';
 
@@ -18,39 +18,17 @@ function NewForm({ all }: { all: World }) {
 	const networks = [...all.networks.values()].sort((a, b) => a.name.localeCompare(b.name));
 	const [form, setForm] = useState<VmForm>(() => newForm(images, names, networks));
 	const change = (patch: Partial<VmForm>) => setForm({ ...form, ...patch });
-	const [errors, setErrors] = useState<FormErrors>({});
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
-	const ref = useRef<HTMLFormElement>(null);
-
-	const show = (fields: FormErrors, rest: string) => {
-		setErrors(fields);
-		setFailure(rest);
-		focusFirstError(ref.current);
-	};
-	const submit = async (event: Event) => {
+	const { body, errors, failure, busy, submit } = useForm<HTMLFormElement>(FIELDS);
+	const go = (event: Event) => {
 		event.preventDefault();
-		if (busy)
-			return;
-		const found = checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128);
-		if (Object.keys(found).length) {
-			show(found, '');
-			return;
-		}
-		setBusy(true);
-		show({}, '');
-		try {
+		return submit(checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128), async () => {
 			const vm = await api.createVm(createRequest(form, new Set(all.images.keys())));
 			learn('vm.created', vm);
 			navigate(form.start ? href.console(vm.id) : href.vm(vm.id));
-		} catch (error) {
-			const refusal = refusalOf(error, FIELDS);
-			setBusy(false);
-			show(refusal.fields, refusal.rest);
-		}
+		});
 	};
 	return (
-		<form ref={ref} class="card form" onSubmit={submit} noValidate>
+		<form ref={body} class="card form" onSubmit={go} noValidate>
 			{failure && <Note tone="bad" title="The machine was not created">{failure}</Note>}
 			<VmFields form={form} errors={errors} images={images} host={hostNow} change={change} />
 			{(all.volumes.size > 0 || images.some((i) => i.kind === 'iso')) &&

@@ -1,9 +1,8 @@
-import { useRef, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
 import type { Task, Vm } from '../api/types';
 import { affinityText } from '../lib/cpus';
-import { refusalOf } from '../lib/form-errors';
 import { formatBytes, formatTime } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { lazy } from '../lib/lazy';
@@ -11,14 +10,12 @@ import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate, type VmTab } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import {
-	checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, type FormErrors, type VmForm,
-} from '../lib/vm-form';
+import { checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, type VmForm } from '../lib/vm-form';
 import {
 	Button, CopyButton, Empty, Fact, Facts, LinkButton, Loading, Note, Progress, Screen, StateBadge,
 } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
-import { focusFirstError } from '../ui/field';
+import { useForm } from '../ui/form';
 import { Registers } from '../ui/registers';
 import { toast } from '../ui/toast';
 import { Disks } from '../ui/vm-disks';
@@ -40,44 +37,22 @@ function tasksOf(all: World, id: string): Task[] {
 function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {
 	const hostNow = useStore(host);
 	const [form, setForm] = useState<VmForm>(() => formOf(vm));
-	const [errors, setErrors] = useState<FormErrors>({});
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
-	const body = useRef<HTMLDivElement>(null);
+	const { body, errors, failure, busy, submit } = useForm(FIELDS);
 	const isUp = vm.state !== 'stopped' && vm.state !== 'crashed';
 
-	const show = (fields: FormErrors, rest: string) => {
-		setErrors(fields);
-		setFailure(rest);
-		focusFirstError(body.current);
-	};
-	const submit = async () => {
-		if (busy)
-			return;
+	const go = () => {
 		const names = [...all.vms.values()].filter((other) => other.id !== vm.id).map((other) => other.name);
-		const found = checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128);
-		if (Object.keys(found).length) {
-			show(found, '');
-			return;
-		}
-		const patch = patchRequest(vm, form);
-		if (!Object.keys(patch).length) {
+		return submit(checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128), async () => {
+			const patch = patchRequest(vm, form);
+			if (Object.keys(patch).length) {
+				learn('vm.updated', await api.updateVm(vm.id, patch));
+				toast(`Saved ${form.name.trim()}`);
+			}
 			onClose();
-			return;
-		}
-		setBusy(true);
-		try {
-			learn('vm.updated', await api.updateVm(vm.id, patch));
-			toast(`Saved ${form.name.trim()}`);
-			onClose();
-		} catch (error) {
-			const refusal = refusalOf(error, FIELDS);
-			setBusy(false);
-			show(refusal.fields, refusal.rest);
-		}
+		});
 	};
 	return (
-		<Dialog title={`Edit ${vm.name}`} onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title={`Edit ${vm.name}`} onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>Save</Button>
 		</>}>

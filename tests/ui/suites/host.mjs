@@ -1,4 +1,4 @@
-import { call } from '../lib/api.mjs';
+import { call, makeVm } from '../lib/api.mjs';
 import { withSession } from '../lib/browser.mjs';
 import { check, equal, test } from '../lib/harness.mjs';
 
@@ -30,5 +30,32 @@ export default function define() {
 			}
 			equal(sent.length, 0, 'requests sent');
 		});
+	});
+
+	test('running guests are given the time that one says before the host goes down', async () => {
+		const vm = await makeVm('up');
+		const up = { ...vm, state: 'running', domid: 1 };
+		const [task] = (await call('GET', '/tasks?limit=1')).items;
+		await withSession({}, async (page) => {
+			await page.route('**/api/v1/vms?*', (route) => route.fulfill({ json: { items: [up], next_cursor: null } }));
+			const bodies = [];
+			await page.route('**/host/actions/*', (route) => {
+				bodies.push(route.request().postData());
+				return route.fulfill({ status: 202, json: { ...task, kind: 'host.shutdown', target: { type: 'host', id: null } } });
+			});
+			await page.reload();
+			await page.getByText('of 1 machine', { exact: true }).waitFor();
+			await page.locator('.screen-head').getByRole('button', { name: 'Shut down' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByText('1 running guest will be asked').waitFor();
+			await dialog.getByLabel('Seconds that guests have').fill('4000');
+			await dialog.getByRole('button', { name: 'Shut down' }).click();
+			await dialog.locator('.field-error', { hasText: 'from 0 to 3600' }).waitFor();
+			await dialog.getByLabel('Seconds that guests have').fill('120');
+			await dialog.getByRole('button', { name: 'Shut down' }).click();
+			await dialog.waitFor({ state: 'detached' });
+			equal(bodies.join(), '{"timeout":120}', 'what was sent');
+		});
+		await call('DELETE', `/vms/${vm.id}`);
 	});
 }

@@ -71,8 +71,27 @@ export default function define() {
 			await page.keyboard.press('Enter');
 			await again;
 		});
-		await call('POST', `/vms/${vm.id}/actions/destroy`);
-		await waitForState(vm.id, 'stopped');
+	});
+
+	test('a guest is given time to shut down, and forced off after it if one wants that', async () => {
+		const vm = (await call('GET', '/vms?limit=1000')).items.find((one) => one.name.endsWith('watched'));
+		await withSession({}, async (page) => {
+			await visit(page, `/vms/${vm.id}`, vm.name);
+			await page.locator('.screen-head').getByRole('button', { name: 'Shut down' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByLabel('Seconds the guest has').fill('0');
+			await dialog.getByRole('button', { name: 'Shut down' }).click();
+			await dialog.locator('.field-error', { hasText: 'from 1 to 3600' }).waitFor();
+			await checkLooks(page, 'shut down');
+			await dialog.getByLabel('Seconds the guest has').fill('90');
+			await dialog.getByLabel('Then force it off').check();
+			const [sent] = await Promise.all([
+				page.waitForRequest((request) => request.url().endsWith('/actions/shutdown')),
+				dialog.getByRole('button', { name: 'Shut down' }).click(),
+			]);
+			check(sent.postData() === '{"timeout":90,"force":true}', `sent: ${sent.postData()}`);
+			await page.locator('.screen-head').getByText('Stopped').waitFor({ timeout: 120_000 });
+		});
 		await call('DELETE', `/vms/${vm.id}`);
 	});
 

@@ -3,7 +3,7 @@
 import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
 import type {
 	Disk, DiskCreate, Host, Image, ImageKind, Network, NetworkCreate, NetworkPatch, Nic, NicCreate, NicPatch, NicStatus, Page, Session,
-	Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmCreate, VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
+	Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmActionHow, VmCreate, VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
 } from './types';
 
 const BASE = '/api/v1';
@@ -117,7 +117,7 @@ export const api = {
 
 	host: () => json<Host>('GET', '/host'),
 	hypervisorLog: async () => (await send('GET', '/host/hypervisor/log')).text(),
-	hostAction: (action: HostAction) => json<Task>('POST', `/host/actions/${action}`),
+	hostAction: (action: HostAction, timeout: number) => json<Task>('POST', `/host/actions/${action}`, { body: { timeout } }),
 
 	vms: () => all<Vm>('/vms'),
 	vm: (id: string) => json<Vm>('GET', `/vms/${id}`),
@@ -127,7 +127,7 @@ export const api = {
 	vmStats: (id: string) => json<VmStats>('GET', `/vms/${id}/stats`),
 	vmDebug: (id: string) => json<VmDebug>('GET', `/vms/${id}/debug`),
 	deleteVm: (id: string) => send('DELETE', `/vms/${id}`),
-	vmAction: (id: string, action: VmAction) => json<Task>('POST', `/vms/${id}/actions/${action}`),
+	vmAction: (id: string, action: VmAction, how?: VmActionHow) => json<Task>('POST', `/vms/${id}/actions/${action}`, how && { body: how }),
 	consoleTicket: (id: string, readOnly: boolean) =>
 		json<Ticket>('POST', `/vms/${id}/consoles/serial/tickets`, { body: { read_only: readOnly } }),
 	consoleLog: async (id: string) =>

@@ -6,6 +6,7 @@ type Schemas = components['schemas'];
 
 export type Vm = Schemas['Vm'];
 export type VmState = Schemas['VmState'];
+export type VmActionHow = Schemas['VmAction'];
 export type VmCreate = Schemas['VmCreate'];
 export type VmStats = Schemas['VmStats'];
 export type VmDebug = Schemas['VmDebug'];

@@ -22,13 +22,25 @@ export interface VerbText {
 	accepted: string;
 	tone: 'primary' | 'plain' | 'danger';
 	confirm?: { title: string; text: string; button: string };
+	/** The guest may not obey: how long it is waited for, and what then. */
+	patience?: { title: string; force: string };
 }
 
 export const VERBS: Record<VmVerb, VerbText> = {
 	start: { label: 'Start', accepted: 'Starting %', tone: 'primary' },
 	resume: { label: 'Resume', accepted: 'Resuming %', tone: 'primary' },
-	shutdown: { label: 'Shut down', accepted: 'Asked % to shut down', tone: 'plain' },
-	reboot: { label: 'Reboot', accepted: 'Asked % to reboot', tone: 'plain' },
+	shutdown: {
+		label: 'Shut down',
+		accepted: 'Asked % to shut down',
+		tone: 'plain',
+		patience: { title: 'Shut % down?', force: 'Then force it off' },
+	},
+	reboot: {
+		label: 'Reboot',
+		accepted: 'Asked % to reboot',
+		tone: 'plain',
+		patience: { title: 'Reboot %?', force: 'Then force it off and start it again' },
+	},
 	pause: { label: 'Pause', accepted: 'Pausing %', tone: 'plain' },
 	destroy: {
 		label: 'Force off',
@@ -66,6 +78,14 @@ export const STATES: Record<VmState, StateText> = {
 	crashed: { label: 'Crashed', tone: 'bad' },
 	stopped: { label: 'Stopped', tone: 'idle' },
 };
+
+const MAX_PATIENCE = 3600;
+
+/** @returns what is wrong with @p text as seconds that a guest has; empty when nothing is. */
+export function checkSeconds(text: string, least: number): string {
+	const n = /^\d+$/.test(text.trim()) ? Number(text) : -1;
+	return n < least || n > MAX_PATIENCE ? `A whole number from ${least} to ${MAX_PATIENCE}.` : '';
+}
 
 /** @returns whether a guest in @p state has a console to type into. */
 export function hasLiveConsole(state: VmState): boolean {

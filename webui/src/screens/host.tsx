@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, type HostAction } from '../api/client';
 import type { Host, Task, Vm } from '../api/types';
-import { STATES } from '../lib/actions';
+import { checkSeconds, STATES } from '../lib/actions';
 import { formatBytes, formatDuration, percent, plural } from '../lib/format';
 import { useNow } from '../lib/hooks';
 import { host, learn, loadError, world } from '../lib/live';
@@ -9,13 +9,15 @@ import { href } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
 import { Badge, Button, CopyButton, LinkButton, Loading, Note, Screen } from '../ui/basics';
-import { Confirm } from '../ui/dialog';
+import { Dialog } from '../ui/dialog';
+import { TextField } from '../ui/field';
+import { useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 import { TaskRow } from './tasks';
 
-const POWER: Record<HostAction, { title: string; button: string; done: string }> = {
-	reboot: { title: 'Reboot the machine?', button: 'Reboot', done: 'The machine is rebooting.' },
-	shutdown: { title: 'Shut the machine down?', button: 'Shut down', done: 'The machine is shutting down.' },
+const POWER: Record<HostAction, { title: string; button: string; after: string; done: string }> = {
+	reboot: { title: 'Reboot the machine?', button: 'Reboot', after: 'This page comes back when the machine does.', done: 'The machine is rebooting.' },
+	shutdown: { title: 'Shut the machine down?', button: 'Shut down', after: 'Afterwards it has to be switched on by hand.', done: 'The machine is shutting down.' },
 };
 
 function isUp(vm: Vm): boolean {
@@ -25,18 +27,28 @@ function isUp(vm: Vm): boolean {
 function PowerDialog({ action, vms, onClose }: { action: HostAction; vms: Vm[]; onClose: () => void }) {
 	const text = POWER[action];
 	const up = vms.filter(isUp).length;
-	const guests = up
-		? `${plural(up, 'running guest')} will be asked to shut down, and forced off after 30 seconds.`
-		: 'No guest is running.';
+	const [timeout, setTimeout] = useState('30');
+	const { body, errors, failure, busy, submit } = useForm(['timeout']);
+	const go = () => {
+		const wrong = checkSeconds(timeout, 0);
+		return submit(wrong ? { timeout: wrong } : {}, async () => {
+			learn('task.created', await api.hostAction(action, Number(timeout)));
+			toast(text.done);
+			onClose();
+		});
+	};
 	return (
-		<Confirm title={text.title} button={text.button} onClose={onClose}
-			text={`${guests} ${action === 'shutdown'
-				? 'Afterwards the machine has to be switched on by hand.'
-				: 'This page comes back when the machine does.'}`}
-			run={async () => {
-				learn('task.created', await api.hostAction(action));
-				toast(text.done);
-			}} />
+		<Dialog title={text.title} onClose={onClose} onSubmit={go} footer={<>
+			<Button onClick={onClose}>Cancel</Button>
+			<Button type="submit" tone="danger" busy={busy}>{text.button}</Button>
+		</>}>
+			<p>{up ? `${plural(up, 'running guest')} will be asked to shut down first.` : 'No guest is running.'}{' '}{text.after}</p>
+			<div ref={body} class="form">
+				{failure && <Note tone="bad">{failure}</Note>}
+				{up > 0 && <TextField label="Seconds that guests have" name="timeout" type="number" inputMode="numeric" min={0}
+					value={timeout} error={errors['timeout']} onInput={setTimeout} hint="Those still up after that are forced off" />}
+			</div>
+		</Dialog>
 	);
 }
 

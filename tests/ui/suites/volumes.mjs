@@ -72,12 +72,19 @@ export default function define() {
 			await page.getByRole('button', { name: `Without ${NAME}` }).click();
 			await page.getByRole('list', { name: 'Disks' }).waitFor({ state: 'detached' });
 			await page.getByLabel('Add a disk').selectOption(disk.id);
+			await page.getByRole('list', { name: 'Disks' }).getByLabel('Read-only').check();
 			await page.getByLabel('Start it now').uncheck();
 			await page.getByRole('button', { name: 'Create', exact: true }).click();
 			await page.getByRole('button', { name: 'Detach xvda' }).waitFor();
+
+			await visit(page, '/vms/new', 'New virtual machine');
+			await page.getByLabel('Add a disk').selectOption(disk.id);
+			equal(await page.getByRole('list', { name: 'Disks' }).getByLabel('Read-only').count(), 0, 'choices of what can only be read');
+			await page.getByRole('list', { name: 'Disks' }).getByText('Read-only').waitFor();
 		});
 		const vm = (await items('vms')).find((one) => one.name === name);
 		equal(vm.disks[0].volume, disk.id, 'its disk');
+		equal(vm.disks[0].read_only, true, 'read-only');
 		await call('DELETE', `/vms/${vm.id}`);
 	});
 
@@ -131,13 +138,34 @@ export default function define() {
 			reason: { code: 'server_ended', detail: 'Its server has ended.' } };
 		const vm = await makeVm('failing');
 		await withSession({}, async (page) => {
-			await page.route('**/api/v1/vms?*', (route) => route.fulfill({ json: { items: [{ ...vm, disks: [disk] }], next_cursor: null } }));
-			await page.route(`**/api/v1/vms/${vm.id}`, (route) => route.fulfill({ json: { ...vm, disks: [disk] } }));
+			const live = { ...vm, disks: [disk], state: 'running', domid: 1 };
+			await page.route('**/api/v1/vms?*', (route) => route.fulfill({ json: { items: [live], next_cursor: null } }));
+			await page.route(`**/api/v1/vms/${vm.id}`, (route) => route.fulfill({ json: live }));
 			await page.reload();
 			await visit(page, `/vms/${vm.id}`, vm.name);
 			const line = page.locator('.disks li');
 			await line.getByText('Its server has ended.').waitFor();
 			await line.getByText('qcow2').waitFor();
+
+			const asked = [];
+			await page.route(`**/api/v1/vms/${vm.id}/disks/*`, (route) => {
+				asked.push(new URL(route.request().url()).search);
+				return asked.length === 1 ? route.fulfill({
+					status: 409, contentType: 'application/problem+json',
+					json: { status: 409, code: 'guest_ignored', title: 'Conflict', detail: 'The guest does not give it back.', request_id: 'r' },
+				}) : route.fulfill({ status: 204 });
+			});
+			await page.getByRole('button', { name: 'Detach xvda' }).click();
+			const detach = page.getByRole('dialog');
+			await detach.getByRole('button', { name: 'Detach' }).click();
+			await detach.getByText('The guest does not give it back.').waitFor();
+			await detach.getByLabel('Even if the guest').check();
+			await detach.getByRole('button', { name: 'Detach' }).click();
+			await detach.waitFor({ state: 'detached' });
+			equal(asked.join(), '?force=false,?force=true', 'what was asked');
+			await visit(page, '/vms/new', 'New virtual machine');
+			const offered = await page.getByLabel('Add a disk').locator('option').allInnerTexts();
+			check(!offered.some((one) => one.includes(name)), `offered though it is in use: ${offered}`);
 		});
 		await call('DELETE', `/vms/${vm.id}`);
 		await call('DELETE', `/volumes/${made.id}`);

@@ -142,7 +142,7 @@ export const api = {
 	deleteVolume: (id: string) => send('DELETE', `/volumes/${id}`),
 	attachDisk: (vm: string, disk: Partial<DiskCreate>) =>
 		json<Disk>('POST', `/vms/${vm}/disks`, { body: disk, idempotent: true }),
-	detachDisk: (vm: string, id: string) => send('DELETE', `/vms/${vm}/disks/${id}`),
+	detachDisk: (vm: string, id: string, force: boolean) => send('DELETE', `/vms/${vm}/disks/${id}?force=${force}`),
 	deleteImage: (id: string) => send('DELETE', `/images/${id}`),
 
 	networks: () => all<Network>('/networks'),

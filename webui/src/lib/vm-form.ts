@@ -34,6 +34,8 @@ export interface VmForm {
 	cmdline: string;
 	/** volumes and CDs that it is made with, in the order of their names */
 	disks: string[];
+	/** those of them that it can't write to */
+	readOnly: string[];
 	restartPolicy: Vm['restart_policy'];
 	autostart: boolean;
 	order: string;
@@ -94,6 +96,7 @@ export function newForm(images: readonly Image[], names: Iterable<string>, netwo
 		initrd: first('initrd'),
 		cmdline: DEFAULT_CMDLINE,
 		disks: [],
+		readOnly: [],
 		restartPolicy: 'never',
 		autostart: false,
 		order: '0',
@@ -119,6 +122,7 @@ export function formOf(vm: Vm): VmForm {
 		initrd: vm.boot.initrd ?? '',
 		cmdline: vm.boot.cmdline,
 		disks: [],
+		readOnly: [],
 		restartPolicy: vm.restart_policy,
 		autostart: vm.autostart.enabled,
 		order: String(vm.autostart.order),
@@ -221,7 +225,7 @@ export function createRequest(form: VmForm, cds: ReadonlySet<string> = new Set()
 		cap: Number(form.cap),
 		affinity: affinityOf(form),
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
-		...(form.disks.length ? { disks: form.disks.map((id) => cds.has(id) ? { image: id, read_only: true } : { volume: id, read_only: false }) } : {}),
+		...(form.disks.length ? { disks: form.disks.map((id) => cds.has(id) ? { image: id, read_only: true } : { volume: id, read_only: form.readOnly.includes(id) }) } : {}),
 		restart_policy: form.restartPolicy,
 		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
 		...(form.network ? { nics: [{ network: form.network, spoof_protection: true, link: true }] } : {}),

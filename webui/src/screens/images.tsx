@@ -15,7 +15,7 @@ import { Field, focusFirstError, SelectField, TextField } from '../ui/field';
 import { toast } from '../ui/toast';
 
 const KINDS: Record<ImageKind, string> = {
-	kernel: 'Kernel', initrd: 'Initial RAM disk', disk: 'Disk (raw)', iso: 'CD (ISO)',
+	kernel: 'Kernel', initrd: 'Initial RAM disk', disk: 'Disk', iso: 'CD (ISO)',
 };
 
 interface Sent {

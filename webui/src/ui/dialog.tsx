@@ -45,9 +45,11 @@ export function Dialog({ title, children, onClose, onSubmit, footer }: {
 }
 
 /** Ask before doing @p run; an error is shown inside, and the dialog stays for another try. */
-export function Confirm({ title, text, button, danger = true, run, onClose }: {
+export function Confirm({ title, text, more, button, danger = true, run, onClose }: {
 	title: string;
 	text: ComponentChildren;
+	/** A choice that belongs to the question. */
+	more?: ComponentChildren;
 	button: string;
 	danger?: boolean;
 	run: () => Promise<void>;
@@ -74,6 +76,7 @@ export function Confirm({ title, text, button, danger = true, run, onClose }: {
 			<Button type="submit" tone={danger ? 'danger' : 'primary'} busy={busy}>{button}</Button>
 		</>}>
 			<p>{text}</p>
+			{more}
 			{error && <Note tone="bad">{error}</Note>}
 		</Dialog>
 	);

@@ -3,7 +3,6 @@
 import { useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
-import { say } from '../api/problem';
 import type { Disk, Vm } from '../api/types';
 import { formatBytes } from '../lib/format';
 import { learn } from '../lib/live';
@@ -12,14 +11,27 @@ import { addDisk, type VmForm } from '../lib/vm-form';
 import { Badge, Button, Note } from './basics';
 import { Confirm, Dialog } from './dialog';
 import { CheckField, SelectField } from './field';
+import { useForm } from './form';
 import { toast } from './toast';
+
+const SOURCES_HINT = 'Volumes that a machine can write to are left out. New ones are made on the Volumes screen, CDs are uploaded as images.';
+
+/** @returns volumes that are disks already, and whether all who have one only read it. */
+function usedVolumes(all: World): Map<string, boolean> {
+	const used = new Map<string, boolean>();
+	for (const { volume, read_only } of [...all.vms.values()].flatMap((vm) => vm.disks))
+		if (volume)
+			used.set(volume, read_only && used.get(volume) !== false);
+	return used;
+}
 
 function Sources({ all, without = [] }: { all: World; without?: readonly string[] }) {
 	const left = (one: { id: string }) => !without.includes(one.id);
+	const used = usedVolumes(all);
 	const cds = [...all.images.values()].filter((image) => image.kind === 'iso');
 	return (
 		<>
-			{[...all.volumes.values()].filter((v) => left(v) && v.state === 'ready').map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
+			{[...all.volumes.values()].filter((v) => left(v) && v.state === 'ready' && used.get(v.id) !== false).map((v) => <option key={v.id} value={v.id}>{v.name} ({formatBytes(v.size)})</option>)}
 			{cds.filter(left).map((image) => <option key={image.id} value={image.id}>{image.name} (CD)</option>)}
 		</>
 	);
@@ -29,12 +41,16 @@ function Sources({ all, without = [] }: { all: World; without?: readonly string[
 export function NewDisks({ form, all, error, change }: {
 	form: VmForm; all: World; error: string | undefined; change: (patch: Partial<VmForm>) => void;
 }) {
+	const used = usedVolumes(all);
 	const nameOfSource = (id: string) => all.volumes.get(id)?.name ?? all.images.get(id)?.name ?? 'A disk that is gone';
 	return (
 		<div>
 			<SelectField label="Add a disk" value="" error={error}
-				hint="The first is xvda. Volumes are made on the Volumes screen, CDs are uploaded as images."
-				onChange={(id) => id && change(addDisk(form, id, [...all.images.values()], all.volumes))}>
+				hint={`The first is xvda. ${SOURCES_HINT}`}
+				onChange={(id) => id && change({
+					...addDisk(form, id, [...all.images.values()], all.volumes),
+					...(used.has(id) ? { readOnly: [...form.readOnly, id] } : {}),
+				})}>
 				<option value="">Choose a volume or a CD…</option>
 				<Sources all={all} without={form.disks} />
 			</SelectField>
@@ -44,6 +60,9 @@ export function NewDisks({ form, all, error, change }: {
 						<li key={id}>
 							<code>xvd{String.fromCharCode(97 + n)}</code> <span>{nameOfSource(id)}</span>{' '}
 							{all.images.has(id) && <span class="chip">CD</span>}
+							{used.has(id) && <span class="chip">Read-only</span>}
+							{all.volumes.has(id) && !used.has(id) && <CheckField label="Read-only" checked={form.readOnly.includes(id)}
+								onChange={(on) => change({ readOnly: form.readOnly.filter((other) => other !== id).concat(on ? [id] : []) })} />}
 							<Button tone="quiet" icon="trash" label={`Without ${nameOfSource(id)}`}
 								onClick={() => change({ disks: form.disks.filter((other) => other !== id) })} />
 						</li>
@@ -67,42 +86,30 @@ async function reload(vm: Vm): Promise<void> {
 function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {
 	const [source, setSource] = useState('');
 	const [readOnly, setReadOnly] = useState(false);
-	const [error, setError] = useState('');
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
+	const { body, errors, failure, busy, submit } = useForm(['volume', 'image']);
 	const isImage = all.images.has(source);
+	const isShared = usedVolumes(all).has(source);
 
-	const submit = async () => {
-		if (busy)
-			return;
-		setError(source ? '' : 'Choose a volume or a CD.');
-		setFailure('');
-		if (!source)
-			return;
-		setBusy(true);
-		try {
-			const disk = await api.attachDisk(vm.id, isImage ? { image: source } : { volume: source, read_only: readOnly });
-			await reload(vm);
-			toast(`Attached as ${disk.target}`);
-			onClose();
-		} catch (refusal) {
-			setFailure(say(refusal));
-			setBusy(false);
-		}
-	};
+	const go = () => submit(source ? {} : { volume: 'Choose a volume or a CD.' }, async () => {
+		const disk = await api.attachDisk(vm.id, isImage ? { image: source } : { volume: source, read_only: readOnly || isShared });
+		await reload(vm);
+		toast(`Attached as ${disk.target}`);
+		onClose();
+	});
 	return (
-		<Dialog title="Attach a disk" onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title="Attach a disk" onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>Attach</Button>
 		</>}>
-			<div class="form">
+			<div ref={body} class="form">
 				{failure && <Note tone="bad" title="Not attached">{failure}</Note>}
-				<SelectField label="Volume or CD" value={source} error={error || undefined} onChange={setSource}
-					hint="Volumes are made on the Volumes screen, CDs are uploaded as images.">
+				<SelectField label="Volume or CD" value={source} error={errors['volume'] ?? errors['image']} onChange={setSource}
+					hint={SOURCES_HINT}>
 					<option value="">Choose…</option>
 					<Sources all={all} />
 				</SelectField>
-				{!isImage && <CheckField label="Read-only" checked={readOnly} onChange={setReadOnly} />}
+				{isShared && <p class="hint">Another disk is this volume, too: both can only read it.</p>}
+				{!isImage && !isShared && <CheckField label="Read-only" checked={readOnly} onChange={setReadOnly} />}
 			</div>
 		</Dialog>
 	);
@@ -111,6 +118,7 @@ function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () =>
 export function Disks({ vm, all }: { vm: Vm; all: World }) {
 	const [attaching, setAttaching] = useState(false);
 	const [detaching, setDetaching] = useState<Disk | null>(null);
+	const [force, setForce] = useState(false);
 	return (
 		<section class="card" aria-labelledby="disks-title">
 			<div class="card-head">
@@ -127,7 +135,7 @@ export function Disks({ vm, all }: { vm: Vm; all: World }) {
 							{all.volumes.get(disk.volume ?? '')?.format === 'qcow2' && <span class="chip">qcow2</span>}
 							{disk.state === 'failed' && <><Badge tone="bad">Failed</Badge> <span class="hint">{disk.reason?.detail}</span></>}
 							{may('vm.write') && <Button tone="quiet" icon="trash" label={`Detach ${disk.target}`}
-								onClick={() => setDetaching(disk)} />}
+								onClick={() => { setForce(false); setDetaching(disk); }} />}
 						</li>
 					))}
 				</ul>
@@ -136,8 +144,10 @@ export function Disks({ vm, all }: { vm: Vm; all: World }) {
 			{detaching && (
 				<Confirm title={`Detach ${detaching.target}?`} button="Detach" onClose={() => setDetaching(null)}
 					text={`${nameOf(detaching, all)} itself is kept. A running guest must not have it mounted.`}
+					more={vm.domid !== null && <CheckField label="Even if the guest does not give it back" checked={force}
+						onChange={setForce} hint="What the guest has not written to it yet is lost" />}
 					run={async () => {
-						await api.detachDisk(vm.id, detaching.id);
+						await api.detachDisk(vm.id, detaching.id, force);
 						await reload(vm);
 						toast(`Detached ${detaching.target}`);
 					}} />

@@ -42,9 +42,14 @@ export default function define() {
 			await dialog.getByRole('button', { name: 'Add' }).click();
 			await dialog.locator('.field-error').first().waitFor();
 			await dialog.getByLabel('Rate limit').fill('2');
+			await dialog.getByLabel('MAC address').fill('00:16:3e');
+			await dialog.getByRole('button', { name: 'Add' }).click();
+			await dialog.locator('.field-error', { hasText: 'Six pairs' }).waitFor();
+			await dialog.getByLabel('MAC address').fill('00-16-3E-AB-CD-01');
 			await dialog.getByRole('button', { name: 'Add' }).click();
 			await page.locator('.nic-list').getByText('at most 2 MiB/s').waitFor();
 			equal((await nic()).rate, 2 * 1024 * 1024, 'rate');
+			equal((await nic()).mac, '00:16:3e:ab:cd:01', 'MAC');
 
 			await page.locator('.nic-list').getByRole('button', { name: /^Change/ }).click();
 			await dialog.getByLabel('Rate limit').fill('');

@@ -26,6 +26,7 @@ export type Nic = Schemas['Nic'];
 export type NicCreate = Schemas['NicCreate'];
 export type NicPatch = Schemas['NicPatch'];
 export type NicStatus = Schemas['NicStatus'];
+export type NicCounters = Schemas['NicCounters'];
 export type Task = Schemas['Task'];
 export type TaskStatus = Schemas['TaskStatus'];
 export type Host = Schemas['Host'];

@@ -1,21 +1,22 @@
 /** The network cards of a machine. */
 
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { api } from '../api/client';
 import type { World } from '../api/events';
-import { say } from '../api/problem';
-import type { Nic, NicStatus, Vm } from '../api/types';
-import { formatBytes } from '../lib/format';
+import type { Nic, NicCounters, NicStatus, Vm } from '../api/types';
+import { formatBytes, plural } from '../lib/format';
 import { may } from '../lib/session';
 import { Button, Note } from './basics';
 import { Confirm, Dialog } from './dialog';
-import { CheckField, focusFirstError, SelectField, TextField } from './field';
+import { CheckField, SelectField, TextField } from './field';
+import { useForm } from './form';
 import { toast } from './toast';
 
 const COUNT_INTERVAL = 5_000;
 const MIB = 1 << 20;
 const RATE_MIN = 10_000;
 const RATE_MAX = 10_000 * MIB;
+const MAC = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/;
 
 /** Counters come by asking, the rest with the machine itself. */
 function useCounters(vm: Vm): Map<string, NicStatus> {
@@ -54,46 +55,50 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 	const [rate, setRate] = useState(nic?.rate ? String(Math.round(nic.rate / MIB * 1000) / 1000) : '');
 	const [guarded, setGuarded] = useState(nic?.spoof_protection ?? true);
 	const [link, setLink] = useState(nic?.link ?? true);
-	const [error, setError] = useState('');
-	const [failure, setFailure] = useState('');
-	const [busy, setBusy] = useState(false);
-	const body = useRef<HTMLDivElement>(null);
-	const submit = async () => {
-		if (busy)
-			return;
+	const [mac, setMac] = useState('');
+	const { body, errors, failure, busy, submit } = useForm(['network', 'mac', 'rate']);
+	const go = () => {
 		const limit = parseRate(rate);
-		setError(limit === undefined ? 'Give a number of MiB a second from 0.01 to 10000, or nothing.' : '');
-		focusFirstError(body.current);
-		if (limit === undefined)
-			return;
-		setBusy(true);
-		const spec = { network, rate: limit, spoof_protection: guarded, link };
-		try {
-			await (nic ? api.updateNic(vm.id, nic.id, spec) : api.attachNic(vm.id, spec));
+		const address = mac.trim().toLowerCase().replaceAll('-', ':');
+		const wrong: Record<string, string> = {
+			...(!address || MAC.test(address) ? {} : { mac: 'Six pairs of hexadecimal digits, such as 00:16:3e:12:34:56.' }),
+			...(limit === undefined ? { rate: 'Give a number of MiB a second from 0.01 to 10000, or nothing.' } : {}),
+		};
+		return submit(wrong, async () => {
+			const spec = { network, rate: limit ?? null, spoof_protection: guarded, link };
+			await (nic ? api.updateNic(vm.id, nic.id, spec) : api.attachNic(vm.id, { ...spec, ...(address ? { mac: address } : {}) }));
 			toast(nic ? 'Network card changed' : 'Network card added');
 			onClose();
-		} catch (refusal) {
-			setBusy(false);
-			setFailure(say(refusal));
-		}
+		});
 	};
 	return (
-		<Dialog title={nic ? 'Edit the network card' : 'Add a network card'} onClose={onClose} onSubmit={submit} footer={<>
+		<Dialog title={nic ? 'Edit the network card' : 'Add a network card'} onClose={onClose} onSubmit={go} footer={<>
 			<Button onClick={onClose}>Cancel</Button>
 			<Button type="submit" tone="primary" busy={busy}>{nic ? 'Save' : 'Add'}</Button>
 		</>}>
 			<div ref={body} class="form">
 				{failure && <Note tone="bad" title={nic ? 'Not saved' : 'Not added'}>{failure}</Note>}
-				<SelectField label="Network" value={network} onChange={setNetwork}>
+				<SelectField label="Network" value={network} error={errors['network']} onChange={setNetwork}>
 					{networks.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
 				</SelectField>
-				<TextField label="Rate limit, MiB/s" name="rate" inputMode="decimal" value={rate} error={error} onInput={setRate}
+				<TextField label="Rate limit, MiB/s" name="rate" inputMode="decimal" value={rate} error={errors['rate']} onInput={setRate}
 					hint="In each direction; left empty, there is none" autocomplete="off" />
+				{!nic && <TextField label="MAC address" name="mac" class="mono" value={mac} error={errors['mac']} onInput={setMac}
+					hint="Left empty, one is made up" autocomplete="off" spellcheck={false} />}
 				<CheckField label="Block forged senders" checked={guarded} onChange={setGuarded}
 					hint="The guest can only send under the card’s own addresses" />
 				<CheckField label="Plugged in" checked={link} onChange={setLink} />
 			</div>
 		</Dialog>
+	);
+}
+
+function Counters({ of }: { of: NonNullable<NicCounters> }) {
+	const way = (bytes: number, packets: number, dropped: number) =>
+		`${formatBytes(bytes)} in ${plural(packets, 'packet')}${dropped ? `, ${dropped.toLocaleString()} dropped` : ''}`;
+	return (
+		<p class="muted">Received {way(of.rx_bytes, of.rx_packets, of.rx_dropped)};
+			sent {way(of.tx_bytes, of.tx_packets, of.tx_dropped)}</p>
 	);
 }
 
@@ -117,7 +122,7 @@ export function Nics({ vm, all }: { vm: Vm; all: World }) {
 								{nic.address && <code>{nic.address}</code>}</p>
 							<p><code>{nic.mac}</code>{!nic.link && ', unplugged'}{!nic.spoof_protection && ', may forge senders'}
 								{nic.rate && `, at most ${formatBytes(nic.rate)}/s`}</p>
-							{count && <p class="muted">Received {formatBytes(count.rx_bytes)}, sent {formatBytes(count.tx_bytes)}</p>}
+							{count && <Counters of={count} />}
 							{mayChange && <div class="nic-buttons">
 								<Button tone="quiet" icon="edit" label={`Change ${nic.mac}`} onClick={() => setEditing(nic)} />
 								<Button tone="quiet" icon="trash" label={`Detach ${nic.mac}`} onClick={() => setDetaching(nic.id)} />

@@ -154,12 +154,17 @@ static int allow(int rules, int fd, uint64_t access)
 		       0;
 }
 
-static int allow_path(int rules, const char *path, uint64_t access)
-{
-	auto_fd int fd = open(path, O_PATH | O_CLOEXEC);
-
-	return fd < 0 ? 0 : allow(rules, fd, access);
-}
+/* Beside the disk; what this system does not have is left out. */
+static const struct {
+	const char *path;
+	uint64_t access;
+} files[] = {
+	{"/dev/null", LANDLOCK_ACCESS_FS_READ_FILE | WRITE}, /* to try kinds of locks on */
+	{"/usr/lib", READ | RUN},
+	{"/usr/lib64", READ | RUN},
+	{"/lib64", READ | RUN},
+	{SERVER, LANDLOCK_ACCESS_FS_READ_FILE | RUN},
+};
 
 /* A kernel without Landlock leaves what the user may, which is little. */
 static int limit_files(bool read_only)
@@ -171,16 +176,11 @@ static int limit_files(bool read_only)
 	if (rules < 0)
 		return errno == ENOSYS || errno == EOPNOTSUPP ? 0 : -errno;
 	rc = allow(rules, DISK, LANDLOCK_ACCESS_FS_READ_FILE | (read_only ? 0 : WRITE));
-	if (!rc) /* where it tries what kinds of locks there are */
-		rc = allow_path(rules, "/dev/null", LANDLOCK_ACCESS_FS_READ_FILE | WRITE);
-	if (!rc)
-		rc = allow_path(rules, "/usr/lib", READ | RUN);
-	if (!rc)
-		rc = allow_path(rules, "/usr/lib64", READ | RUN);
-	if (!rc)
-		rc = allow_path(rules, "/lib64", READ | RUN);
-	if (!rc)
-		rc = allow_path(rules, SERVER, LANDLOCK_ACCESS_FS_READ_FILE | RUN);
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(files); i++) {
+		auto_fd int fd = open(files[i].path, O_PATH | O_CLOEXEC);
+
+		rc = fd < 0 ? 0 : allow(rules, fd, files[i].access);
+	}
 	if (!rc && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 		    syscall(SYS_landlock_restrict_self, rules, 0)))
 		rc = -errno;

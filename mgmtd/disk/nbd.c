@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "netlink.h"
@@ -24,6 +25,7 @@
 #define FAMILY_MS   10000 /* a host that has just started loads the driver meanwhile */
 #define POLL_MS     50
 #define DEVICES_MAX 4096
+#define FILES_MAX   64 /* of a server: disk-server's limit */
 /*
  * A request that was not answered after so many seconds is an error, and so is every later one: the
  * server is gone or stuck. Long enough for a flush on a slow disk; when the server ends, mgmtd sees
@@ -125,6 +127,20 @@ static int open_server(pid_t pid)
 	return -1;
 }
 
+bool nbd_given_up(int pidfd)
+{
+	for (int n = 0; n < FILES_MAX; n++) {
+		auto_fd int fd = pidfd_getfd(pidfd, n, 0); /* held for this moment only */
+		struct pollfd p = {.fd = fd};
+		struct stat st;
+
+		if (fd >= 0 && !fstat(fd, &st) && S_ISSOCK(st.st_mode) && poll(&p, 1, 0) > 0 &&
+		    (p.revents & POLLHUP))
+			return true;
+	}
+	return false;
+}
+
 void nbd_evict(const char *path)
 {
 	DIR *dir = opendir("/proc");
@@ -203,6 +219,11 @@ static bool read_device(const char *name, struct nbd_device *out)
 			return false;
 	}
 	out->pidfd = open_server(pid);
+	out->stuck = out->pidfd >= 0 && nbd_given_up(out->pidfd);
+	if (out->stuck) {
+		close(out->pidfd);
+		out->pidfd = -1;
+	}
 	return true;
 }
 

@@ -26,7 +26,8 @@ struct nbd_export {
 struct nbd_device {
 	unsigned int number;
 	uint32_t domid, slot; /* as it was opened for */
-	int pidfd;            /* [owned] of the server; -1: it has ended */
+	int pidfd;            /* [owned] of the server; -1: it is of no use any more */
+	bool stuck;           /* pidfd is -1 though it has not ended: it did not answer in time */
 };
 
 /** As disk_format.open. */
@@ -44,6 +45,11 @@ must_check int nbd_serve(struct disk_opening *o, int file, struct nbd_export *ou
  */
 must_check int nbd_handshake(int sock, unsigned int ms, struct nbd_export *out);
 
+/**
+ * Whether the kernel has given up its connection to the server @pidfd, and the server has not noticed:
+ * it did not answer a request in time. Never so for one that does its work, which ends then.
+ */
+bool nbd_given_up(int pidfd);
 /** End the servers that have the file @path: stuck ones, whose device is gone already. */
 void nbd_evict(const char *path);
 

@@ -7,9 +7,17 @@
 #include "../util/log.h"
 #include "vm.h"
 
-#define REASON                                                                                   \
-	"The program that served this disk (qemu-nbd) has ended, and the guest gets I/O errors." \
-	" The log says more. Detach the disk and attach it again, or stop and start the machine."
+#define REASON(what)                                                                             \
+	"The program that serves this disk (qemu-nbd) " what ", and the guest gets I/O errors. " \
+	"Detach the disk and attach it again, or stop and start the machine."
+
+/* As the API has it, by whether the server is stuck. */
+static const struct {
+	const char *code, *detail;
+} reasons[] = {
+	{"server_ended", REASON("has ended")},
+	{"server_stuck", REASON("did not answer for a minute")},
+};
 
 /* The disk in @slot of the machine whose domain is @domid, if it is not known to have failed. */
 static bool find(struct svc *svc, const struct ts_disk_server *s, char disk[UUID_TEXT_LEN],
@@ -28,13 +36,12 @@ static bool find(struct svc *svc, const struct ts_disk_server *s, char disk[UUID
 	return true;
 }
 
-static int record(struct svc *svc, const char *disk, const char *vm)
+static int record(struct svc *svc, const char *disk, const char *vm, bool stuck)
 {
 	if (db_begin(svc->db))
 		return -EIO;
-	if (db_run(svc->db,
-		   "UPDATE vm_disk SET reason_code = 'server_ended', reason = ? WHERE id = ?", "ss",
-		   REASON, disk) ||
+	if (db_run(svc->db, "UPDATE vm_disk SET reason_code = ?, reason = ? WHERE id = ?", "sss",
+		   reasons[stuck].code, reasons[stuck].detail, disk) ||
 	    vm_touch(svc, vm, "vm.updated")) {
 		db_rollback(svc->db);
 		return -EIO;
@@ -49,8 +56,8 @@ static void failed(struct svc *svc, const struct ts_disk_server *s)
 	if (!find(svc, s, disk, vm))
 		return;
 	ts_disk_fail(svc->ts, s->domid, s->slot);
-	log_line("vm %s: the server of its disk xvd%c has ended", vm, 'a' + (char)s->slot);
-	if (record(svc, disk, vm))
+	log_line("vm %s: disk xvd%c: %s", vm, 'a' + (char)s->slot, reasons[s->stuck].detail);
+	if (record(svc, disk, vm, s->stuck))
 		log_line("vm %s: a disk that failed could not be recorded", vm);
 }
 

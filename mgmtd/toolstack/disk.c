@@ -145,6 +145,7 @@ int ts_disk_servers(struct toolstack *ts, struct ts_disk_server **list, size_t *
 			.domid = devices[i].domid,
 			.slot = devices[i].slot,
 			.pidfd = devices[i].pidfd,
+			.stuck = devices[i].stuck,
 		};
 		devices[i].pidfd = -1;
 	}

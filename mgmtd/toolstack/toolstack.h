@@ -174,7 +174,8 @@ int ts_disk_resize(struct toolstack *ts, uint32_t domid, uint32_t slot, struct t
 /** The program that serves a disk of a domain. */
 struct ts_disk_server {
 	uint32_t domid, slot;
-	int pidfd; /* [owned] readable when it ends; -1: it has ended */
+	int pidfd;  /* [owned] readable when it ends; -1: it has ended, or */
+	bool stuck; /* did not answer in time, and the disk gives errors ever since */
 };
 
 /** Those of all disks that have one. @list: to be freed with free(). Return: 0 or -errno. */

@@ -5,7 +5,9 @@
 
 #include <stdint.h>
 
-/** Disk @slot of @domid has a server: @pidfd (borrowed) is readable once it has ended, -1 when it has. */
+#define FAKE_STUCK (-2)
+
+/** Disk @slot of @domid has a server: @pidfd (borrowed) is readable once it has ended, -1 when it has, or FAKE_STUCK. */
 void fake_disk_server(uint32_t domid, uint32_t slot, int pidfd);
 
 #endif

@@ -354,7 +354,7 @@ static struct ts_disk_server served;
 
 void fake_disk_server(uint32_t domid, uint32_t slot, int pidfd)
 {
-	served = (struct ts_disk_server){domid, slot, pidfd};
+	served = (struct ts_disk_server){domid, slot, pidfd, pidfd == FAKE_STUCK};
 }
 
 int ts_disk_servers(struct toolstack *ts, struct ts_disk_server **list, size_t *count)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -212,18 +213,24 @@ START_TEST(a_server_has_its_file_alone)
 }
 END_TEST
 
-/* One that does not even notice the end of its connection is ended; of others' files nothing is touched. */
+/* One that does not even notice the end of its connection is seen, and ended; of others' files nothing is touched. */
 START_TEST(stuck_servers_are_evicted)
 {
 	struct disk_opening o = opening(false);
 	struct nbd_export export = {0};
-	int fd = make("qcow2", SIZE), sock, again;
+	int fd = make("qcow2", SIZE), sock, again, server;
 
 	ck_assert_int_eq(disk_file_lock(fd, false, 0), 0);
 	sock = nbd_serve(&o, fd, &export);
 	ck_assert_msg(sock >= 0, "%s", o.why);
 	close(fd);
+	server = pidfd_open(export.pid, 0);
+	ck_assert(!nbd_given_up(server));
 	ck_assert_int_eq(kill(export.pid, SIGSTOP), 0);
+	ck_assert(!nbd_given_up(server));
+	shutdown(sock, SHUT_RDWR); /* as the kernel does when it had no answer for too long */
+	ck_assert(nbd_given_up(server));
+	close(server);
 	close(sock);
 	again = open(path, O_RDWR | O_CLOEXEC);
 	nbd_evict(test_dir);

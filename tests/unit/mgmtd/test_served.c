@@ -75,8 +75,10 @@ static void check_disk(const char *state, const char *code)
 /* Events that tell of it. */
 static int64_t failures(void)
 {
-	return db_value(svc.db, -1,
-			"SELECT count(*) FROM event WHERE resource LIKE '%server_ended%'", "");
+	return db_value(
+		svc.db, -1,
+		"SELECT count(*) FROM event WHERE resource LIKE '%server_ended%' OR resource LIKE '%server_stuck%'",
+		"");
 }
 
 /* A disk whose server ends is failed, once, with an event; its machine's next start begins anew. */
@@ -109,6 +111,20 @@ START_TEST(disks_fail_with_their_server)
 }
 END_TEST
 
+/* And one whose server does not answer. */
+START_TEST(disks_fail_with_a_stuck_server)
+{
+	act("start", "running");
+	fake_disk_server((uint32_t)db_value(svc.db, 0, "SELECT domid FROM vm WHERE id = ?", "s",
+					    vm),
+			 0, FAKE_STUCK);
+	svc_kick(&svc);
+	for (int i = 0; i < 500 && failures() < 1; i++)
+		usleep(10000);
+	check_disk("failed", "server_stuck");
+}
+END_TEST
+
 /* It grows while nobody has it. */
 START_TEST(qcow2_grows_when_it_is_not_in_use)
 {
@@ -136,6 +152,7 @@ Suite *suite_served(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, disks_fail_with_their_server);
+	tcase_add_test(t, disks_fail_with_a_stuck_server);
 	tcase_add_test(t, qcow2_grows_when_it_is_not_in_use);
 	suite_add_tcase(s, t);
 	return s;

@@ -367,27 +367,30 @@ int domain_controller_unpause(struct domain *d)
 
 /* ---- stopping ---- */
 
-void domain_shutdown(struct domain *d, uint8_t code)
+int domain_shutdown(struct domain *d, unsigned int code)
 {
 	bool first;
 
+	if (code > SHUTDOWN_MAX)
+		return -EINVAL;
 	if (d->is_hwdom)
-		machine_shutdown_by_hwdom(code);
+		machine_shutdown_by_hwdom((uint8_t)code);
 	spin_lock(&d->lock);
 	first = !d->shutting_down;
 	if (first) {
-		d->shutdown_code = code;
+		d->shutdown_code = (uint8_t)code;
 		d->shutting_down = true;
 	}
 	spin_unlock(&d->lock);
 	if (!first)
-		return;
+		return 0;
 	for_each_vcpu(d, v)
 		sched_nudge(v);
 	spin_lock(&d->lock);
 	d->shut_down = true;
 	spin_unlock(&d->lock);
 	domain_ended();
+	return 0;
 }
 
 void domain_resume(struct domain *d)

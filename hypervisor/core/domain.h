@@ -112,8 +112,8 @@ void domain_pause(struct domain *d);
 void domain_unpause(struct domain *d);
 
 /** Begin an orderly stop with @code (SHUTDOWN_*): all vCPUs stop, VIRQ_DOM_EXC is raised. For the
- * hardware domain the machine itself reboots, halts or reports. */
-void domain_shutdown(struct domain *d, uint8_t code);
+ * hardware domain the machine itself reboots, halts or reports. Return: 0, -EINVAL (no such code). */
+int domain_shutdown(struct domain *d, unsigned int code);
 /** Stop @d alone because the guest did what cannot go on; @fmt says what, for the log and the API. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** Undo domain_shutdown() (suspend cancelled). */

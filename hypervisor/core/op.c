@@ -19,10 +19,15 @@ long op_perform(struct hypercall *hc, const struct op_row *row)
 			return rc;
 	}
 	if (((row->flags & OP_NOT_SELF) && hc->d == self) ||
-	    ((row->flags & OP_ALIVE) && READ_ONCE(hc->d->dying)))
+	    ((row->flags & OP_ALIVE) && READ_ONCE(hc->d->dying))) {
 		rc = -EINVAL;
-	else
+	} else {
+		if (row->flags & OP_PAUSED)
+			domain_pause(hc->d);
 		rc = row->fn(hc);
+		if (row->flags & OP_PAUSED)
+			domain_unpause(hc->d);
+	}
 	if (row->domid)
 		domain_put(hc->d);
 	if ((row->flags & OP_BACK) && (rc >= 0 || rc == -ENOBUFS) &&

@@ -12,6 +12,7 @@ enum {
 	OP_NOT_SELF = 4, /* on any domain but the caller's own: -EINVAL */
 	OP_ALIVE = 8,    /* not on a domain that is being destroyed: -EINVAL */
 	OP_FIXED = 16,   /* has no function: the answer is always the same */
+	OP_PAUSED = 32,  /* the domain's vCPUs stand still meanwhile; with OP_NOT_SELF */
 };
 
 /* One operation of a hypercall that has many. */

@@ -14,13 +14,7 @@ static long op_nr_vcpus(struct hypercall *hc)
 
 static long op_remote_shutdown(struct hypercall *hc)
 {
-	const struct xen_dm_op_remote_shutdown *op =
-		&((struct xen_dm_op *)hc->op)->u.remote_shutdown;
-
-	if (op->reason > SHUTDOWN_MAX)
-		return -EINVAL;
-	domain_shutdown(hc->d, (uint8_t)op->reason);
-	return 0;
+	return domain_shutdown(hc->d, ((struct xen_dm_op *)hc->op)->u.remote_shutdown.reason);
 }
 
 static long op_inject_msi(struct hypercall *hc)

@@ -450,6 +450,7 @@ static long op_sendtrigger(struct hypercall *hc)
 
 /* ---- the table ---- */
 
+#define OTHER               (OP_NOT_SELF | OP_ALIVE)
 #define ROW(fn, how)        OP_ON(fn, struct xen_domctl, domain, how)
 #define ROW_0(fn, how)      OP(fn, struct xen_domctl, how) /* finds its domain itself */
 #define ROW_AT(nr, fn, how) OP_AT(nr, fn, struct xen_domctl, domain, how)
@@ -459,34 +460,34 @@ static const struct op_row rows[] = {
 	[XEN_DOMCTL_createdomain] = ROW_0(op_createdomain, OP_BACK),
 	[XEN_DOMCTL_destroydomain] = ROW(op_destroydomain, OP_NOT_SELF),
 	[XEN_DOMCTL_pausedomain] = ROW(op_pausedomain, OP_NOT_SELF),
-	[XEN_DOMCTL_unpausedomain] = ROW(op_unpausedomain, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_unpausedomain] = ROW(op_unpausedomain, OTHER),
 	[XEN_DOMCTL_getdomaininfo] = ROW_0(op_getdomaininfo, OP_BACK),
 	[XEN_DOMCTL_setvcpuaffinity] = ROW(op_setvcpuaffinity, OP_BACK | OP_ALIVE),
 	[XEN_DOMCTL_max_mem] = ROW(op_max_mem, OP_ALIVE),
-	[XEN_DOMCTL_getvcpucontext] = ROW(domctl_getvcpucontext, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_getvcpucontext] = ROW(domctl_getvcpucontext, OTHER | OP_PAUSED),
 	[XEN_DOMCTL_getvcpuinfo] = ROW(op_getvcpuinfo, OP_BACK),
-	[XEN_DOMCTL_max_vcpus] = ROW(op_max_vcpus, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_max_vcpus] = ROW(op_max_vcpus, OTHER),
 	[XEN_DOMCTL_scheduler_op] = ROW(op_scheduler_op, OP_BACK | OP_ALIVE),
 	[XEN_DOMCTL_setdomainhandle] = ROW(op_setdomainhandle, OP_ALIVE),
 	[XEN_DOMCTL_settimeoffset] = ROW(op_settimeoffset, OP_ALIVE),
 	[XEN_DOMCTL_getvcpuaffinity] = ROW(op_getvcpuaffinity, OP_BACK),
-	[XEN_DOMCTL_resumedomain] = ROW(op_resumedomain, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_resumedomain] = ROW(op_resumedomain, OTHER),
 	[XEN_DOMCTL_sendtrigger] = ROW(op_sendtrigger, OP_ALIVE),
-	[XEN_DOMCTL_gethvmcontext] = ROW(domctl_gethvmcontext, OP_BACK | OP_NOT_SELF | OP_ALIVE),
-	[XEN_DOMCTL_sethvmcontext] = ROW(domctl_sethvmcontext, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_gethvmcontext] = ROW(domctl_gethvmcontext, OP_BACK | OTHER | OP_PAUSED),
+	[XEN_DOMCTL_sethvmcontext] = ROW(domctl_sethvmcontext, OTHER | OP_PAUSED),
 	[XEN_DOMCTL_get_address_size] = ROW(op_get_address_size, OP_BACK | OP_ALIVE),
 	[XEN_DOMCTL_gethvmcontext_partial] =
-		ROW(domctl_gethvmcontext_partial, OP_BACK | OP_NOT_SELF | OP_ALIVE),
+		ROW(domctl_gethvmcontext_partial, OP_BACK | OTHER | OP_PAUSED),
 	[XEN_DOMCTL_gettscinfo] = ROW(op_gettscinfo, OP_BACK | OP_ALIVE),
-	[XEN_DOMCTL_settscinfo] = ROW(op_settscinfo, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_settscinfo] = ROW(op_settscinfo, OTHER),
 	[XEN_DOMCTL_setnodeaffinity] = ROW(op_setnodeaffinity, OP_ALIVE),
 	[XEN_DOMCTL_getnodeaffinity] = ROW(op_getnodeaffinity, OP_BACK),
 	[XEN_DOMCTL_get_cpu_policy] = ROW(domctl_get_cpu_policy, OP_BACK | OP_ALIVE),
-	[XEN_DOMCTL_set_cpu_policy] = ROW(domctl_set_cpu_policy, OP_BACK | OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_set_cpu_policy] = ROW(domctl_set_cpu_policy, OP_BACK | OTHER),
 	[XEN_DOMCTL_get_paging_mempool_size] = ROW(op_get_paging_mempool, OP_BACK | OP_ALIVE),
-	[XEN_DOMCTL_set_paging_mempool_size] = ROW(op_set_paging_mempool, OP_NOT_SELF | OP_ALIVE),
+	[XEN_DOMCTL_set_paging_mempool_size] = ROW(op_set_paging_mempool, OTHER),
 	/* Numbered apart from all others: the debugger's, and our own. */
-	ROW_AT(XEN_DOMCTL_gdbsx_guestmemio, domctl_guestmemio, OP_BACK | OP_NOT_SELF | OP_ALIVE),
+	ROW_AT(XEN_DOMCTL_gdbsx_guestmemio, domctl_guestmemio, OP_BACK | OTHER),
 	ROW_AT(DOMUS_DOMCTL_counters, domctl_counters, OP_BACK),
 	ROW_AT(DOMUS_DOMCTL_crash_reason, domctl_crash_reason, OP_BACK),
 };

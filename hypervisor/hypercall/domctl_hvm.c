@@ -11,30 +11,12 @@
 /* Of one guestmemio; what is left is told in `remain`. */
 #define MAX_COPY    MIB(1)
 
-static int save_to_guest(struct domain *d, uint64_t gva, size_t size, uint32_t *filled)
-{
-	size_t written = 0;
-	void *buf;
-	int rc;
-
-	buf = xzalloc(size);
-	if (!buf)
-		return -ENOMEM;
-	domain_pause(d);
-	rc = hvm_save(d, buf, size, &written);
-	domain_unpause(d);
-	if (!rc && guest_write(gva, buf, written))
-		rc = -EFAULT;
-	if (!rc)
-		*filled = (uint32_t)written;
-	xfree(buf);
-	return rc;
-}
-
 long domctl_gethvmcontext(struct hypercall *hc)
 {
 	struct xen_domctl_hvmcontext *op = &hc->domctl->u.hvmcontext;
-	size_t size = hvm_save_size(hc->d);
+	size_t size = hvm_save_size(hc->d), written = 0;
+	void *buf;
+	int rc;
 
 	if (!handle_gva(op->buffer)) {
 		op->size = (uint32_t)size;
@@ -42,7 +24,15 @@ long domctl_gethvmcontext(struct hypercall *hc)
 	}
 	if (op->size < size)
 		return -ENOSPC;
-	return save_to_guest(hc->d, handle_gva(op->buffer), size, &op->size);
+	buf = xzalloc(size);
+	if (!buf)
+		return -ENOMEM;
+	rc = hvm_save(hc->d, buf, size, &written);
+	if (!rc)
+		rc = guest_write(handle_gva(op->buffer), buf, written);
+	op->size = (uint32_t)written;
+	xfree(buf);
+	return rc;
 }
 
 long domctl_sethvmcontext(struct hypercall *hc)
@@ -56,24 +46,10 @@ long domctl_sethvmcontext(struct hypercall *hc)
 	buf = xmalloc(op->size);
 	if (!buf)
 		return -ENOMEM;
-	rc = -EFAULT;
-	if (!guest_read(buf, handle_gva(op->buffer), op->size)) {
-		domain_pause(hc->d);
+	rc = guest_read(buf, handle_gva(op->buffer), op->size);
+	if (!rc)
 		rc = hvm_load(hc->d, buf, op->size);
-		domain_unpause(hc->d);
-	}
 	xfree(buf);
-	return rc;
-}
-
-static int save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
-		    size_t *size)
-{
-	int rc;
-
-	domain_pause(d);
-	rc = hvm_save_one(d, type, instance, data, size);
-	domain_unpause(d);
 	return rc;
 }
 
@@ -82,18 +58,14 @@ long domctl_gethvmcontext_partial(struct hypercall *hc)
 	struct xen_domctl_hvmcontext_partial *op = &hc->domctl->u.hvmcontext_partial;
 	union hvm_record data;
 	size_t size;
-	int rc = save_one(hc->d, op->type, op->instance, &data, &size);
+	int rc = hvm_save_one(hc->d, op->type, op->instance, &data, &size);
 
 	if (rc)
 		return rc;
-	if (handle_gva(op->buffer)) {
-		if (op->bufsz < size)
-			return -ENOSPC;
-		if (guest_write(handle_gva(op->buffer), &data, size))
-			return -EFAULT;
-	}
+	if (handle_gva(op->buffer) && op->bufsz < size)
+		return -ENOSPC;
 	op->bufsz = size;
-	return 0;
+	return handle_gva(op->buffer) ? guest_write(handle_gva(op->buffer), &data, size) : 0;
 }
 
 /* ---- the registers as a PV tool wants them ---- */
@@ -141,14 +113,14 @@ long domctl_getvcpucontext(struct hypercall *hc)
 
 	if (!v)
 		return -ESRCH;
-	rc = save_one(hc->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
+	rc = hvm_save_one(hc->d, HVM_SAVE_CODE(CPU), op->vcpu, &record, &size);
 	if (rc)
 		return rc;
 	g = xzalloc(sizeof(*g));
 	if (!g)
 		return -ENOMEM;
 	fill_context(g, &record.cpu, READ_ONCE(v->state) != VCPU_DOWN);
-	rc = guest_write_ptr(handle_gva(op->ctxt), g) ? -EFAULT : 0;
+	rc = guest_write_ptr(handle_gva(op->ctxt), g);
 	xfree(g);
 	return rc;
 }

@@ -62,8 +62,7 @@ static long op_pod_target(struct hypercall *hc)
 	struct xen_pod_target *op = hc->op;
 
 	op->tot_pages = READ_ONCE(hc->d->tot_pages);
-	op->pod_cache_pages = 0;
-	op->pod_entries = 0;
+	op->pod_cache_pages = op->pod_entries = 0;
 	return 0;
 }
 
@@ -279,6 +278,21 @@ static int map_held(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 	return rc;
 }
 
+/* Hold frame @idx of @d's own memory, or (@special) of what the hypervisor gave it to share. */
+static int hold_frame(struct domain *d, uint64_t idx, bool special, mfn_t *mfn)
+{
+	enum p2m_type type;
+	int rc = p2m_get_frame(d, gfn_of(idx), true, mfn);
+
+	if (rc)
+		return rc;
+	if (mfn_eq(p2m_lookup(d, gfn_of(idx), &type, NULL), *mfn) &&
+	    (type == P2M_RAM || (special && type == P2M_SPECIAL)) && frame_owner(*mfn) == d->id)
+		return 0;
+	frame_put(*mfn);
+	return -EINVAL;
+}
+
 static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
 {
 	mfn_t mfn = virt_to_mfn(d->shared_info);
@@ -292,35 +306,27 @@ static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
 static int add_grant_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 {
 	bool status = idx & XENMAPIDX_grant_table_status;
-	uint64_t frame = idx & ~(uint64_t)XENMAPIDX_grant_table_status;
 	mfn_t mfn;
 	int rc;
 
-	if (frame > UINT32_MAX)
-		return -EINVAL;
-	rc = gnttab_get_frame(d, status, (uint32_t)frame, &mfn);
+	idx &= ~(uint64_t)XENMAPIDX_grant_table_status;
+	rc = idx > UINT32_MAX ? -EINVAL : gnttab_get_frame(d, status, (uint32_t)idx, &mfn);
 	return rc ? rc : map_held(d, gfn, mfn, P2M_SPECIAL);
 }
 
 /* Move a page of the domain's own RAM from @idx to @gfn. */
 static int add_own_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 {
-	const gfn_t from = gfn_of(idx);
-	enum p2m_type type;
 	mfn_t mfn;
-	int rc = p2m_get_frame(d, from, true, &mfn);
+	int rc = hold_frame(d, idx, false, &mfn);
 
-	if (rc)
-		return rc;
-	if (gfn_eq(from, gfn) || !mfn_eq(p2m_lookup(d, from, &type, NULL), mfn) ||
-	    type != P2M_RAM) {
+	if (!rc && idx == gfn.n)
 		frame_put(mfn);
-		return gfn_eq(from, gfn) ? 0 : -EINVAL;
-	}
-	rc = map_held(d, gfn, mfn, P2M_RAM);
-	if (rc)
+	else if (!rc)
+		rc = map_held(d, gfn, mfn, P2M_RAM);
+	if (rc || idx == gfn.n)
 		return rc;
-	rc = p2m_unmap(d, from, mfn, P2M_RAM);
+	rc = p2m_unmap(d, gfn_of(idx), mfn, P2M_RAM);
 	if (rc && p2m_unmap(d, gfn, mfn, P2M_RAM))
 		rc = -EBUSY; /* both places changed under us: the guest's own race */
 	return rc;
@@ -335,13 +341,22 @@ static add_fn *const spaces[] = {
 	[XENMAPSPACE_gmfn_range] = add_own_frame,
 };
 
-static int add_one(struct domain *d, unsigned int space, uint64_t idx, uint64_t gfn)
+/* Show frame @idx of @space, or of @owner if that is not NULL, at @gfn of @d. */
+static int add_one(struct domain *d, struct domain *owner, unsigned int space, uint64_t idx,
+		   uint64_t gfn)
 {
-	if (space >= ARRAY_SIZE(spaces))
+	mfn_t mfn;
+	int rc;
+
+	if (!owner && space >= ARRAY_SIZE(spaces))
 		return -ENOSYS;
 	if (gfn >= GFN_LIMIT || READ_ONCE(d->dying))
 		return -EINVAL;
-	return spaces[space](d, idx, gfn_of(gfn));
+	if (!owner)
+		return spaces[space](d, idx, gfn_of(gfn));
+	rc = idx >= GFN_LIMIT || READ_ONCE(owner->dying) ? -EINVAL :
+							   hold_frame(owner, idx, true, &mfn);
+	return rc ? rc : map_held(d, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 
 static int add_item(struct hypercall *hc, uint64_t i)
@@ -350,7 +365,7 @@ static int add_item(struct hypercall *hc, uint64_t i)
 
 	if (op->gpfn >= GFN_LIMIT || op->idx + i < i)
 		return -EINVAL;
-	return add_one(hc->d, op->space, op->idx + i, op->gpfn + i);
+	return add_one(hc->d, NULL, op->space, op->idx + i, op->gpfn + i);
 }
 
 static long op_add_to_physmap(struct hypercall *hc)
@@ -359,28 +374,6 @@ static long op_add_to_physmap(struct hypercall *hc)
 
 	return for_items(hc, op->space == XENMAPSPACE_gmfn_range ? op->size : 1, PREEMPT_EVERY,
 			 add_item);
-}
-
-/* Show frame @idx of @owner at @gfn of @d. The caller may control @owner. */
-static int add_foreign(struct domain *d, struct domain *owner, uint64_t idx, uint64_t gfn)
-{
-	enum p2m_type type;
-	mfn_t mfn;
-	int rc;
-
-	if (gfn >= GFN_LIMIT || idx >= GFN_LIMIT || READ_ONCE(d->dying) || READ_ONCE(owner->dying))
-		return -EINVAL;
-	(void)p2m_lookup(owner, gfn_of(idx), &type, NULL);
-	if (type != P2M_RAM && type != P2M_SPECIAL)
-		return -EINVAL;
-	rc = p2m_get_frame(owner, gfn_of(idx), true, &mfn);
-	if (rc)
-		return rc;
-	if (frame_owner(mfn) != owner->id) {
-		frame_put(mfn);
-		return -EINVAL;
-	}
-	return map_held(d, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 
 /* Item @i of a batch has its own result; that it can't be read or told is the call's. */
@@ -394,8 +387,7 @@ static int batch_item(struct hypercall *hc, uint64_t i)
 	if (guest_read_ptr(&idx, handle_gva(op->idxs) + i * sizeof(idx)) ||
 	    guest_read_ptr(&gfn, handle_gva(op->gpfns) + i * sizeof(gfn)))
 		return -EFAULT;
-	rc = hc->from ? add_foreign(hc->d, hc->from, idx, gfn) :
-			add_one(hc->d, op->space, idx, gfn);
+	rc = add_one(hc->d, hc->from, op->space, idx, gfn);
 	return guest_write_ptr(handle_gva(op->errs) + i * sizeof(rc), &rc);
 }
 

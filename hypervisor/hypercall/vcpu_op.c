@@ -26,12 +26,7 @@ static long op_block(struct hypercall *hc)
 
 static long op_shutdown(struct hypercall *hc)
 {
-	const struct sched_shutdown *op = hc->op;
-
-	if (op->reason > SHUTDOWN_MAX)
-		return -EINVAL;
-	domain_shutdown(hc->v->domain, (uint8_t)op->reason);
-	return 0;
+	return domain_shutdown(hc->v->domain, ((struct sched_shutdown *)hc->op)->reason);
 }
 
 /* Any of the ports pending? Return: 1, 0, -EFAULT, -EINVAL. */
@@ -79,12 +74,7 @@ static long op_remote_shutdown(struct hypercall *hc)
 {
 	const struct sched_remote_shutdown *op = hc->op;
 
-	if (op->reason > SHUTDOWN_MAX)
-		return -EINVAL;
-	if (hc->d == hc->v->domain)
-		return -ESRCH;
-	domain_shutdown(hc->d, (uint8_t)op->reason);
-	return 0;
+	return hc->d == hc->v->domain ? -ESRCH : domain_shutdown(hc->d, op->reason);
 }
 
 static long op_shutdown_code(struct hypercall *hc)

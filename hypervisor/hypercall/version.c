@@ -66,12 +66,9 @@ static long get_features(struct hypercall *hc)
 static long get_guest_handle(struct hypercall *hc)
 {
 	struct domain *d = hc->v->domain;
-	uint8_t handle[sizeof(d->handle)];
 
-	spin_lock(&d->lock);
-	memcpy(handle, d->handle, sizeof(handle));
-	spin_unlock(&d->lock);
-	return guest_write(hc->gva, handle, sizeof(handle));
+	spin_guard(&d->lock);
+	return guest_write(hc->gva, d->handle, sizeof(d->handle));
 }
 
 static long get_commandline(struct hypercall *hc)

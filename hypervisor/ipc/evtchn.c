@@ -9,20 +9,6 @@
 
 #define POLL_SEVERAL (~0U)
 
-/* The channel of a @port that is in use. */
-static struct evtchn *channel(struct domain *d, uint32_t port)
-{
-	return &d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS][port % EVTCHN_BUCKET_PORTS];
-}
-
-struct evtchn *evtchn_lookup(struct domain *d, uint32_t port)
-{
-	/* Port 0 has a place too, which is always free. */
-	if (port >= EVTCHN_MAX_PORTS || !d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
-		return NULL;
-	return channel(d, port);
-}
-
 static void lock_two(struct domain *a, struct domain *b)
 {
 	spin_lock(&min(a, b)->evtchn->lock);
@@ -47,36 +33,27 @@ void evtchn_mark_upcall(struct vcpu *v)
 	vcpu_kick(v);
 }
 
-static __noinline void wake_pollers(struct domain *d, uint32_t port)
+static __noinline void wake_poller(struct domain *d, unsigned int id, uint32_t port)
 {
-	struct evtchn_domain *e = d->evtchn;
+	struct vcpu *v = domain_vcpu(d, id);
+	uint32_t want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
 
-	for (unsigned int i = 0; i < ARRAY_SIZE(e->polling); i++) {
-		unsigned long map = __atomic_load_n(&e->polling[i], __ATOMIC_RELAXED);
-
-		for (; map; map &= map - 1) {
-			unsigned int id = i * BITS_PER_LONG + (unsigned int)__builtin_ctzl(map);
-			struct vcpu *v = domain_vcpu(d, id);
-			uint32_t want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
-
-			if (want != port && want != POLL_SEVERAL)
-				continue;
-			evtchn_poll_end(v);
-			vcpu_kick(v);
-		}
-	}
+	if (want != port && want != POLL_SEVERAL)
+		return;
+	evtchn_poll_end(v);
+	vcpu_kick(v);
 }
 
 void evtchn_wake_pollers(struct domain *d, uint32_t port)
 {
-	unsigned long any = 0;
+	const unsigned long *polling = d->evtchn->polling;
 
 	/* Pairs with evtchn_poll_begin(): either it sees the pending bit or we see its own. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn->polling); i++)
-		any |= __atomic_load_n(&d->evtchn->polling[i], __ATOMIC_RELAXED);
-	if (unlikely(any))
-		wake_pollers(d, port);
+	for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i += BITS_PER_LONG)
+		for (unsigned long map = READ_ONCE(polling[i / BITS_PER_LONG]); unlikely(map);
+		     map &= map - 1)
+			wake_poller(d, i + (unsigned int)__builtin_ctzl(map), port);
 }
 
 void evtchn_poll_begin(struct vcpu *v, uint32_t port)
@@ -92,16 +69,6 @@ void evtchn_poll_end(struct vcpu *v)
 	__atomic_store_n(&v->poll_port, 0, __ATOMIC_RELAXED);
 }
 
-static __inlined void raise_port(struct domain *d, struct evtchn *ch, uint32_t port)
-{
-	READ_ONCE(d->evtchn->abi)->set_pending(d, domain_vcpu(d, READ_ONCE(ch->vcpu)), ch, port);
-}
-
-void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
-{
-	raise_port(d, ch, port);
-}
-
 void evtchn_virq(struct vcpu *v, unsigned int virq)
 {
 	struct domain *d = v->domain;
@@ -110,7 +77,7 @@ void evtchn_virq(struct vcpu *v, unsigned int virq)
 		return;
 	spin_guard(&d->evtchn->lock);
 	if (v->virq_port[virq])
-		evtchn_raise(d, channel(d, v->virq_port[virq]), v->virq_port[virq]);
+		evtchn_raise(d, evtchn_at(d, v->virq_port[virq]), v->virq_port[virq]);
 }
 
 void evtchn_global_virq(unsigned int virq)
@@ -138,19 +105,12 @@ void evtchn_vcpu_info_moved(struct vcpu *v)
 
 /* ---- ports ---- */
 
-/* The channel of @port if it is in use, else NULL. Context: [evtchn]. */
-static struct evtchn *lookup_used(struct domain *d, uint32_t port)
-{
-	struct evtchn *ch = evtchn_lookup(d, port);
-
-	return ch && ch->state != EVTCHN_FREE ? ch : NULL;
-}
-
 /* Put a free port to use. Return: 0 and its number, -ESRCH, -ENOMEM, -ENOSPC. Context: [evtchn]. */
 static int take_port(struct domain *d, enum evtchn_state state, uint32_t vcpu, uint32_t *port)
 {
 	struct evtchn_domain *e = d->evtchn;
 	uint32_t p, last = min(e->max_port, e->abi->nr_ports - 1);
+	struct evtchn *ch = NULL;
 
 	if (e->closed)
 		return -ESRCH;
@@ -161,15 +121,16 @@ static int take_port(struct domain *d, enum evtchn_state state, uint32_t vcpu, u
 			*bucket = xcalloc(EVTCHN_BUCKET_PORTS, sizeof(**bucket));
 		if (!*bucket)
 			return -ENOMEM;
-		if (channel(d, p)->state == EVTCHN_FREE)
+		ch = evtchn_at(d, p);
+		if (ch->state == EVTCHN_FREE)
 			break;
 	}
 	e->first_free = p;
 	if (p > last)
 		return -ENOSPC;
-	*channel(d, p) = (struct evtchn){.state = (uint8_t)state,
-					 .priority = EVTCHN_FIFO_PRIORITY_DEFAULT,
-					 .vcpu = (uint8_t)vcpu};
+	ch->state = (uint8_t)state;
+	ch->priority = EVTCHN_FIFO_PRIORITY_DEFAULT;
+	ch->vcpu = (uint8_t)vcpu;
 	e->first_free++;
 	e->active++;
 	*port = p;
@@ -180,7 +141,7 @@ static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
 {
 	struct evtchn_domain *e = d->evtchn;
 
-	*ch = (struct evtchn){.state = EVTCHN_FREE};
+	*ch = (struct evtchn){.last_vcpu = ch->last_vcpu, .last_priority = ch->last_priority};
 	/* So that the port's next user does not begin with an old event. */
 	e->abi->clear_pending(d, ch, port);
 	e->first_free = min(e->first_free, port);
@@ -192,7 +153,7 @@ static void free_port(struct domain *d, uint32_t port, struct evtchn *ch)
 /* The far end of a closed channel waits for someone of @d to bind it again. */
 static void orphan_peer(struct domain *d, const struct evtchn *ch, bool notify)
 {
-	struct evtchn *rch = channel(ch->peer, ch->u.port);
+	struct evtchn *rch = evtchn_at(ch->peer, ch->u.port);
 
 	rch->state = EVTCHN_UNBOUND;
 	rch->peer = NULL;
@@ -210,7 +171,7 @@ static int close_port(struct domain *d, uint32_t port, bool notify)
 	domain_ref(peer);
 	for (;;) {
 		lock_two(d, peer);
-		ch = lookup_used(d, port);
+		ch = evtchn_lookup(d, port);
 		joined = ch && ch->state == EVTCHN_INTERDOMAIN ? ch->peer : d;
 		if (joined == peer || joined == d)
 			break;
@@ -240,14 +201,10 @@ static int close_some(struct domain *d, uint32_t *next, bool notify)
 	uint32_t done = 0;
 
 	for (uint32_t port = max(*next, 1u); port < EVTCHN_MAX_PORTS; port++) {
-		const struct evtchn *ch = evtchn_lookup(d, port);
-
-		if (!ch)
-			port |= EVTCHN_BUCKET_PORTS - 1; /* the whole bucket is unused */
-		if (!ch || READ_ONCE(ch->state) == EVTCHN_FREE)
-			continue;
-		close_port(d, port, notify);
-		if (++done % 32 == 0 && preempt_check()) {
+		if (!d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
+			port |= EVTCHN_BUCKET_PORTS - 1; /* none of it is in use */
+		else if (READ_ONCE(evtchn_at(d, port)->state) != EVTCHN_FREE &&
+			 !close_port(d, port, notify) && ++done % 32 == 0 && preempt_check()) {
 			*next = port + 1;
 			return -ERESTART;
 		}
@@ -267,7 +224,7 @@ static long op_alloc_unbound(struct hypercall *hc)
 	spin_guard(&hc->d->evtchn->lock);
 	rc = take_port(hc->d, EVTCHN_UNBOUND, 0, &op->port);
 	if (!rc)
-		channel(hc->d, op->port)->u.remote = remote;
+		evtchn_at(hc->d, op->port)->u.remote = remote;
 	return rc;
 }
 
@@ -282,7 +239,7 @@ static int join(struct domain *d, struct domain *rd, struct evtchn_bind_interdom
 	rc = take_port(d, EVTCHN_INTERDOMAIN, 0, &op->local_port);
 	if (rc)
 		return rc;
-	ch = channel(d, op->local_port);
+	ch = evtchn_at(d, op->local_port);
 	ch->peer = rd;
 	ch->u.port = op->remote_port;
 	rch->state = EVTCHN_INTERDOMAIN;
@@ -332,7 +289,7 @@ static long op_bind_virq(struct hypercall *hc)
 	rc = v->virq_port[op->virq] ? -EEXIST : take_port(d, EVTCHN_VIRQ, op->vcpu, &op->port);
 	if (rc)
 		return rc;
-	channel(d, op->port)->u.virq = op->virq;
+	evtchn_at(d, op->port)->u.virq = op->virq;
 	v->virq_port[op->virq] = op->port;
 	return 0;
 }
@@ -357,7 +314,7 @@ static long op_bind_vcpu(struct hypercall *hc)
 	if (!domain_vcpu(d, op->vcpu))
 		return -ENOENT;
 	spin_guard(&d->evtchn->lock);
-	ch = lookup_used(d, op->port);
+	ch = evtchn_lookup(d, op->port);
 	if (!ch || ch->state == EVTCHN_IPI ||
 	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
 		return -EINVAL;
@@ -378,10 +335,12 @@ static long op_send(struct hypercall *hc)
 
 	spin_guard(&d->evtchn->lock);
 	ch = evtchn_lookup(d, port);
-	switch (ch ? ch->state : EVTCHN_FREE) {
+	if (!ch)
+		return -EINVAL;
+	switch (ch->state) {
 	case EVTCHN_INTERDOMAIN:
 		/* Our lock keeps the peer joined, hence alive: it needs the lock to leave us. */
-		raise_port(ch->peer, channel(ch->peer, ch->u.port), ch->u.port);
+		evtchn_raise(ch->peer, evtchn_at(ch->peer, ch->u.port), ch->u.port);
 		return 0;
 	case EVTCHN_IPI: evtchn_raise(d, ch, port); return 0;
 	case EVTCHN_UNBOUND: return 0; /* nobody there: dropped silently */
@@ -396,7 +355,7 @@ static long op_unmask(struct hypercall *hc)
 	struct evtchn *ch;
 
 	spin_guard(&d->evtchn->lock);
-	ch = lookup_used(d, port);
+	ch = evtchn_lookup(d, port);
 	if (!ch)
 		return -EINVAL;
 	d->evtchn->abi->unmask(d, domain_vcpu(d, ch->vcpu), ch, port);
@@ -414,7 +373,7 @@ static long op_set_priority(struct hypercall *hc)
 	spin_guard(&d->evtchn->lock);
 	if (d->evtchn->abi != &evtchn_abi_fifo)
 		return -ENOSYS;
-	ch = lookup_used(d, op->port);
+	ch = evtchn_lookup(d, op->port);
 	if (!ch)
 		return -EINVAL;
 	WRITE_ONCE(ch->priority, (uint8_t)op->priority);
@@ -511,7 +470,6 @@ static int part_domain_init(struct domain *d)
 
 	if (!e)
 		return -ENOMEM;
-	spin_init(&e->lock);
 	e->abi = &evtchn_abi_2l;
 	e->first_free = 1;
 	e->max_port = EVTCHN_MAX_PORTS - 1;
@@ -545,7 +503,6 @@ static void part_domain_fini(struct domain *d)
 		xfree(e->bucket[i]);
 	xfree(e->fifo);
 	xfree(e);
-	d->evtchn = NULL;
 }
 
 const struct domain_part evtchn_part = {

@@ -22,18 +22,6 @@
 
 static_assert(EVTCHN_FIFO_NR_CHANNELS == EVTCHN_MAX_PORTS, "what links can name");
 
-/* The queue a port was put in last, by its vCPU and priority. */
-struct queue_id {
-	uint8_t vcpu;
-	uint8_t priority;
-};
-
-/* A page of the event array, held by a reference. */
-struct word_page {
-	event_word_t *words;
-	struct queue_id last[WORDS_PER_PAGE];
-};
-
 struct fifo_vcpu {
 	struct evtchn_fifo_control_block *control; /* in a page held by a reference, or NULL */
 	uint32_t tail[EVTCHN_FIFO_MAX_QUEUES];     /* the port added last; 0 = begin anew */
@@ -43,7 +31,7 @@ struct fifo_vcpu {
 struct evtchn_fifo {
 	struct spinlock lock;
 	uint32_t nr_pages;
-	struct word_page *page[ARRAY_PAGES];
+	event_word_t *page[ARRAY_PAGES]; /* of the event array, each held by a reference */
 	struct fifo_vcpu vcpu[];
 };
 
@@ -51,7 +39,7 @@ static event_word_t *word_of(const struct evtchn_fifo *f, uint32_t port)
 {
 	uint32_t page = port / WORDS_PER_PAGE;
 
-	return page < f->nr_pages ? &f->page[page]->words[port % WORDS_PER_PAGE] : NULL;
+	return page < f->nr_pages ? &f->page[page][port % WORDS_PER_PAGE] : NULL;
 }
 
 /*
@@ -81,10 +69,9 @@ static bool link_tail(event_word_t *w, uint32_t port)
 }
 
 /* Queue a pending @port for @v. Return: whether @v is to be told. Context: [fifo]. */
-static bool enqueue(struct evtchn_fifo *f, const struct vcpu *v, const struct evtchn *ch,
-		    uint32_t port, event_word_t *w)
+static bool enqueue(struct evtchn_fifo *f, const struct vcpu *v, struct evtchn *ch, uint32_t port,
+		    event_word_t *w)
 {
-	struct queue_id *last = &f->page[port / WORDS_PER_PAGE]->last[port % WORDS_PER_PAGE];
 	uint8_t priority = READ_ONCE(ch->priority);
 	struct fifo_vcpu *fv = &f->vcpu[v->id];
 	event_word_t old = __atomic_load_n(w, __ATOMIC_SEQ_CST);
@@ -95,10 +82,11 @@ static bool enqueue(struct evtchn_fifo *f, const struct vcpu *v, const struct ev
 	if (__atomic_fetch_or(w, LINKED, __ATOMIC_SEQ_CST) & LINKED)
 		return false;
 	/* As the tail of another queue it would be followed there by what comes next. */
-	tail = &f->vcpu[last->vcpu].tail[last->priority];
+	tail = &f->vcpu[ch->last_vcpu].tail[ch->last_priority];
 	if (*tail == port)
 		*tail = 0;
-	*last = (struct queue_id){(uint8_t)v->id, priority};
+	ch->last_vcpu = (uint8_t)v->id;
+	ch->last_priority = priority;
 	tail = &fv->tail[priority];
 	if (*tail && link_tail(word_of(f, *tail), port)) {
 		*tail = port;
@@ -186,7 +174,6 @@ static int begin(struct domain *d)
 		e->fifo = xzalloc(sizeof(*e->fifo) + d->max_vcpus * sizeof(e->fifo->vcpu[0]));
 		if (!e->fifo)
 			return -ENOMEM;
-		spin_init(&e->fifo->lock);
 	}
 	/* Pairs with the 2-level set_pending(): either it sees the new ABI, or we see its bit. */
 	__atomic_store_n(&e->abi, &evtchn_abi_fifo, __ATOMIC_SEQ_CST);
@@ -195,9 +182,7 @@ static int begin(struct domain *d)
 	for (uint32_t port = 1; port < evtchn_abi_2l.nr_ports; port++) {
 		struct evtchn *ch = evtchn_lookup(d, port);
 
-		if (!ch)
-			port |= EVTCHN_BUCKET_PORTS - 1;
-		else if (ch->state != EVTCHN_FREE && evtchn_abi_2l.is_pending(d, port))
+		if (ch && evtchn_abi_2l.is_pending(d, port))
 			ch->pending = true;
 	}
 	return 0;
@@ -252,13 +237,12 @@ static void raise_early(struct domain *d, uint32_t page)
 		uint32_t port = page * WORDS_PER_PAGE + i;
 		struct evtchn *ch = evtchn_lookup(d, port);
 
-		if (ch && ch->state != EVTCHN_FREE &&
-		    __atomic_exchange_n(&ch->pending, false, __ATOMIC_RELAXED))
+		if (ch && __atomic_exchange_n(&ch->pending, false, __ATOMIC_RELAXED))
 			evtchn_raise(d, ch, port);
 	}
 }
 
-static int append_page(struct domain *d, struct word_page *page)
+static int append_page(struct domain *d, event_word_t *words)
 {
 	struct evtchn_domain *e = d->evtchn;
 	uint32_t nr;
@@ -272,7 +256,7 @@ static int append_page(struct domain *d, struct word_page *page)
 	if (nr == ARRAY_PAGES)
 		return -ENOSPC;
 	spin_lock(&e->fifo->lock);
-	e->fifo->page[nr] = page;
+	e->fifo->page[nr] = words;
 	e->fifo->nr_pages++;
 	spin_unlock(&e->fifo->lock);
 	raise_early(d, nr);
@@ -282,23 +266,14 @@ static int append_page(struct domain *d, struct word_page *page)
 long evtchn_fifo_expand_array(struct hypercall *hc)
 {
 	const struct evtchn_expand_array *op = hc->op;
-	struct domain *d = hc->v->domain;
-	struct word_page *page;
 	mfn_t mfn;
-	int rc = p2m_get_frame(d, gfn_of(op->array_gfn), true, &mfn);
+	int rc = p2m_get_frame(hc->v->domain, gfn_of(op->array_gfn), true, &mfn);
 
 	if (rc)
 		return rc;
-	page = xzalloc(sizeof(*page));
-	rc = -ENOMEM;
-	if (page) {
-		page->words = mfn_to_virt(mfn);
-		rc = append_page(d, page);
-	}
-	if (rc) {
-		xfree(page);
+	rc = append_page(hc->v->domain, mfn_to_virt(mfn));
+	if (rc)
 		frame_put(mfn);
-	}
 	return rc;
 }
 
@@ -314,10 +289,6 @@ void evtchn_fifo_release(struct domain *d)
 			frame_put(virt_to_mfn(f->vcpu[i].control));
 		memset(&f->vcpu[i], 0, sizeof(f->vcpu[i]));
 	}
-	while (f->nr_pages) {
-		struct word_page *page = f->page[--f->nr_pages];
-
-		frame_put(virt_to_mfn(page->words));
-		xfree(page);
-	}
+	while (f->nr_pages)
+		frame_put(virt_to_mfn(f->page[--f->nr_pages]));
 }

@@ -25,6 +25,8 @@ struct evtchn {
 	uint8_t priority; /* FIFO ABI */
 	uint8_t vcpu;     /* who is notified */
 	bool pending;     /* [fifo] raised before its word was there */
+	/* [fifo] The queue it was put in last; stays when the port is closed. */
+	uint8_t last_vcpu, last_priority;
 	union {
 		domid_t remote;
 		uint32_t port;
@@ -64,10 +66,26 @@ struct evtchn_domain {
 	BITMAP(polling, DOMAIN_MAX_VCPUS);     /* [a] vCPUs inside SCHEDOP_poll */
 };
 
-/** The channel of @port if that number can be in use, else NULL. Context: [evtchn] of @d. */
-struct evtchn *evtchn_lookup(struct domain *d, uint32_t port);
+/** The place of a @port whose bucket is there. */
+static inline struct evtchn *evtchn_at(const struct domain *d, uint32_t port)
+{
+	return &d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS][port % EVTCHN_BUCKET_PORTS];
+}
+
+/** The channel of @port if it is in use, else NULL. Context: [evtchn] of @d. */
+static inline struct evtchn *evtchn_lookup(const struct domain *d, uint32_t port)
+{
+	if (port >= EVTCHN_MAX_PORTS || !d->evtchn->bucket[port / EVTCHN_BUCKET_PORTS])
+		return NULL;
+	return evtchn_at(d, port)->state != EVTCHN_FREE ? evtchn_at(d, port) : NULL;
+}
+
 /** Make @port pending in @d. Context: as struct evtchn_abi. */
-void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port);
+static inline void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
+{
+	READ_ONCE(d->evtchn->abi)->set_pending(d, domain_vcpu(d, READ_ONCE(ch->vcpu)), ch, port);
+}
+
 /** @v has something new to see: set its pending flag and tell it. */
 void evtchn_mark_upcall(struct vcpu *v);
 /** Wake vCPUs that poll for @port. */
@@ -80,7 +98,7 @@ void evtchn_wake_pollers(struct domain *d, uint32_t port);
 hypercall_fn evtchn_fifo_init_control;
 /**
  * EVTCHNOP_expand_array: append a page of event words.
- * Return: 0, -EINVAL, -ENOMEM, -ENOSPC, -EOPNOTSUPP (not FIFO), -ESRCH.
+ * Return: 0, -EINVAL, -ENOSPC, -EOPNOTSUPP (not FIFO), -ESRCH.
  */
 hypercall_fn evtchn_fifo_expand_array;
 /** Let go of the guest's pages. Context: [evtchn], no port in use. */

@@ -48,15 +48,6 @@ int gnttab_grow(struct domain *d, uint32_t nr)
 	return 0;
 }
 
-static int alloc_arrays(struct gnttab *gt)
-{
-	gt->shared = xcalloc(gt->max_frames, sizeof(gt->shared[0]));
-	gt->active = xcalloc(gt->max_frames, sizeof(gt->active[0]));
-	gt->status = xcalloc(gnttab_status_frames(gt->max_frames), sizeof(gt->status[0]));
-	gt->maptrack = xcalloc(gt->max_maptrack, sizeof(gt->maptrack[0]));
-	return gt->shared && gt->active && gt->status && gt->maptrack ? 0 : -ENOMEM;
-}
-
 static void free_arrays(struct gnttab *gt)
 {
 	for (uint32_t i = 0; i < gt->nr_frames; i++) {
@@ -82,7 +73,11 @@ int gnttab_set_limits(struct domain *d, uint32_t max_frames, uint32_t max_maptra
 	new.max_maptrack = max_maptrack_frames ? min(max_maptrack_frames, GNTTAB_MAX_MAPTRACK) :
 						 GNTTAB_DEFAULT_MAPTRACK;
 	new.max_version = max_version ? max_version : 2;
-	if (alloc_arrays(&new)) {
+	new.shared = xcalloc(new.max_frames, sizeof(new.shared[0]));
+	new.active = xcalloc(new.max_frames, sizeof(new.active[0]));
+	new.status = xcalloc(gnttab_status_frames(new.max_frames), sizeof(new.status[0]));
+	new.maptrack = xcalloc(new.max_maptrack, sizeof(new.maptrack[0]));
+	if (!new.shared || !new.active || !new.status || !new.maptrack) {
 		free_arrays(&new);
 		return -ENOMEM;
 	}
@@ -238,18 +233,23 @@ struct reserved {
 	uint64_t frame[GNTTAB_NR_RESERVED_ENTRIES];
 };
 
+/* Return: 0, -EBUSY when others than these are in use, -EINVAL when one says what both versions cannot. */
 static int save_reserved(const struct gnttab *gt, struct reserved *r)
 {
+	uint32_t in_use = 0;
 	struct grant_entry e;
+	bool alien = false;
 
 	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++) {
 		r->word[i] = READ_ONCE(*e.word) & ~(uint32_t)(GTF_reading | GTF_writing);
 		r->frame[i] = gnttab_entry_frame(gt, &e);
-		if ((r->word[i] & GTF_type_mask) > GTF_permit_access ||
-		    (r->word[i] & GTF_sub_page) || r->frame[i] > UINT32_MAX)
-			return -EINVAL;
+		in_use += gnttab_in_use(e.a);
+		alien |= (r->word[i] & GTF_type_mask) > GTF_permit_access ||
+			 (r->word[i] & GTF_sub_page) || r->frame[i] > UINT32_MAX;
 	}
-	return 0;
+	if (gt->usage.used > in_use)
+		return -EBUSY;
+	return alien ? -EINVAL : 0;
 }
 
 static void put_reserved(const struct gnttab *gt, const struct reserved *r)
@@ -269,24 +269,19 @@ static void put_reserved(const struct gnttab *gt, const struct reserved *r)
 	}
 }
 
-static bool in_use(const struct gnttab *gt)
-{
-	uint32_t reserved = 0;
-	struct grant_entry e;
-
-	for (uint32_t i = 0; i < GNTTAB_NR_RESERVED_ENTRIES && gnttab_entry_at(gt, i, &e); i++)
-		reserved += gnttab_in_use(e.a);
-	return gt->usage.used > reserved;
-}
-
-static int change(struct domain *d, uint32_t version)
+int gnttab_set_version(struct domain *d, uint32_t version)
 {
 	struct gnttab *gt = d->gnttab;
 	struct reserved r;
 	int rc;
 
-	if (in_use(gt))
-		return -EBUSY;
+	if (version != 1 && version != 2)
+		return -EINVAL;
+	if (version > gt->max_version)
+		return -ENOSYS;
+	spin_guard(&gt->lock);
+	if (version == gt->version)
+		return 0;
 	rc = save_reserved(gt, &r);
 	if (!rc && version == 2)
 		rc = grow_status(d, gt->nr_frames);
@@ -301,23 +296,12 @@ static int change(struct domain *d, uint32_t version)
 	return 0;
 }
 
-int gnttab_set_version(struct domain *d, uint32_t version)
-{
-	if (version != 1 && version != 2)
-		return -EINVAL;
-	if (version > d->gnttab->max_version)
-		return -ENOSYS;
-	spin_guard(&d->gnttab->lock);
-	return version == d->gnttab->version ? 0 : change(d, version);
-}
-
 /* ---- the part of a domain ---- */
 
 static void part_domain_fini(struct domain *d)
 {
 	free_arrays(d->gnttab);
 	xfree(d->gnttab);
-	d->gnttab = NULL;
 }
 
 static int part_domain_init(struct domain *d)

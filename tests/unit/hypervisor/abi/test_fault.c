@@ -283,18 +283,6 @@ static long init_control(void)
 	return fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_init_control, ARG_GVA, 0);
 }
 
-static long expand_array(void)
-{
-	*ARG(struct evtchn_expand_array) = (struct evtchn_expand_array){.array_gfn = 3};
-	return fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_expand_array, ARG_GVA, 0);
-}
-
-static void setup_fifo(void)
-{
-	setup_as_dom();
-	ck_assert_int_eq(init_control(), 0);
-}
-
 static uint32_t offered;
 
 static void setup_offer(void)
@@ -407,7 +395,6 @@ static const struct row {
 	{"sethvmcontext", setup_dom, sethvmcontext},
 	{"getvcpucontext", setup_dom, getvcpucontext},
 	{"init_control", setup_as_dom, init_control},
-	{"expand_array", setup_fifo, expand_array},
 	{"bind_interdomain", setup_offer, bind_interdomain},
 	{"gnttab setup_table", setup_as_dom, setup_table},
 	{"map_grant_ref, 200 of them", setup_granter, grant_map_many},

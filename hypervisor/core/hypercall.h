@@ -28,7 +28,7 @@ struct hypercall {
 		struct xen_sysctl *sysctl;
 		struct xen_platform_op *platform;
 	};
-	struct domain *d;    /* the domain the argument names, held meanwhile */
+	struct domain *d;    /* the caller, or whom the argument names, held meanwhile */
 	struct domain *from; /* a further one, where an operation needs it */
 };
 

@@ -12,28 +12,13 @@
 
 #define MAX_TABLES 32
 
-/* Entries of a MADT (ACPI 5.2.12). */
-struct madt_lapic {
-	uint8_t type, length, uid, apic_id;
-	uint32_t flags;
-} __packed;
+/* What entries of a MADT take (ACPI 5.2.12). */
+#define LAPIC_SIZE    8
+#define IOAPIC_SIZE   12
+#define OVERRIDE_SIZE 10
+#define X2APIC_SIZE   16
 
-struct madt_ioapic {
-	uint8_t type, length, id, reserved;
-	uint32_t address, gsi_base;
-} __packed;
-
-struct madt_override {
-	uint8_t type, length, bus, source;
-	uint32_t gsi;
-	uint16_t flags;
-} __packed;
-
-struct madt_x2apic {
-	uint8_t type, length;
-	uint16_t reserved;
-	uint32_t apic_id, flags, uid;
-} __packed;
+#define LE32(n) (uint8_t)(n), (uint8_t)((n) >> 8), (uint8_t)((n) >> 16), (uint8_t)((n) >> 24)
 
 /* What is made here, in one piece. */
 static struct {
@@ -45,9 +30,8 @@ static struct {
 	struct {
 		struct acpi_header header;
 		uint32_t lapic_base, flags;
-		uint8_t entries[MAX_CPUS * sizeof(struct madt_x2apic) +
-				MAX_IOAPICS * sizeof(struct madt_ioapic) +
-				ACPI_MAX_OVERRIDES * sizeof(struct madt_override)];
+		uint8_t entries[MAX_CPUS * X2APIC_SIZE + MAX_IOAPICS * IOAPIC_SIZE +
+				ACPI_MAX_OVERRIDES * OVERRIDE_SIZE];
 	} __packed madt;
 } __packed block;
 static_assert(sizeof(block) <= DOM0_ACPI_SIZE, "fits");
@@ -100,10 +84,11 @@ static unsigned int list_host_tables(void)
 	return found;
 }
 
-static uint8_t *put(uint8_t *at, const void *entry, size_t len)
+/* Add an entry, which says its size itself. */
+static void put(uint8_t **at, const uint8_t *entry)
 {
-	memcpy(at, entry, len);
-	return at + len;
+	memcpy(*at, entry, entry[1]);
+	*at += entry[1];
 }
 
 /* The domain's vCPUs have their CPUs' numbers; IO-APICs and interrupt overrides are the host's. */
@@ -115,22 +100,19 @@ static void build_madt(const struct domain *d)
 	block.madt.flags = 0; /* no PC-AT 8259s for domain 0 */
 	for (unsigned int i = 0; i < d->max_vcpus; i++) {
 		uint32_t id = cpu_by_id(i)->apic_id;
-		struct madt_lapic l = {0, sizeof(l), (uint8_t)i, (uint8_t)id, 1};
-		struct madt_x2apic x = {9, sizeof(x), 0, id, 1, i};
+		uint8_t lapic[] = {0, LAPIC_SIZE, (uint8_t)i, (uint8_t)id, LE32(1)};
+		uint8_t x2apic[] = {9, X2APIC_SIZE, 0, 0, LE32(id), LE32(1), LE32(i)};
 
-		at = id < 255 ? put(at, &l, sizeof(l)) : put(at, &x, sizeof(x));
+		put(&at, id < 255 ? lapic : x2apic);
 	}
-	for (unsigned int i = 0; i < acpi.nr_ioapics; i++) {
-		struct madt_ioapic e = {1, sizeof(e),           acpi.ioapic[i].id,
-					0, acpi.ioapic[i].base, acpi.ioapic[i].gsi_base};
-
-		at = put(at, &e, sizeof(e));
-	}
+	for (unsigned int i = 0; i < acpi.nr_ioapics; i++)
+		put(&at, (uint8_t[]){1, IOAPIC_SIZE, acpi.ioapic[i].id, 0,
+				     LE32(acpi.ioapic[i].base), LE32(acpi.ioapic[i].gsi_base)});
 	for (unsigned int i = 0; i < acpi.nr_overrides; i++) {
 		const struct acpi_override *o = &acpi.override[i];
-		struct madt_override e = {2, sizeof(e), 0, o->source, o->gsi, o->flags};
 
-		at = put(at, &e, sizeof(e));
+		put(&at, (uint8_t[]){2, OVERRIDE_SIZE, 0, o->source, LE32(o->gsi),
+				     (uint8_t)o->flags, (uint8_t)(o->flags >> 8)});
 	}
 	fill_header(&block.madt.header, "APIC", 4, (size_t)(at - (uint8_t *)&block.madt));
 }

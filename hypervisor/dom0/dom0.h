@@ -11,22 +11,6 @@
  */
 void dom0_create(struct boot_info *info);
 
-/* ---- dom0/memory.c ---- */
-
-/* Where things went; physical addresses are guest and machine addresses alike. */
-struct dom0_layout {
-	struct domain *d;
-	struct e820_range e820[BOOT_MAX_E820];
-	unsigned int nr_e820;
-	uint64_t acpi;                 /* where its own tables go, a range of the map */
-	uint64_t free_start, free_end; /* what is left of the run that dom0_reserve() gives from */
-};
-
-/** Give @d up to @bytes of RAM, mapped 1:1 from low memory up, and make its memory map. */
-void dom0_populate(struct dom0_layout *l, const struct boot_info *info, uint64_t bytes);
-/** @size bytes at the top of domain 0's largest run of RAM below 4 GiB. Return: address, 0 if full. */
-uint64_t dom0_reserve(struct dom0_layout *l, uint64_t size);
-
 /* ---- dom0/elf.c ---- */
 
 /**

@@ -22,7 +22,7 @@ static long go_on_later(struct hypercall *hc)
  */
 static long console_write(struct hypercall *hc)
 {
-	const struct domain *d = hc->v->domain;
+	const struct domain *d = hc->d;
 	uint32_t left = (uint32_t)hc->arg[1], chunk = d->is_hwdom ? CHUNK_HWDOM : CHUNK;
 	bool begun = hc->arg[0] & GOES_ON;
 	char buf[CHUNK];
@@ -51,7 +51,7 @@ static long console_read(struct hypercall *hc)
 	uint32_t max_bytes = min((uint32_t)hc->arg[1], CHUNK), n = 0;
 	char buf[CHUNK];
 
-	if (!hc->v->domain->is_hwdom)
+	if (!hc->d->is_hwdom)
 		return -EPERM;
 	while (n < max_bytes) {
 		int c = console_getc();

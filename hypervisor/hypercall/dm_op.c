@@ -53,7 +53,7 @@ long hypercall_dm_op(struct hypercall *hc)
 		return 0; /* the tools' probe for the call itself */
 	if (guest_read_ptr(&buf, hc->arg[2]))
 		return -EFAULT;
-	rc = domain_resolve(hc->v->domain, (domid_t)hc->arg[0], &hc->d);
+	rc = domain_resolve(hc->d, (domid_t)hc->arg[0], &hc->d);
 	if (rc)
 		return rc;
 	domain_guard(hc->d);

@@ -183,7 +183,7 @@ void domctl_describe(struct domain *d, struct xen_domctl_getdomaininfo *info)
 /* Of the domain asked for or, if there is none, of the next one; callers compare the id. */
 static long op_getdomaininfo(struct hypercall *hc)
 {
-	domid_t id = hc->domctl->domain == DOMID_SELF ? hc->v->domain->id : hc->domctl->domain;
+	domid_t id = hc->domctl->domain == DOMID_SELF ? hc->d->id : hc->domctl->domain;
 	struct domain *d = domain_get_next(id);
 
 	if (!d)

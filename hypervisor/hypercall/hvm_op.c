@@ -108,15 +108,14 @@ static long op_get_param(struct hypercall *hc)
 static long op_set_evtchn_upcall_vector(struct hypercall *hc)
 {
 	const struct xen_hvm_evtchn_upcall_vector *op = hc->op;
-	struct domain *d = hc->v->domain;
 	struct vcpu *v;
 
 	if (op->vector < FIRST_USABLE_VECTOR)
 		return -EINVAL;
-	v = domain_vcpu(d, op->vcpu);
+	v = domain_vcpu(hc->d, op->vcpu);
 	if (!v)
 		return -ENOENT;
-	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", d->id, v->id, op->vector);
+	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", hc->d->id, v->id, op->vector);
 	WRITE_ONCE(v->upcall_vector, op->vector);
 	retell_events(v);
 	return 0;
@@ -126,14 +125,12 @@ static long op_set_evtchn_upcall_vector(struct hypercall *hc)
 
 static long op_flush_tlbs(struct hypercall *hc)
 {
-	struct domain *d = hc->v->domain;
-
 	if (hc->gva)
 		return -EINVAL;
-	spin_lock(&d->p2m.lock);
-	d->p2m.tlb_gen++;
-	spin_unlock(&d->p2m.lock);
-	p2m_flush(d);
+	spin_lock(&hc->d->p2m.lock);
+	hc->d->p2m.tlb_gen++;
+	spin_unlock(&hc->d->p2m.lock);
+	p2m_flush(hc->d);
 	return 0;
 }
 

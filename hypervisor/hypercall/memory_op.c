@@ -79,15 +79,14 @@ static_assert(sizeof(struct e820_range) == 20, "an entry as BIOS INT 15h, AX=E82
 static long op_memory_map(struct hypercall *hc)
 {
 	struct xen_memory_map *op = hc->op;
-	struct domain *d = hc->v->domain;
 	struct e820_range map[BOOT_MAX_E820];
 	uint64_t gva = handle_gva(op->buffer);
 	unsigned int nr;
 
-	spin_lock(&d->lock);
-	nr = d->nr_e820;
-	memcpy(map, d->e820, nr * sizeof(map[0]));
-	spin_unlock(&d->lock);
+	spin_lock(&hc->d->lock);
+	nr = hc->d->nr_e820;
+	memcpy(map, hc->d->e820, nr * sizeof(map[0]));
+	spin_unlock(&hc->d->lock);
 	if (!nr)
 		return -ENOSYS;
 	if (gva && op->nr_entries < nr)

@@ -44,6 +44,7 @@ long hypercall_dispatch(struct hypercall *hc)
 	if (hc->nr >= HYPERCALL_NR)
 		return -ENOSYS;
 	row = &rows[hc->nr];
+	hc->d = d;
 	__atomic_fetch_add(&d->hypercalls[hc->nr].calls, 1, __ATOMIC_RELAXED);
 	if (!row->fn)
 		rc = -ENOSYS;

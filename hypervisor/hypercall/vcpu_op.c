@@ -5,7 +5,6 @@
 #include "core/watchdog.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
-#include "ipc/vtimer.h"
 
 #define POLL_MAX_PORTS 128
 
@@ -26,7 +25,7 @@ static long op_block(struct hypercall *hc)
 
 static long op_shutdown(struct hypercall *hc)
 {
-	return domain_shutdown(hc->v->domain, ((struct sched_shutdown *)hc->op)->reason);
+	return domain_shutdown(hc->d, ((struct sched_shutdown *)hc->op)->reason);
 }
 
 /* Any of the ports pending? Return: 1, 0, -EFAULT, -EINVAL. */
@@ -80,13 +79,12 @@ static long op_remote_shutdown(struct hypercall *hc)
 static long op_shutdown_code(struct hypercall *hc)
 {
 	const struct sched_shutdown *op = hc->op;
-	struct domain *d = hc->v->domain;
 
 	if (op->reason > SHUTDOWN_MAX)
 		return -EINVAL;
-	spin_guard(&d->lock);
-	if (!d->shutting_down)
-		d->shutdown_code = (uint8_t)op->reason;
+	spin_guard(&hc->d->lock);
+	if (!hc->d->shutting_down)
+		hc->d->shutdown_code = (uint8_t)op->reason;
 	return 0;
 }
 
@@ -94,7 +92,7 @@ static long op_watchdog(struct hypercall *hc)
 {
 	const struct sched_watchdog *op = hc->op;
 
-	return watchdog_set(hc->v->domain, op->id, op->timeout);
+	return watchdog_set(hc->d, op->id, op->timeout);
 }
 
 static const struct op_row sched_rows[] = {
@@ -118,7 +116,7 @@ long hypercall_sched_op(struct hypercall *hc)
 /* The vCPU that is meant: always one of the caller's domain. Looked up before an operation is called. */
 static struct vcpu *target(const struct hypercall *hc)
 {
-	return hc->v->domain->vcpus[(uint32_t)hc->arg[1]];
+	return hc->d->vcpus[(uint32_t)hc->arg[1]];
 }
 
 static bool is_down(const struct vcpu *v)
@@ -241,9 +239,7 @@ static const struct op_row vcpu_rows[] = {
 
 long hypercall_vcpu_op(struct hypercall *hc)
 {
-	const struct domain *d = hc->v->domain;
-
-	if (!domain_vcpu(d, (uint32_t)hc->arg[1]))
+	if (!domain_vcpu(hc->d, (uint32_t)hc->arg[1]))
 		return -ENOENT;
 	return op_run(hc, vcpu_rows, ARRAY_SIZE(vcpu_rows), (uint32_t)hc->arg[0], hc->arg[2]);
 }
@@ -269,7 +265,7 @@ long hypercall_vm_assist(struct hypercall *hc)
 		return -ENOSYS;
 	if (type != VMASST_TYPE_runstate_update_flag)
 		return -EINVAL;
-	for_each_vcpu(hc->v->domain, v)
+	for_each_vcpu(hc->d, v)
 		WRITE_ONCE(v->runstate_flag, cmd == VMASST_CMD_enable);
 	return 0;
 }

@@ -58,22 +58,20 @@ static long get_features(struct hypercall *hc)
 	if (info->submap_idx >= 2)
 		return -EINVAL;
 	info->submap = info->submap_idx ? 0 : hvm;
-	if (!info->submap_idx && hc->v->domain->is_hwdom)
+	if (!info->submap_idx && hc->d->is_hwdom)
 		info->submap |= 1u << XENFEAT_dom0;
 	return 0;
 }
 
 static long get_guest_handle(struct hypercall *hc)
 {
-	struct domain *d = hc->v->domain;
-
-	spin_guard(&d->lock);
-	return guest_write(hc->gva, d->handle, sizeof(d->handle));
+	spin_guard(&hc->d->lock);
+	return guest_write(hc->gva, hc->d->handle, sizeof(hc->d->handle));
 }
 
 static long get_commandline(struct hypercall *hc)
 {
-	return put_string(hc->gva, hc->v->domain->is_hwdom ? boot_info.cmdline : "<denied>",
+	return put_string(hc->gva, hc->d->is_hwdom ? boot_info.cmdline : "<denied>",
 			  sizeof(xen_commandline_t));
 }
 

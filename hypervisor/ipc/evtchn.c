@@ -2,9 +2,9 @@
 /* Event channels: ports, what they are bound to, and the sending of events (public event_channel.h). */
 #include "ipc/evtchn.h"
 
+#include "arch/x86/cpu/clock.h"
 #include "core/op.h"
 #include "ipc/evtchn_priv.h"
-#include "ipc/vtimer.h"
 #include "mm/heap.h"
 
 #define POLL_SEVERAL (~0U)
@@ -86,6 +86,111 @@ void evtchn_global_virq(unsigned int virq)
 
 	if (v)
 		evtchn_virq(v, virq);
+}
+
+/* ---- the 2-level ABI: pending and mask bitmaps in shared_info (public xen.h) ---- */
+
+static void select_port(struct vcpu *v, uint32_t port)
+{
+	if (!v)
+		return;
+	if (!bitmap_test_and_set(&v->vcpu_info->evtchn_pending_sel, port / BITS_PER_LONG))
+		evtchn_mark_upcall(v);
+}
+
+static void set_pending_2l(struct domain *d, struct vcpu *v, struct evtchn *ch, uint32_t port)
+{
+	struct shared_info *s = d->shared_info;
+
+	if (bitmap_test_and_set(s->evtchn_pending, port))
+		return;
+	if (!bitmap_test(s->evtchn_mask, port))
+		select_port(v, port);
+	evtchn_wake_pollers(d, port);
+	/* The guest turned to the FIFO ABI meanwhile, and may have missed the bit. */
+	if (READ_ONCE(d->evtchn->abi) == &evtchn_abi_fifo)
+		evtchn_raise(d, ch, port);
+}
+
+static void clear_pending_2l(struct domain *d, struct evtchn *ch __unused, uint32_t port)
+{
+	bitmap_clear(d->shared_info->evtchn_pending, port);
+}
+
+static void unmask_2l(struct domain *d, struct vcpu *v, struct evtchn *ch __unused, uint32_t port)
+{
+	struct shared_info *s = d->shared_info;
+
+	if (bitmap_test_and_clear(s->evtchn_mask, port) && bitmap_test(s->evtchn_pending, port))
+		select_port(v, port);
+}
+
+static bool is_pending_2l(const struct domain *d, uint32_t port)
+{
+	return bitmap_test(d->shared_info->evtchn_pending, port);
+}
+
+static const struct evtchn_abi abi_2l = {
+	.nr_ports = EVTCHN_2L_NR_CHANNELS,
+	.set_pending = set_pending_2l,
+	.clear_pending = clear_pending_2l,
+	.unmask = unmask_2l,
+	.is_pending = is_pending_2l,
+};
+
+/* ---- timers of vCPUs (public vcpu.h, sched.h) ---- */
+
+static void singleshot_fired(void *arg)
+{
+	evtchn_virq(arg, VIRQ_TIMER);
+}
+
+static void periodic_fired(void *arg)
+{
+	struct vcpu *v = arg;
+	uint64_t period = READ_ONCE(v->period_ns);
+
+	evtchn_virq(v, VIRQ_TIMER);
+	if (period)
+		timer_set(&v->periodic, now_ns() + period);
+}
+
+static void poll_fired(void *arg)
+{
+	struct vcpu *v = arg;
+
+	evtchn_poll_end(v);
+	vcpu_kick(v);
+}
+
+static int vtimer_init(struct vcpu *v)
+{
+	timer_init(&v->singleshot, singleshot_fired, v);
+	timer_init(&v->periodic, periodic_fired, v);
+	timer_init(&v->poll_timer, poll_fired, v);
+	return 0;
+}
+
+void vtimer_set_periodic(struct vcpu *v, uint64_t period_ns)
+{
+	WRITE_ONCE(v->period_ns, period_ns);
+	timer_set(&v->periodic, now_ns() + period_ns);
+}
+
+void vtimer_stop_periodic(struct vcpu *v)
+{
+	/* Twice: the function may have armed the timer again just before it saw the zero. */
+	WRITE_ONCE(v->period_ns, 0);
+	timer_cancel(&v->periodic);
+	timer_cancel(&v->periodic);
+}
+
+/* Disarm all of @v's timers. Context: no locks of event channels held. */
+static void vtimer_stop(struct vcpu *v)
+{
+	timer_cancel(&v->singleshot);
+	vtimer_stop_periodic(v);
+	timer_cancel(&v->poll_timer);
 }
 
 bool evtchn_port_pending(struct domain *d, uint32_t port)
@@ -253,7 +358,7 @@ static int join(struct domain *d, struct domain *rd, struct evtchn_bind_interdom
 static long op_bind_interdomain(struct hypercall *hc)
 {
 	struct evtchn_bind_interdomain *op = hc->op;
-	struct domain *d = hc->v->domain;
+	struct domain *d = hc->d;
 	struct domain *rd = domain_get(op->remote_dom == DOMID_SELF ? d->id : op->remote_dom);
 	int rc;
 
@@ -276,20 +381,19 @@ static bool virq_is_global(uint32_t virq)
 static long op_bind_virq(struct hypercall *hc)
 {
 	struct evtchn_bind_virq *op = hc->op;
-	struct domain *d = hc->v->domain;
 	struct vcpu *v;
 	int rc;
 
 	if (op->virq >= NR_VIRQS || (virq_is_global(op->virq) && op->vcpu))
 		return -EINVAL;
-	v = domain_vcpu(d, op->vcpu);
+	v = domain_vcpu(hc->d, op->vcpu);
 	if (!v)
 		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	rc = v->virq_port[op->virq] ? -EEXIST : take_port(d, EVTCHN_VIRQ, op->vcpu, &op->port);
+	spin_guard(&hc->d->evtchn->lock);
+	rc = v->virq_port[op->virq] ? -EEXIST : take_port(hc->d, EVTCHN_VIRQ, op->vcpu, &op->port);
 	if (rc)
 		return rc;
-	evtchn_at(d, op->port)->u.virq = op->virq;
+	evtchn_at(hc->d, op->port)->u.virq = op->virq;
 	v->virq_port[op->virq] = op->port;
 	return 0;
 }
@@ -297,24 +401,22 @@ static long op_bind_virq(struct hypercall *hc)
 static long op_bind_ipi(struct hypercall *hc)
 {
 	struct evtchn_bind_ipi *op = hc->op;
-	struct domain *d = hc->v->domain;
 
-	if (!domain_vcpu(d, op->vcpu))
+	if (!domain_vcpu(hc->d, op->vcpu))
 		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	return take_port(d, EVTCHN_IPI, op->vcpu, &op->port);
+	spin_guard(&hc->d->evtchn->lock);
+	return take_port(hc->d, EVTCHN_IPI, op->vcpu, &op->port);
 }
 
 static long op_bind_vcpu(struct hypercall *hc)
 {
 	const struct evtchn_bind_vcpu *op = hc->op;
-	struct domain *d = hc->v->domain;
 	struct evtchn *ch;
 
-	if (!domain_vcpu(d, op->vcpu))
+	if (!domain_vcpu(hc->d, op->vcpu))
 		return -ENOENT;
-	spin_guard(&d->evtchn->lock);
-	ch = evtchn_lookup(d, op->port);
+	spin_guard(&hc->d->evtchn->lock);
+	ch = evtchn_lookup(hc->d, op->port);
 	if (!ch || ch->state == EVTCHN_IPI ||
 	    (ch->state == EVTCHN_VIRQ && !virq_is_global(ch->u.virq)))
 		return -EINVAL;
@@ -324,13 +426,13 @@ static long op_bind_vcpu(struct hypercall *hc)
 
 static long op_close(struct hypercall *hc)
 {
-	return close_port(hc->v->domain, ((struct evtchn_close *)hc->op)->port, false);
+	return close_port(hc->d, ((struct evtchn_close *)hc->op)->port, false);
 }
 
 static long op_send(struct hypercall *hc)
 {
 	const uint32_t port = ((struct evtchn_send *)hc->op)->port;
-	struct domain *d = hc->v->domain;
+	struct domain *d = hc->d;
 	struct evtchn *ch;
 
 	spin_guard(&d->evtchn->lock);
@@ -351,29 +453,27 @@ static long op_send(struct hypercall *hc)
 static long op_unmask(struct hypercall *hc)
 {
 	const uint32_t port = ((struct evtchn_unmask *)hc->op)->port;
-	struct domain *d = hc->v->domain;
 	struct evtchn *ch;
 
-	spin_guard(&d->evtchn->lock);
-	ch = evtchn_lookup(d, port);
+	spin_guard(&hc->d->evtchn->lock);
+	ch = evtchn_lookup(hc->d, port);
 	if (!ch)
 		return -EINVAL;
-	d->evtchn->abi->unmask(d, domain_vcpu(d, ch->vcpu), ch, port);
+	hc->d->evtchn->abi->unmask(hc->d, domain_vcpu(hc->d, ch->vcpu), ch, port);
 	return 0;
 }
 
 static long op_set_priority(struct hypercall *hc)
 {
 	const struct evtchn_set_priority *op = hc->op;
-	struct domain *d = hc->v->domain;
 	struct evtchn *ch;
 
 	if (op->priority > EVTCHN_FIFO_PRIORITY_MIN)
 		return -EINVAL;
-	spin_guard(&d->evtchn->lock);
-	if (d->evtchn->abi != &evtchn_abi_fifo)
+	spin_guard(&hc->d->evtchn->lock);
+	if (hc->d->evtchn->abi != &evtchn_abi_fifo)
 		return -ENOSYS;
-	ch = evtchn_lookup(d, op->port);
+	ch = evtchn_lookup(hc->d, op->port);
 	if (!ch)
 		return -EINVAL;
 	WRITE_ONCE(ch->priority, (uint8_t)op->priority);
@@ -422,12 +522,12 @@ static long op_reset(struct hypercall *hc)
 	if (rc || hc->d != hc->v->domain)
 		return rc;
 	spin_guard(&e->lock);
-	if (e->abi == &evtchn_abi_2l)
+	if (e->abi == &abi_2l)
 		return 0;
 	if (e->active)
 		return -ERESTART; /* bound again meanwhile */
 	evtchn_fifo_release(hc->d);
-	__atomic_store_n(&e->abi, &evtchn_abi_2l, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&e->abi, &abi_2l, __ATOMIC_SEQ_CST);
 	return 0;
 }
 
@@ -470,7 +570,7 @@ static int part_domain_init(struct domain *d)
 
 	if (!e)
 		return -ENOMEM;
-	e->abi = &evtchn_abi_2l;
+	e->abi = &abi_2l;
 	e->first_free = 1;
 	e->max_port = EVTCHN_MAX_PORTS - 1;
 	d->evtchn = e;

@@ -21,4 +21,16 @@ void evtchn_poll_end(struct vcpu *v);
 /** The highest port @d may use (domctl createdomain). */
 void evtchn_set_max_port(struct domain *d, uint32_t max_port);
 
+/*
+ * The timers every vCPU has: v->singleshot and v->periodic raise VIRQ_TIMER, v->poll_timer ends its
+ * SCHEDOP_poll. The first and the last are set with timer_set(), by the vCPU itself.
+ */
+
+/** Shortest period a guest may ask for, in ns. */
+#define VTIMER_MIN_PERIOD_NS 1000000ULL
+
+/** VIRQ_TIMER every @period_ns, at least VTIMER_MIN_PERIOD_NS. @v is current. */
+void vtimer_set_periodic(struct vcpu *v, uint64_t period_ns);
+void vtimer_stop_periodic(struct vcpu *v);
+
 hypercall_fn evtchn_hypercall; /* __HYPERVISOR_event_channel_op */

@@ -179,10 +179,10 @@ static int begin(struct domain *d)
 	__atomic_store_n(&e->abi, &evtchn_abi_fifo, __ATOMIC_SEQ_CST);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	spin_guard(&e->fifo->lock);
-	for (uint32_t port = 1; port < evtchn_abi_2l.nr_ports; port++) {
+	for (uint32_t port = 1; port < EVTCHN_2L_NR_CHANNELS; port++) {
 		struct evtchn *ch = evtchn_lookup(d, port);
 
-		if (ch && evtchn_abi_2l.is_pending(d, port))
+		if (ch && bitmap_test(d->shared_info->evtchn_pending, port))
 			ch->pending = true;
 	}
 	return 0;
@@ -211,20 +211,19 @@ static int set_control(struct domain *d, uint32_t vcpu, struct evtchn_fifo_contr
 long evtchn_fifo_init_control(struct hypercall *hc)
 {
 	struct evtchn_init_control *op = hc->op;
-	struct domain *d = hc->v->domain;
 	mfn_t mfn;
 	int rc;
 
 	op->link_bits = EVTCHN_FIFO_LINK_BITS;
-	if (!domain_vcpu(d, op->vcpu))
+	if (!domain_vcpu(hc->d, op->vcpu))
 		return -ENOENT;
 	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
 	    op->offset % sizeof(uint64_t))
 		return -EINVAL;
-	rc = p2m_get_frame(d, gfn_of(op->control_gfn), true, &mfn);
+	rc = p2m_get_frame(hc->d, gfn_of(op->control_gfn), true, &mfn);
 	if (rc)
 		return rc;
-	rc = set_control(d, op->vcpu, (void *)((char *)mfn_to_virt(mfn) + op->offset));
+	rc = set_control(hc->d, op->vcpu, (void *)((char *)mfn_to_virt(mfn) + op->offset));
 	if (rc)
 		frame_put(mfn);
 	return rc;
@@ -267,11 +266,11 @@ long evtchn_fifo_expand_array(struct hypercall *hc)
 {
 	const struct evtchn_expand_array *op = hc->op;
 	mfn_t mfn;
-	int rc = p2m_get_frame(hc->v->domain, gfn_of(op->array_gfn), true, &mfn);
+	int rc = p2m_get_frame(hc->d, gfn_of(op->array_gfn), true, &mfn);
 
 	if (rc)
 		return rc;
-	rc = append_page(hc->v->domain, mfn_to_virt(mfn));
+	rc = append_page(hc->d, mfn_to_virt(mfn));
 	if (rc)
 		frame_put(mfn);
 	return rc;

@@ -47,7 +47,7 @@ struct evtchn_abi {
 	bool (*is_pending)(const struct domain *d, uint32_t port);
 };
 
-extern const struct evtchn_abi evtchn_abi_2l, evtchn_abi_fifo;
+extern const struct evtchn_abi evtchn_abi_fifo;
 
 /*
  * Lock [evtchn]: of two domains, the one at the lower address first. Taken under d->lock or none;

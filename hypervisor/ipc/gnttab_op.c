@@ -414,7 +414,7 @@ static long run_one(struct batch *b, const struct row *row, uint64_t gva)
 
 long gnttab_hypercall(struct hypercall *hc)
 {
-	struct batch b = {.d = hc->v->domain};
+	struct batch b = {.d = hc->d};
 	const struct row *row;
 	uint32_t left = (uint32_t)hc->arg[2];
 	long rc = 0;

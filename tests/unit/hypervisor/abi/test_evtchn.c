@@ -4,7 +4,6 @@
 
 #include "arch/x86/mm/map.h"
 #include "ipc/evtchn.h"
-#include "ipc/vtimer.h"
 #include "lib/bitmap.h"
 
 static long op(uint32_t cmd)

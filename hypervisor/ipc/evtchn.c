@@ -33,27 +33,28 @@ void evtchn_mark_upcall(struct vcpu *v)
 	vcpu_kick(v);
 }
 
-static __noinline void wake_poller(struct domain *d, unsigned int id, uint32_t port)
+static __noinline void wake_pollers(struct domain *d, uint32_t port)
 {
-	struct vcpu *v = domain_vcpu(d, id);
-	uint32_t want = v ? __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED) : 0;
+	for_each_vcpu(d, v) {
+		uint32_t want = __atomic_load_n(&v->poll_port, __ATOMIC_RELAXED);
 
-	if (want != port && want != POLL_SEVERAL)
-		return;
-	evtchn_poll_end(v);
-	vcpu_kick(v);
+		if (want != port && want != POLL_SEVERAL)
+			continue;
+		evtchn_poll_end(v);
+		vcpu_kick(v);
+	}
 }
 
 void evtchn_wake_pollers(struct domain *d, uint32_t port)
 {
-	const unsigned long *polling = d->evtchn->polling;
+	unsigned long any = 0;
 
 	/* Pairs with evtchn_poll_begin(): either it sees the pending bit or we see its own. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	for (unsigned int i = 0; i < DOMAIN_MAX_VCPUS; i += BITS_PER_LONG)
-		for (unsigned long map = READ_ONCE(polling[i / BITS_PER_LONG]); unlikely(map);
-		     map &= map - 1)
-			wake_poller(d, i + (unsigned int)__builtin_ctzl(map), port);
+	for (unsigned int i = 0; i < ARRAY_SIZE(d->evtchn->polling); i++)
+		any |= __atomic_load_n(&d->evtchn->polling[i], __ATOMIC_RELAXED);
+	if (unlikely(any))
+		wake_pollers(d, port);
 }
 
 void evtchn_poll_begin(struct vcpu *v, uint32_t port)

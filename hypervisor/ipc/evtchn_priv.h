@@ -23,7 +23,7 @@ enum evtchn_state {
 struct evtchn {
 	uint8_t state;
 	uint8_t priority; /* FIFO ABI */
-	uint8_t vcpu;     /* who is notified */
+	uint8_t vcpu;     /* who is notified: below the domain's max_vcpus */
 	bool pending;     /* [fifo] raised before its word was there */
 	/* [fifo] The queue it was put in last; stays when the port is closed. */
 	uint8_t last_vcpu, last_priority;
@@ -83,7 +83,9 @@ static inline struct evtchn *evtchn_lookup(const struct domain *d, uint32_t port
 /** Make @port pending in @d. Context: as struct evtchn_abi. */
 static inline void evtchn_raise(struct domain *d, struct evtchn *ch, uint32_t port)
 {
-	READ_ONCE(d->evtchn->abi)->set_pending(d, domain_vcpu(d, READ_ONCE(ch->vcpu)), ch, port);
+	struct vcpu *v = __atomic_load_n(&d->vcpus[READ_ONCE(ch->vcpu)], __ATOMIC_ACQUIRE);
+
+	READ_ONCE(d->evtchn->abi)->set_pending(d, v, ch, port);
 }
 
 /** @v has something new to see: set its pending flag and tell it. */

@@ -351,8 +351,8 @@ static int op_swap_grant_ref(struct batch *b, void *arg)
 #define SUBJECT(op)  .domid = 1 + offsetof(struct gnttab_##op, dom), .single = true
 
 /*
- * Requests are copied back whole. What an operation returns is the status of its request or, where that
- * has none, the result of the call.
+ * What an operation returns is the status of its request or, where that has none, the result of the call.
+ * Requests of arrays are copied back from their status on, as what they answer stands there; others whole.
  */
 static const struct row {
 	int (*fn)(struct batch *b, void *op);
@@ -391,6 +391,7 @@ static int on_subject(struct batch *b, const struct row *row, void *op)
 
 static long run_one(struct batch *b, const struct row *row, uint64_t gva)
 {
+	const size_t back = row->single ? 0 : row->status;
 	struct guest_place place;
 	union {
 		uint8_t whole[UINT8_MAX];
@@ -403,7 +404,9 @@ static long run_one(struct batch *b, const struct row *row, uint64_t gva)
 	rc = row->domid ? on_subject(b, row, &op) : row->fn(b, &op);
 	if (row->status)
 		*(int16_t *)(void *)&op.whole[row->status] = (int16_t)rc;
-	if (guest_write_arg(&place, gva, &op, row->size)) {
+	if (place.at)
+		place.at = (char *)place.at + back;
+	if (guest_write_arg(&place, gva + back, &op.whole[back], row->size - back)) {
 		/* The guest will never learn the handle. */
 		if (row->fn == op_map_grant_ref && rc == GNTST_okay)
 			gnttab_unmap(b->d, 0, op.map.handle);

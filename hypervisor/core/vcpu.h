@@ -9,11 +9,19 @@
 struct hvm_vcpu; /* hvm/ */
 struct vlapic;   /* vdev/ */
 
-/* A guest's general registers, in the order entry code stores them. */
+/*
+ * A guest's general registers, in the order the instruction set numbers them; entry code relies on it.
+ * RAX, RSP, RIP and RFLAGS are cached from and to the control block by hvm/.
+ */
 struct guest_regs {
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rbp;
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
-	uint64_t rip, rsp, rflags; /* cached from and to the control block by hvm/ */
+	union {
+		struct {
+			uint64_t rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi;
+			uint64_t r8, r9, r10, r11, r12, r13, r14, r15;
+		};
+		uint64_t gpr[16];
+	};
+	uint64_t rip, rflags;
 };
 
 enum vcpu_state {

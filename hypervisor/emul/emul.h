@@ -7,7 +7,8 @@
 /*
  * A small instruction emulator for what guests do to emulated devices: moves, arithmetic with a
  * memory operand, bit tests and strings. It decodes first, then performs; all it touches outside
- * its arguments goes through the callbacks.
+ * its arguments goes through the callbacks. The decoder also knows the instructions that exit by
+ * themselves, for their lengths.
  */
 
 #define EMUL_INSN_MAX 15  /* APM vol. 3, 1.1: longest legal instruction */
@@ -17,21 +18,16 @@
 enum emul_seg { EMUL_ES, EMUL_CS, EMUL_SS, EMUL_DS, EMUL_FS, EMUL_GS, EMUL_NR_SEGS };
 
 /*
- * How the emulator reaches memory and ports. Each returns 0, or a negative errno that emul_perform()
- * passes on with no register changed; the callee records which exception it stands for.
+ * What the emulator works on. The callbacks reach memory at a linear address and ports; each returns 0,
+ * or a negative errno that emul_perform() passes on with no register changed; the callee records which
+ * exception it stands for.
  */
-struct emul_ops {
-	int (*read)(void *arg, uint64_t gva, void *buf, unsigned int len);
-	int (*write)(void *arg, uint64_t gva, const void *buf, unsigned int len);
-	int (*port_in)(void *arg, uint16_t port, unsigned int size, uint32_t *value);
-	int (*port_out)(void *arg, uint16_t port, unsigned int size, uint32_t value);
-};
-
 struct emul_ctx {
 	struct guest_regs *regs;
 	uint64_t seg_base[EMUL_NR_SEGS];
 	uint8_t width; /* of the code segment: 2, 4 or 8 bytes */
-	const struct emul_ops *ops;
+	int (*mem)(void *arg, uint64_t gva, void *buf, unsigned int len, bool write);
+	int (*port)(void *arg, uint16_t port, unsigned int size, uint32_t *value, bool write);
 	void *arg;
 };
 
@@ -64,17 +60,28 @@ enum emul_op {
 	EMUL_LODS,
 	EMUL_INS,
 	EMUL_OUTS,
+	/* Those that exit by themselves. */
+	EMUL_CPUID,
+	EMUL_HLT,
+	EMUL_VMMCALL,
+	EMUL_VMCALL,
+	EMUL_RDMSR,
+	EMUL_WRMSR,
+	EMUL_INVD,
+	EMUL_WBINVD,
+	EMUL_XSETBV,
+	EMUL_PAUSE,
+	EMUL_MOV_TO_CR,
 };
 
 /* Which operands an instruction has; the first is the destination. */
 enum emul_form {
+	EMUL_PLAIN,
+	EMUL_MODRM, /* as PLAIN, or a register alone: none in memory, nothing for emul_perform() */
+	EMUL_STRING,
 	EMUL_MEM_REG,
 	EMUL_REG_MEM,
-	EMUL_MEM_IMM,
-	EMUL_MEM,
-	EMUL_ACC_MOFFS, /* like REG_MEM with rAX and an absolute address */
-	EMUL_MOFFS_ACC,
-	EMUL_STRING,
+	EMUL_MEM_IMM, /* or memory alone */
 };
 
 struct emul_insn {
@@ -93,11 +100,12 @@ struct emul_insn {
 };
 
 /**
- * Decode the instruction in the @len bytes at @code.
+ * Decode the instruction in the @len bytes at @code, of a code segment of @width bytes (2, 4 or 8), with
+ * addresses made of @regs.
  * Return: 0 and *@insn; -EINVAL if it is none of ours or not legal; -E2BIG if more bytes are needed.
  */
-int must_check emul_decode(const struct emul_ctx *ctx, const uint8_t *code, size_t len,
-			   struct emul_insn *insn);
+int must_check emul_decode(const struct guest_regs *regs, unsigned int width, const uint8_t *code,
+			   size_t len, struct emul_insn *insn);
 
 /* MOV between memory and a 32-bit register, as drivers access device registers. */
 struct emul_mov {
@@ -113,13 +121,11 @@ struct emul_mov {
 bool emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, struct emul_mov *mov);
 
 /**
- * Carry out @insn: memory first, then registers, flags and RIP. A repeated string instruction does at
- * most EMUL_REP_MAX rounds and leaves RIP in place while some remain.
+ * Carry out @insn, which has an operand in memory (from EMUL_STRING on): memory first, then registers, flags and RIP. A repeated
+ * string instruction does at most EMUL_REP_MAX rounds and leaves RIP in place while some remain.
  * Return: 0, or what a callback returned.
  */
 int must_check emul_perform(struct emul_ctx *ctx, const struct emul_insn *insn);
 
-/** The general register @nr (0-15) in the instruction set's numbering. */
-uint64_t *emul_reg(struct guest_regs *regs, unsigned int nr);
-/** Write the low @size bytes of register @nr; four-byte writes clear the upper half. */
-void emul_set_reg(struct guest_regs *regs, unsigned int nr, unsigned int size, uint64_t value);
+/** Write the low @size bytes of *@reg; four-byte writes clear the upper half. */
+void emul_set_reg(uint64_t *reg, unsigned int size, uint64_t value);

@@ -11,27 +11,6 @@
 #define FLAG_OF     (1ULL << 11)
 #define FLAGS_ARITH (FLAG_CF | FLAG_PF | FLAG_AF | FLAG_ZF | FLAG_SF | FLAG_OF)
 
-#define REG_RAX 0
-#define REG_RCX 1
-#define REG_RSI 6
-#define REG_RDI 7
-
-static const uint8_t reg_offset[16] = {
-	offsetof(struct guest_regs, rax), offsetof(struct guest_regs, rcx),
-	offsetof(struct guest_regs, rdx), offsetof(struct guest_regs, rbx),
-	offsetof(struct guest_regs, rsp), offsetof(struct guest_regs, rbp),
-	offsetof(struct guest_regs, rsi), offsetof(struct guest_regs, rdi),
-	offsetof(struct guest_regs, r8),  offsetof(struct guest_regs, r9),
-	offsetof(struct guest_regs, r10), offsetof(struct guest_regs, r11),
-	offsetof(struct guest_regs, r12), offsetof(struct guest_regs, r13),
-	offsetof(struct guest_regs, r14), offsetof(struct guest_regs, r15),
-};
-
-uint64_t *emul_reg(struct guest_regs *regs, unsigned int nr)
-{
-	return (uint64_t *)(void *)((char *)regs + reg_offset[nr & 15]);
-}
-
 static uint64_t size_mask(unsigned int size)
 {
 	return size >= 8 ? ~0ULL : (1ULL << (8 * size)) - 1;
@@ -44,32 +23,29 @@ static uint64_t sign_extend(uint64_t value, unsigned int size)
 	return (uint64_t)((int64_t)(value << shift) >> shift);
 }
 
-void emul_set_reg(struct guest_regs *regs, unsigned int nr, unsigned int size, uint64_t value)
+void emul_set_reg(uint64_t *reg, unsigned int size, uint64_t value)
 {
-	uint64_t *reg = emul_reg(regs, nr);
-
 	if (size >= 4)
 		*reg = value & size_mask(size);
 	else
 		*reg = (*reg & ~size_mask(size)) | (value & size_mask(size));
 }
 
-static uint64_t get_operand_reg(struct emul_ctx *ctx, const struct emul_insn *insn)
+static uint64_t get_operand_reg(const struct emul_ctx *ctx, const struct emul_insn *insn)
 {
-	uint64_t value = *emul_reg(ctx->regs, insn->reg);
+	uint64_t value = ctx->regs->gpr[insn->reg];
 
 	return insn->high_byte ? (value >> 8 & 0xff) : value & size_mask(insn->opsize);
 }
 
 static void set_operand_reg(struct emul_ctx *ctx, const struct emul_insn *insn, uint64_t value)
 {
-	if (insn->high_byte) {
-		uint64_t *reg = emul_reg(ctx->regs, insn->reg);
+	uint64_t *reg = &ctx->regs->gpr[insn->reg];
 
+	if (insn->high_byte)
 		*reg = (*reg & ~0xff00ULL) | (value & 0xff) << 8;
-		return;
-	}
-	emul_set_reg(ctx->regs, insn->reg, insn->opsize, value);
+	else
+		emul_set_reg(reg, insn->opsize, value);
 }
 
 /* Linear address of @offset in @seg; outside 64-bit mode it wraps at 4 GiB. */
@@ -111,18 +87,17 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 		r = (a + b + carry) & mask;
 		f = sum_flags(a, b, r, carry ? r <= a : r < a, (a ^ r) & (b ^ r), size);
 		break;
-	case EMUL_SUB:
-	case EMUL_CMP:
-	case EMUL_SBB:
-	case EMUL_DEC:
-	case EMUL_NEG:
+	case EMUL_OR:
+	case EMUL_XOR:
+	case EMUL_AND:
+	case EMUL_TEST:
+		r = op == EMUL_OR ? a | b : op == EMUL_XOR ? a ^ b : a & b;
+		f = flags_of(r, size);
+		break;
+	default: /* SUB, CMP, SBB, DEC, NEG */
 		carry = op == EMUL_SBB ? carry : 0;
 		r = (a - b - carry) & mask;
 		f = sum_flags(a, b, r, carry ? a <= b : a < b, (a ^ b) & (a ^ r), size);
-		break;
-	default: /* OR, XOR, AND, TEST */
-		r = op == EMUL_OR ? a | b : op == EMUL_XOR ? a ^ b : a & b;
-		f = flags_of(r, size);
 	}
 	if (op == EMUL_INC || op == EMUL_DEC) /* these leave the carry alone */
 		f = (f & ~FLAG_CF) | (*flags & FLAG_CF);
@@ -131,34 +106,34 @@ static uint64_t alu(enum emul_op op, uint64_t a, uint64_t b, unsigned int size, 
 }
 
 /*
- * Compute the new value of the memory operand from its old one and the source.
- * Return: whether memory is to be written.
+ * Compute the destination's new value from its old one @a and the source @b.
+ * Return: whether it is to be written.
  */
-static bool compute(const struct emul_insn *insn, uint64_t old, uint64_t src, uint64_t *value,
+static bool compute(const struct emul_insn *insn, uint64_t a, uint64_t b, uint64_t *value,
 		    uint64_t *flags)
 {
-	uint64_t bit = 1ULL << (src & (8u * insn->opsize - 1));
+	uint64_t bit = 1ULL << (b & (8u * insn->opsize - 1));
 
+	*value = b;
 	switch (insn->op) {
-	case EMUL_NOT: *value = ~old; return true;
-	case EMUL_NEG: *value = alu(EMUL_NEG, 0, old, insn->opsize, flags); return true;
-	case EMUL_INC:
-	case EMUL_DEC: *value = alu(insn->op, old, 1, insn->opsize, flags); return true;
-	case EMUL_BT:
-	case EMUL_BTS:
-	case EMUL_BTR:
-	case EMUL_BTC:
-		*flags = (*flags & ~FLAG_CF) | (old & bit ? FLAG_CF : 0);
-		*value = insn->op == EMUL_BTS ? old | bit :
-			 insn->op == EMUL_BTR ? old & ~bit :
-						old ^ bit;
-		return insn->op != EMUL_BT;
 	case EMUL_XCHG:
-	case EMUL_MOV: *value = src; return true;
+	case EMUL_MOVZX:
+	case EMUL_MOV: return true;
+	case EMUL_MOVSX: *value = sign_extend(b, insn->memsize); return true;
+	case EMUL_NOT: *value = ~a; return true;
+	case EMUL_BTS: *value = a | bit; break;
+	case EMUL_BTR: *value = a & ~bit; break;
+	case EMUL_BTC: *value = a ^ bit; break;
+	case EMUL_BT: break;
+	case EMUL_NEG: *value = alu(insn->op, 0, a, insn->opsize, flags); return true;
+	case EMUL_INC:
+	case EMUL_DEC: *value = alu(insn->op, a, 1, insn->opsize, flags); return true;
 	default:
-		*value = alu(insn->op, old, src, insn->opsize, flags);
+		*value = alu(insn->op, a, b, insn->opsize, flags);
 		return insn->op != EMUL_CMP && insn->op != EMUL_TEST;
 	}
+	*flags = (*flags & ~FLAG_CF) | (a & bit ? FLAG_CF : 0);
+	return insn->op != EMUL_BT;
 }
 
 /* A bit offset in a register reaches beyond the addressed operand (APM vol. 3, BT). */
@@ -174,55 +149,29 @@ static uint64_t bit_displacement(const struct emul_insn *insn, uint64_t src)
 	       insn->opsize;
 }
 
-/* Destination in memory: read unless it is a plain move, compute, write. */
-static int perform_to_memory(struct emul_ctx *ctx, const struct emul_insn *insn)
+/* One operand in memory, the other a register or immediate. A plain move to memory does not read it. */
+static int perform_operands(struct emul_ctx *ctx, const struct emul_insn *insn)
 {
-	uint64_t flags = ctx->regs->rflags, old = 0, value = 0, src, gva;
-	int rc;
+	bool to_mem = insn->form != EMUL_REG_MEM, write;
+	uint64_t flags = ctx->regs->rflags, mem = 0, value = 0;
+	uint64_t reg = insn->form == EMUL_MEM_IMM ? insn->imm : get_operand_reg(ctx, insn);
+	uint64_t gva = linear(ctx, insn->seg, insn->ea + bit_displacement(insn, reg));
+	int rc = 0;
 
-	if (insn->form == EMUL_MOFFS_ACC)
-		src = *emul_reg(ctx->regs, REG_RAX) & size_mask(insn->opsize);
-	else
-		src = insn->form == EMUL_MEM_REG ? get_operand_reg(ctx, insn) : insn->imm;
-	gva = linear(ctx, insn->seg, insn->ea + bit_displacement(insn, src));
-	if (insn->op != EMUL_MOV) {
-		rc = ctx->ops->read(ctx->arg, gva, &old, insn->opsize);
-		if (rc)
-			return rc;
-	}
-	if (compute(insn, old, src, &value, &flags)) {
-		rc = ctx->ops->write(ctx->arg, gva, &value, insn->opsize);
-		if (rc)
-			return rc;
-	}
-	if (insn->op == EMUL_XCHG)
-		set_operand_reg(ctx, insn, old);
-	ctx->regs->rflags = flags;
-	return 0;
-}
-
-/* Destination is a register: moves with and without extension, arithmetic. */
-static int perform_to_reg(struct emul_ctx *ctx, const struct emul_insn *insn)
-{
-	uint64_t value = 0;
-	int rc = ctx->ops->read(ctx->arg, linear(ctx, insn->seg, insn->ea), &value, insn->memsize);
-
+	if (insn->op != EMUL_MOV || !to_mem)
+		rc = ctx->mem(ctx->arg, gva, &mem, insn->memsize, false);
 	if (rc)
 		return rc;
-	switch (insn->op) {
-	case EMUL_MOV:
-	case EMUL_MOVZX: break;
-	case EMUL_MOVSX: value = sign_extend(value, insn->memsize); break;
-	default:
-		value = alu(insn->op, get_operand_reg(ctx, insn), value, insn->opsize,
-			    &ctx->regs->rflags);
-		if (insn->op == EMUL_CMP)
-			return 0;
-	}
-	if (insn->form == EMUL_ACC_MOFFS)
-		emul_set_reg(ctx->regs, REG_RAX, insn->opsize, value);
-	else
+	write = compute(insn, to_mem ? mem : reg, to_mem ? reg : mem, &value, &flags);
+	if (write && to_mem)
+		rc = ctx->mem(ctx->arg, gva, &value, insn->memsize, true);
+	if (rc)
+		return rc;
+	if (insn->op == EMUL_XCHG)
+		set_operand_reg(ctx, insn, mem);
+	else if (write && !to_mem)
 		set_operand_reg(ctx, insn, value);
+	ctx->regs->rflags = flags;
 	return 0;
 }
 
@@ -239,25 +188,26 @@ static int string_round(struct emul_ctx *ctx, const struct emul_insn *insn)
 	int rc = 0;
 
 	if (reads) {
-		rc = ctx->ops->read(ctx->arg, linear(ctx, insn->seg, r->rsi & amask), &value,
-				    insn->opsize);
-	} else if (op == EMUL_INS) {
-		rc = ctx->ops->port_in(ctx->arg, (uint16_t)r->rdx, insn->opsize, &port_value);
+		rc = ctx->mem(ctx->arg, linear(ctx, insn->seg, r->rsi & amask), &value,
+			      insn->opsize, false);
+		port_value = (uint32_t)value;
+	}
+	if (!rc && (op == EMUL_INS || op == EMUL_OUTS)) {
+		rc = ctx->port(ctx->arg, (uint16_t)r->rdx, insn->opsize, &port_value,
+			       op == EMUL_OUTS);
 		value = port_value;
 	}
 	if (!rc && writes)
-		rc = ctx->ops->write(ctx->arg, linear(ctx, EMUL_ES, r->rdi & amask), &value,
-				     insn->opsize);
-	else if (!rc && op == EMUL_OUTS)
-		rc = ctx->ops->port_out(ctx->arg, (uint16_t)r->rdx, insn->opsize, (uint32_t)value);
+		rc = ctx->mem(ctx->arg, linear(ctx, EMUL_ES, r->rdi & amask), &value, insn->opsize,
+			      true);
 	if (rc)
 		return rc;
 	if (op == EMUL_LODS)
-		emul_set_reg(r, REG_RAX, insn->opsize, value);
+		emul_set_reg(&r->rax, insn->opsize, value);
 	if (reads)
-		emul_set_reg(r, REG_RSI, insn->addrsize, r->rsi + step);
+		emul_set_reg(&r->rsi, insn->addrsize, r->rsi + step);
 	if (writes)
-		emul_set_reg(r, REG_RDI, insn->addrsize, r->rdi + step);
+		emul_set_reg(&r->rdi, insn->addrsize, r->rdi + step);
 	return 0;
 }
 
@@ -273,7 +223,7 @@ static int perform_string(struct emul_ctx *ctx, const struct emul_insn *insn, bo
 
 		if (rc)
 			return rc;
-		emul_set_reg(ctx->regs, REG_RCX, insn->addrsize, ctx->regs->rcx - 1);
+		emul_set_reg(&ctx->regs->rcx, insn->addrsize, ctx->regs->rcx - 1);
 	}
 	*done = !(ctx->regs->rcx & amask);
 	return 0;
@@ -286,10 +236,8 @@ int emul_perform(struct emul_ctx *ctx, const struct emul_insn *insn)
 
 	if (insn->form == EMUL_STRING)
 		rc = perform_string(ctx, insn, &done);
-	else if (insn->form == EMUL_REG_MEM || insn->form == EMUL_ACC_MOFFS)
-		rc = perform_to_reg(ctx, insn);
 	else
-		rc = perform_to_memory(ctx, insn);
+		rc = perform_operands(ctx, insn);
 	if (rc || !done)
 		return rc;
 	ctx->regs->rip += insn->len;

@@ -4,14 +4,15 @@
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/regs.h"
-#include "emul/emul.h"
 #include "hvm/hvm.h"
 #include "hvm/xstate.h"
 #include "lib/errno.h"
 
+#define DR6_BS (1ULL << 14)
+
 void hvm_exit_cpuid(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_CPUID);
+	unsigned int len = hvm_insn_length(v, EMUL_CPUID);
 	uint32_t out[4];
 
 	if (!len)
@@ -26,7 +27,7 @@ void hvm_exit_cpuid(struct vcpu *v)
 
 void hvm_exit_hlt(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_HLT);
+	unsigned int len = hvm_insn_length(v, EMUL_HLT);
 
 	if (!len)
 		return;
@@ -48,54 +49,31 @@ static const uint64_t same_in_32_bit =
 	1ULL << __HYPERVISOR_sched_op | 1ULL << __HYPERVISOR_event_channel_op |
 	1ULL << __HYPERVISOR_hvm_op;
 
-/* Each returns whether the call is done; if not the guest makes it again with what is left to do. */
+/* The registers of a call's arguments, as the instruction set numbers them. */
+static const uint8_t args_64[6] = {7, 6, 2, 10, 8, 9}; /* RDI RSI RDX R10 R8 R9 */
+static const uint8_t args_32[6] = {3, 1, 2, 6, 7, 5};  /* EBX ECX EDX ESI EDI EBP */
 
-static __inlined bool hypercall_64(struct vcpu *v)
+/* Return: whether the call is done; if not the guest makes it again with what is left to do. */
+static __inlined bool hypercall(struct vcpu *v, const uint8_t args[6], bool narrow)
 {
-	struct guest_regs *r = &v->regs;
-	struct hypercall hc = {.v = v,
-			       .nr = (uint32_t)r->rax,
-			       .arg = {r->rdi, r->rsi, r->rdx, r->r10, r->r8, r->r9}};
-	long rc = hypercall_dispatch(&hc);
-
-	if (rc != -ERESTART) {
-		r->rax = (uint64_t)rc;
-		return true;
-	}
-	r->rdi = hc.arg[0];
-	r->rsi = hc.arg[1];
-	r->rdx = hc.arg[2];
-	r->r10 = hc.arg[3];
-	r->r8 = hc.arg[4];
-	r->r9 = hc.arg[5];
-	return false;
-}
-
-static bool hypercall_32(struct vcpu *v)
-{
-	struct guest_regs *r = &v->regs;
-	struct hypercall hc = {.v = v,
-			       .nr = (uint32_t)r->rax,
-			       .arg = {(uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx,
-				       (uint32_t)r->rsi, (uint32_t)r->rdi, (uint32_t)r->rbp}};
+	const uint64_t mask = narrow ? 0xffffffff : ~0ULL;
+	struct hypercall hc = {.v = v, .nr = (uint32_t)v->regs.rax};
 	long rc = -ENOSYS;
 
-	if (hc.nr < 64 && (same_in_32_bit >> hc.nr & 1))
+	for (unsigned int i = 0; i < 6; i++)
+		hc.arg[i] = v->regs.gpr[args[i]] & mask;
+	if (!narrow || (hc.nr < 64 && (same_in_32_bit >> hc.nr & 1)))
 		rc = hypercall_dispatch(&hc);
 	if (rc != -ERESTART) {
-		r->rax = (uint32_t)rc;
+		v->regs.rax = (uint64_t)rc & mask;
 		return true;
 	}
-	r->rbx = (uint32_t)hc.arg[0];
-	r->rcx = (uint32_t)hc.arg[1];
-	r->rdx = (uint32_t)hc.arg[2];
-	r->rsi = (uint32_t)hc.arg[3];
-	r->rdi = (uint32_t)hc.arg[4];
-	r->rbp = (uint32_t)hc.arg[5];
+	for (unsigned int i = 0; i < 6; i++)
+		v->regs.gpr[args[i]] = hc.arg[i] & mask;
 	return false;
 }
 
-static __inlined void make_hypercall(struct vcpu *v, enum known_insn what)
+static __inlined void make_hypercall(struct vcpu *v, enum emul_op what)
 {
 	unsigned int len = hvm_insn_length(v, what);
 	struct hvm_mode mode = virt->get_mode(v);
@@ -106,9 +84,9 @@ static __inlined void make_hypercall(struct vcpu *v, enum known_insn what)
 	if (mode.cpl != 0)
 		v->regs.rax = (uint64_t)-EPERM;
 	else if (mode.code64)
-		done = hypercall_64(v);
+		done = hypercall(v, args_64, false);
 	else if ((virt->get_reg(v, HVM_CR0) & X86_CR0_PE) && !(v->regs.rflags & RFLAGS_VM))
-		done = hypercall_32(v);
+		done = hypercall(v, args_32, true);
 	else
 		v->regs.rax = (uint64_t)-EINVAL;
 	if (done)
@@ -117,83 +95,86 @@ static __inlined void make_hypercall(struct vcpu *v, enum known_insn what)
 
 void hvm_exit_vmmcall(struct vcpu *v)
 {
-	make_hypercall(v, INSN_VMMCALL);
+	make_hypercall(v, EMUL_VMMCALL);
 }
 
 void hvm_exit_undefined(struct vcpu *v)
 {
-	uint8_t code[INSN_MAX];
-	size_t n = hvm_fetch(v, code, sizeof(code));
+	struct emul_insn insn;
 
-	if (insn_match(INSN_VMCALL, code, n, hvm_long_mode(v), NULL))
-		make_hypercall(v, INSN_VMCALL);
+	if (!hvm_decode(v, &insn) && insn.op == EMUL_VMCALL)
+		make_hypercall(v, EMUL_VMCALL);
 	else
 		hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
 }
 
 /* ---- registers ---- */
 
+/* The instruction of @len bytes is done, or not allowed. */
+static __inlined void finish(struct vcpu *v, unsigned int len, bool allowed)
+{
+	if (allowed)
+		hvm_advance(v, len);
+	else
+		hvm_inject_exception(v, X86_TRAP_GP, 0);
+}
+
+static uint64_t edx_eax(const struct vcpu *v)
+{
+	return (uint32_t)v->regs.rax | v->regs.rdx << 32;
+}
+
 void hvm_exit_rdmsr(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_RDMSR);
+	unsigned int len = hvm_insn_length(v, EMUL_RDMSR);
 	uint64_t value;
+	int rc;
 
 	if (!len)
 		return;
-	if (hvm_rdmsr(v, (uint32_t)v->regs.rcx, &value)) {
-		hvm_inject_exception(v, X86_TRAP_GP, 0);
-		return;
+	rc = hvm_rdmsr(v, (uint32_t)v->regs.rcx, &value);
+	if (!rc) {
+		v->regs.rax = (uint32_t)value;
+		v->regs.rdx = value >> 32;
 	}
-	v->regs.rax = (uint32_t)value;
-	v->regs.rdx = value >> 32;
-	hvm_advance(v, len);
+	finish(v, len, !rc);
 }
 
 void hvm_exit_wrmsr(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_WRMSR);
-	uint64_t value = (uint32_t)v->regs.rax | v->regs.rdx << 32;
+	unsigned int len = hvm_insn_length(v, EMUL_WRMSR);
 
-	if (!len)
-		return;
-	if (hvm_wrmsr(v, (uint32_t)v->regs.rcx, value)) {
-		hvm_inject_exception(v, X86_TRAP_GP, 0);
-		return;
-	}
-	hvm_advance(v, len);
+	if (len)
+		finish(v, len, !hvm_wrmsr(v, (uint32_t)v->regs.rcx, edx_eax(v)));
 }
 
 void hvm_exit_xsetbv(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_XSETBV);
-	uint64_t value = (uint32_t)v->regs.rax | v->regs.rdx << 32;
+	unsigned int len = hvm_insn_length(v, EMUL_XSETBV);
 
-	if (!len)
-		return;
-	if (virt->get_mode(v).cpl != 0 || (uint32_t)v->regs.rcx != 0 || xstate_set_xcr0(v, value)) {
-		hvm_inject_exception(v, X86_TRAP_GP, 0);
-		return;
-	}
-	hvm_advance(v, len);
+	if (len)
+		finish(v, len,
+		       virt->get_mode(v).cpl == 0 && (uint32_t)v->regs.rcx == 0 &&
+			       !xstate_set_xcr0(v, edx_eax(v)));
 }
 
 void hvm_exit_mov_cr8(struct vcpu *v)
 {
-	uint8_t code[INSN_MAX];
-	uint16_t modrm = 0;
-	unsigned int len = insn_match(INSN_MOV_CR8, code, hvm_fetch(v, code, sizeof(code)),
-				      hvm_long_mode(v), &modrm);
+	struct emul_insn insn;
 	uint64_t value;
 
-	if (!len)
+	if (hvm_decode(v, &insn) || insn.op != EMUL_MOV_TO_CR)
 		return;
-	value = *emul_reg(&v->regs, (modrm & 7u) | (modrm & 0x100 ? 8u : 0));
-	if (value & ~0xfULL) {
-		hvm_inject_exception(v, X86_TRAP_GP, 0);
-		return;
-	}
-	vlapic_set_tpr(v, (uint8_t)(value << 4));
-	hvm_advance(v, len);
+	value = v->regs.gpr[insn.reg];
+	if (value <= 0xf)
+		vlapic_set_tpr(v, (uint8_t)(value << 4));
+	finish(v, insn.len, value <= 0xf);
+}
+
+void hvm_single_step(struct vcpu *v)
+{
+	virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
+	hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
 }
 
 /* ---- the rest ---- */
@@ -201,7 +182,7 @@ void hvm_exit_mov_cr8(struct vcpu *v)
 void hvm_exit_cache(struct vcpu *v)
 {
 	/* QEMU reports either instruction as WBINVD. */
-	unsigned int len = hvm_insn_length(v, INSN_WBINVD) ?: hvm_insn_length(v, INSN_INVD);
+	unsigned int len = hvm_insn_length(v, EMUL_WBINVD) ?: hvm_insn_length(v, EMUL_INVD);
 
 	if (!len)
 		return;
@@ -213,23 +194,10 @@ void hvm_exit_cache(struct vcpu *v)
 
 void hvm_exit_pause(struct vcpu *v)
 {
-	unsigned int len = hvm_insn_length(v, INSN_PAUSE);
+	unsigned int len = hvm_insn_length(v, EMUL_PAUSE);
 
 	if (!len)
 		return;
 	hvm_advance(v, len);
 	vcpu_yield(v);
-}
-
-void hvm_exit_io(struct vcpu *v, const struct hvm_io *io)
-{
-	if (io->string) {
-		hvm_emulate(v);
-		return;
-	}
-	if (io->in)
-		emul_set_reg(&v->regs, 0, io->size, hvm_port_read(v, io->port, io->size));
-	else
-		hvm_port_write(v, io->port, io->size, (uint32_t)v->regs.rax);
-	hvm_advance(v, (unsigned int)(io->next_rip - v->regs.rip));
 }

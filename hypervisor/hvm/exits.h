@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/guest.h"
+#include "emul/emul.h"
 #include "hvm/vcpu_state.h"
 #include "vdev/vlapic.h"
 
@@ -9,22 +10,6 @@
  * What backends call once they know why a guest left: the same for every kind of hardware. @v is
  * current and its registers are in v->regs.
  */
-
-/* Instructions whose length we must find ourselves where the hardware does not say. */
-enum known_insn {
-	INSN_CPUID,
-	INSN_HLT,
-	INSN_VMMCALL,
-	INSN_VMCALL,
-	INSN_RDMSR,
-	INSN_WRMSR,
-	INSN_INVD,
-	INSN_WBINVD,
-	INSN_XSETBV,
-	INSN_PAUSE,
-	INSN_MOV_CR8,
-	INSN_NR,
-};
 
 struct hvm_io {
 	uint16_t port;
@@ -82,38 +67,31 @@ static inline bool hvm_events_quiet(const struct vcpu *v)
 }
 bool hvm_wakeup_pending(const struct vcpu *v);
 
-/* insn.c */
-/** Read up to @size code bytes at RIP. Return: how many could be read. */
-size_t hvm_fetch(struct vcpu *v, uint8_t *buf, size_t size);
-#define INSN_MAX 15 /* bytes */
+/* emulate.c */
+/** Decode the instruction at RIP. Return: as emul_decode(). */
+int must_check hvm_decode(struct vcpu *v, struct emul_insn *insn);
 static inline struct insn_cache_entry *hvm_insn_slot(const struct vcpu *v)
 {
 	return &v->hvm->insn_cache[(v->regs.rip ^ v->regs.rip >> 7) % INSN_CACHE_SIZE];
 }
 /** hvm_insn_length() of what is not in the cache, and will be from now on. */
-unsigned int hvm_insn_find(struct vcpu *v, enum known_insn what);
+unsigned int hvm_insn_find(struct vcpu *v, enum emul_op what);
 /**
  * Length of the instruction @what at RIP. Return: 0 when memory no longer holds it: the guest is to
  * run it again. A hit in the cache means that this very instruction exited here before: were the guest
  * to rewrite it with other prefixes meanwhile, the worst is a wrong RIP of its own.
  */
-static inline unsigned int hvm_insn_length(struct vcpu *v, enum known_insn what)
+static inline unsigned int hvm_insn_length(struct vcpu *v, enum emul_op what)
 {
 	uint64_t len = v->hvm->next_rip - v->regs.rip;
 	const struct insn_cache_entry *slot = hvm_insn_slot(v);
 
-	if (v->hvm->next_rip && what != INSN_VMCALL && len <= INSN_MAX)
+	if (v->hvm->next_rip && what != EMUL_VMCALL && len <= EMUL_INSN_MAX)
 		return (unsigned int)len;
-	if (slot->rip == v->regs.rip && slot->cr3 == v->hvm->exit_cr3 && slot->what == what + 1)
+	if (slot->rip == v->regs.rip && slot->cr3 == v->hvm->exit_cr3 && slot->what == what)
 		return slot->len;
 	return hvm_insn_find(v, what);
 }
-/**
- * Decode a known instruction in @code. The ModRM byte goes to *@modrm with the REX bits in bits 8-11, if
- * not NULL. Return: length, or 0. Pure.
- */
-unsigned int insn_match(enum known_insn what, const uint8_t *code, size_t len, bool long_mode,
-			uint16_t *modrm);
 /** The guest's debugger steps over the instruction just done. */
 void hvm_single_step(struct vcpu *v);
 /** Move RIP over the @len bytes of an instruction that is done. */
@@ -134,12 +112,6 @@ static inline void hvm_advance(struct vcpu *v, unsigned int len)
 /** Log the registers of @v, which runs here and is about to be crashed. */
 void hvm_log_state(const struct vcpu *v);
 
-/* mmio.c */
-/** Emulate the instruction at RIP on whatever its operands are. */
-void hvm_emulate(struct vcpu *v);
-uint32_t hvm_port_read(struct vcpu *v, uint16_t port, unsigned int size);
-void hvm_port_write(struct vcpu *v, uint16_t port, unsigned int size, uint32_t value);
-
 /* msr.c: Return: 0, or -EINVAL for #GP. */
 int must_check hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 int must_check hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -156,8 +128,3 @@ void hvm_reset_state(struct vcpu *v);
 /* cpuid.c */
 void hvm_cpuid_init(void);
 uint32_t hvm_default_apic_id(const struct domain *d, unsigned int vcpu);
-
-static inline bool hvm_long_mode(const struct vcpu *v)
-{
-	return virt->get_mode(v).code64;
-}

@@ -44,7 +44,7 @@ enum hvm_exit {
 struct insn_cache_entry {
 	uint64_t rip;
 	uint64_t cr3;
-	uint8_t what; /* enum known_insn + 1 */
+	uint8_t what; /* enum emul_op */
 	uint8_t len;
 };
 

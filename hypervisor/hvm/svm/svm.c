@@ -55,7 +55,7 @@ static int svm_cpu_init(void)
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | X86_EFER_SVME);
 	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(s->hsave));
 	s->host_vmcb_pa = virt_to_phys(host);
-	svm_host_save(s->host_vmcb_pa);
+	__asm__ volatile("vmsave %0" ::"a"(s->host_vmcb_pa) : "memory");
 	asid_cpu_init(&s->asids, nr_asids);
 	c->virt = s;
 	c->gif = 1;

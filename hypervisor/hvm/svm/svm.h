@@ -58,9 +58,6 @@ void svm_describe_exit(const struct vcpu *v, char *buf, size_t size);
 void svm_enter_guest(struct guest_regs *regs, paddr_t vmcb, paddr_t host_vmcb,
 		     volatile uint8_t *in_guest);
 
-/** entry.S: keep this CPU's VMLOAD state in the block at @vmcb. */
-void svm_host_save(paddr_t vmcb);
-
 static inline struct vmcb *svm_vmcb(const struct vcpu *v)
 {
 	return ((struct svm_vcpu *)v->hvm->control)->vmcb;

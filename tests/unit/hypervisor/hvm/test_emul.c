@@ -11,50 +11,29 @@ static uint8_t mem[256]; /* at address 0x1000 */
 static uint32_t port_value;
 static int fail;
 
-static int rd(void *arg, uint64_t gva, void *buf, unsigned int len)
+static int access_memory(void *arg, uint64_t gva, void *buf, unsigned int len, bool write)
 {
 	(void)arg;
-	if (fail)
+	if (fail == 1 || (fail == 2 && write))
 		return -EFAULT;
 	ck_assert_uint_ge(gva, 0x1000);
 	ck_assert_uint_le(gva + len, 0x1000 + sizeof(mem));
-	memcpy(buf, mem + gva - 0x1000, len);
+	if (write)
+		memcpy(mem + gva - 0x1000, buf, len);
+	else
+		memcpy(buf, mem + gva - 0x1000, len);
 	return 0;
 }
 
-static int wr(void *arg, uint64_t gva, const void *buf, unsigned int len)
-{
-	(void)arg;
-	if (fail == 2)
-		return -EFAULT;
-	ck_assert_uint_ge(gva, 0x1000);
-	ck_assert_uint_le(gva + len, 0x1000 + sizeof(mem));
-	memcpy(mem + gva - 0x1000, buf, len);
-	return 0;
-}
-
-static int in(void *arg, uint16_t port, unsigned int size, uint32_t *value)
+static int access_port(void *arg, uint16_t port, unsigned int size, uint32_t *value, bool write)
 {
 	(void)arg;
 	(void)size;
-	*value = port;
+	if (write)
+		port_value = *value;
+	else
+		*value = port;
 	return 0;
-}
-
-static int out(void *arg, uint16_t port, unsigned int size, uint32_t value)
-{
-	(void)arg;
-	(void)port;
-	(void)size;
-	port_value = value;
-	return 0;
-}
-
-static const struct emul_ops ops = {rd, wr, in, out};
-
-static struct emul_ctx ctx(uint8_t width)
-{
-	return (struct emul_ctx){.regs = &regs, .width = width, .ops = &ops};
 }
 
 static void clear(void)
@@ -69,9 +48,10 @@ static void clear(void)
 /* Decode and carry out; the length must be that of the bytes. */
 static int run_width(uint8_t width, const char *code, size_t len)
 {
-	struct emul_ctx c = ctx(width);
+	struct emul_ctx c = {
+		.regs = &regs, .width = width, .mem = access_memory, .port = access_port};
 	struct emul_insn insn;
-	int rc = emul_decode(&c, (const uint8_t *)code, len, &insn);
+	int rc = emul_decode(&regs, width, (const uint8_t *)code, len, &insn);
 
 	if (rc)
 		return rc;
@@ -274,7 +254,6 @@ END_TEST
 
 START_TEST(bad_code_is_refused)
 {
-	struct emul_ctx c = ctx(8);
 	struct emul_insn insn;
 	uint8_t prefixes[20];
 
@@ -286,14 +265,14 @@ START_TEST(bad_code_is_refused)
 	ck_assert_int_eq(RUN("\xc7\x0b\x00\x00\x00\x00"), -EINVAL); /* group 11 /1 */
 	ck_assert_int_eq(RUN("\xff\x13"), -EINVAL);                 /* call */
 	ck_assert_int_eq(RUN("\xc7\x03\x00"), -E2BIG);
-	ck_assert_int_eq(emul_decode(&c, prefixes, 0, &insn), -E2BIG);
+	ck_assert_int_eq(emul_decode(&regs, 8, prefixes, 0, &insn), -E2BIG);
 	memset(prefixes, 0x66, sizeof(prefixes));
-	ck_assert_int_eq(emul_decode(&c, prefixes, sizeof(prefixes), &insn), -EINVAL);
+	ck_assert_int_eq(emul_decode(&regs, 8, prefixes, sizeof(prefixes), &insn), -EINVAL);
 	/* Any three bytes decode or are refused, without a step outside. */
 	for (uint32_t i = 0; i < 1u << 24; i += 7) {
 		uint8_t code[15] = {(uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16)};
 
-		if (!emul_decode(&c, code, sizeof(code), &insn))
+		if (!emul_decode(&regs, 8, code, sizeof(code), &insn))
 			ck_assert_uint_le(insn.len, 15);
 	}
 }
@@ -303,7 +282,6 @@ END_TEST
 START_TEST(short_decoder_agrees)
 {
 	static const uint8_t rex[] = {0, 0x40, 0x41, 0x44, 0x46, 0x47, 0x48, 0x4c};
-	struct emul_ctx c = ctx(8);
 	struct emul_insn insn;
 	struct emul_mov mov;
 	unsigned int taken = 0;
@@ -321,7 +299,7 @@ START_TEST(short_decoder_agrees)
 		if (!emul_decode_mov(code, sizeof(code), 8, &mov))
 			continue;
 		taken++;
-		ck_assert_int_eq(emul_decode(&c, code, sizeof(code), &insn), 0);
+		ck_assert_int_eq(emul_decode(&regs, 8, code, sizeof(code), &insn), 0);
 		ck_assert_int_eq(insn.op, EMUL_MOV);
 		ck_assert_uint_eq(insn.len, mov.len);
 		ck_assert_uint_eq(insn.reg, mov.reg);

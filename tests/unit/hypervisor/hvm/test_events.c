@@ -109,23 +109,40 @@ START_TEST(a_callback_vector_needs_no_apic)
 }
 END_TEST
 
+/* Length of the instruction at @code if it is @what, else 0. */
+static unsigned int length(enum emul_op what, const uint8_t *code, size_t len, unsigned int width)
+{
+	struct emul_insn insn;
+
+	return !emul_decode(&v->regs, width, code, len, &insn) && insn.op == what ? insn.len : 0;
+}
+
 START_TEST(lengths_of_known_instructions)
 {
 	static const uint8_t lock[] = {0xf0, 0x0f, 0xa2}, rex[] = {0x48, 0x0f, 0xa2},
 			     many[] = {0x66, 0xf2, 0x2e, 0x4f, 0x0f, 0xa2},
-			     cr8[] = {0x45, 0x0f, 0x22, 0xc3};
-	uint16_t modrm;
+			     cr8[] = {0x45, 0x0f, 0x22, 0xc3}, vmcall[] = {0x0f, 0x01, 0xc1},
+			     vmmcall[] = {0x0f, 0x01, 0xd9}, xsetbv[] = {0x0f, 0x01, 0xd1},
+			     vmrun[] = {0x0f, 0x01, 0xd8}, sgdt[] = {0x0f, 0x01, 0x01};
+	struct emul_insn insn;
 
-	ck_assert_uint_eq(insn_match(INSN_CPUID, rex + 1, 2, true, NULL), 2);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, rex, 3, true, NULL), 3);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, rex, 3, false, NULL), 0);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, many, 6, true, NULL), 6);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, many, 5, true, NULL), 0);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, many, 0, true, NULL), 0);
-	ck_assert_uint_eq(insn_match(INSN_RDMSR, rex, 3, true, NULL), 0);
-	ck_assert_uint_eq(insn_match(INSN_CPUID, lock, 3, true, NULL), 3);
-	ck_assert_uint_eq(insn_match(INSN_MOV_CR8, cr8, 4, true, &modrm), 4);
-	ck_assert_uint_eq(modrm, 0x5c3);
+	ck_assert_uint_eq(length(EMUL_CPUID, rex + 1, 2, 8), 2);
+	ck_assert_uint_eq(length(EMUL_CPUID, rex, 3, 8), 3);
+	ck_assert_uint_eq(length(EMUL_CPUID, rex, 3, 4), 0);
+	ck_assert_uint_eq(length(EMUL_CPUID, many, 6, 8), 6);
+	ck_assert_uint_eq(length(EMUL_CPUID, many, 5, 8), 0);
+	ck_assert_uint_eq(length(EMUL_CPUID, many, 0, 8), 0);
+	ck_assert_uint_eq(length(EMUL_RDMSR, rex, 3, 8), 0);
+	ck_assert_uint_eq(length(EMUL_CPUID, lock, 3, 8), 3);
+	ck_assert_uint_eq(length(EMUL_VMCALL, vmcall, 3, 8), 3);
+	ck_assert_uint_eq(length(EMUL_VMMCALL, vmmcall, 3, 4), 3);
+	ck_assert_uint_eq(length(EMUL_XSETBV, xsetbv, 3, 8), 3);
+	ck_assert_int_eq(emul_decode(&v->regs, 8, vmrun, 3, &insn), -EINVAL);
+	ck_assert_int_eq(emul_decode(&v->regs, 8, sgdt, 3, &insn), -EINVAL);
+	ck_assert_int_eq(emul_decode(&v->regs, 8, vmcall, 2, &insn), -E2BIG);
+	ck_assert_uint_eq(length(EMUL_MOV_TO_CR, cr8, 4, 8), 4);
+	ck_assert_int_eq(emul_decode(&v->regs, 8, cr8, 4, &insn), 0);
+	ck_assert_uint_eq(insn.reg, 11);
 }
 END_TEST
 

@@ -131,17 +131,6 @@ const struct guest_ops hvm_guest_ops = {
 
 /* ---- domains and vCPUs ---- */
 
-static int hvm_domain_init(struct domain *d)
-{
-	return d->is_hwdom ? vioapic_create_hw(d) : 0;
-}
-
-static void hvm_domain_fini(struct domain *d)
-{
-	if (d->is_hwdom)
-		vioapic_destroy(d);
-}
-
 static void hvm_vcpu_fini(struct vcpu *v)
 {
 	if (!v->hvm)
@@ -177,8 +166,8 @@ static int hvm_vcpu_init(struct vcpu *v)
 }
 
 const struct domain_part hvm_part = {
-	.domain_init = hvm_domain_init,
-	.domain_fini = hvm_domain_fini,
+	.domain_init = vioapic_create,
+	.domain_fini = vioapic_destroy,
 	.vcpu_init = hvm_vcpu_init,
 	.vcpu_fini = hvm_vcpu_fini,
 };

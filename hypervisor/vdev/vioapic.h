@@ -5,9 +5,10 @@
 
 /**
  * The hardware domain's view of the host's IO-APICs: same ids, bases and GSIs. Unmasking an entry
- * programs the host's with the same vector and destination (vCPU n's APIC id is pCPU n's).
+ * programs the host's with the same vector and destination (vCPU n's APIC id is pCPU n's). Other domains
+ * have none. Return: 0, -ENOMEM.
  */
-int must_check vioapic_create_hw(struct domain *d);
+int must_check vioapic_create(struct domain *d);
 void vioapic_destroy(struct domain *d);
 bool vioapic_covers(struct domain *d, uint64_t gpa);
 uint32_t vioapic_read(struct domain *d, uint64_t gpa);

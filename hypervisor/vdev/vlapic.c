@@ -1,12 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The virtual local APIC: registers and priorities, as xAPIC page and as x2APIC MSRs. */
-#include "vdev/vlapic_private.h"
+/*
+ * The virtual local APIC: registers as xAPIC page and as x2APIC MSRs, priorities, its timer, and the messages
+ * between local APICs and from IO-APICs and MSI (APM vol. 2, ch. 16).
+ */
+#include "vdev/vlapic.h"
 
+#include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/msr.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"
 #include "vdev/vioapic.h"
+
+/* Registers by their x2APIC MSR's number above 0x800; in the xAPIC page they are 16 bytes apart. */
+#define APIC_ID       0x02u
+#define APIC_VERSION  0x03u
+#define APIC_TPR      0x08u
+#define APIC_PPR      0x0au
+#define APIC_EOI      0x0bu
+#define APIC_LDR      0x0du
+#define APIC_DFR      0x0eu
+#define APIC_SVR      0x0fu
+#define APIC_ISR      0x10u
+#define APIC_TMR      0x18u
+#define APIC_IRR      0x20u
+#define APIC_ESR      0x28u
+#define APIC_ICR      0x30u
+#define APIC_ICR2     0x31u
+#define APIC_LVTT     0x32u
+#define APIC_LVTERR   0x37u
+#define APIC_TMICT    0x38u
+#define APIC_TMCCT    0x39u
+#define APIC_TDCR     0x3eu
+#define APIC_SELF_IPI 0x3fu
+#define APIC_NR       0x40u
+
+#define APIC_VERSION_VALUE       0x00050014u /* six LVT entries */
+#define APIC_SVR_ENABLE          (1u << 8)
+#define APIC_LVT_MASKED          (1u << 16)
+#define APIC_LVT_PERIODIC        (1u << 17)
+#define APIC_ESR_SEND_ILLEGAL    (1u << 5)
+#define APIC_ESR_RECEIVE_ILLEGAL (1u << 6)
+#define APIC_DFR_FLAT            0xffffffffu
+#define APIC_FIRST_VECTOR        16
+
+/* A guest may not keep the host busy with a faster periodic timer than this. */
+#define MIN_PERIOD_NS 100000ULL
+
+/*
+ * IRR and TMR are changed by any CPU with atomic operations; all else belongs to the CPU that runs the vCPU,
+ * and is only peeked at from elsewhere.
+ */
+struct vlapic {
+	struct vlapic_head head; /* first: see there; its TPR is the register */
+	struct vcpu *v;
+	uint32_t id;
+	int isr_top; /* highest vector in service, or -1 */
+	uint64_t base_msr;
+	uint32_t reg[APIC_NR]; /* but those that reg_read() works out */
+	uint32_t esr_next;     /* errors since the guest last wrote ESR */
+	uint64_t timer_start;  /* ns when the count began */
+	struct timer timer;
+};
 
 /* ---- vector bitmaps ---- */
 
@@ -19,11 +74,6 @@ static int highest(const uint32_t map[8])
 			return i * 32 + 31 - __builtin_clz(word);
 	}
 	return -1;
-}
-
-static bool test(const uint32_t map[8], uint8_t vector)
-{
-	return __atomic_load_n(&map[vector / 32], __ATOMIC_RELAXED) >> (vector % 32) & 1;
 }
 
 static void assign(uint32_t map[8], uint8_t vector, bool on)
@@ -41,14 +91,91 @@ static int irr_top(struct vlapic *l)
 
 	if (!__atomic_load_n(&l->head.requests, __ATOMIC_ACQUIRE))
 		return -1;
-	top = highest(l->irr);
+	top = highest(l->reg + APIC_IRR);
 	if (top >= 0)
 		return top;
 	__atomic_store_n(&l->head.requests, false, __ATOMIC_SEQ_CST);
-	top = highest(l->irr); /* a request may have come before the store */
+	top = highest(l->reg + APIC_IRR); /* a request may have come before the store */
 	if (top >= 0)
 		__atomic_store_n(&l->head.requests, true, __ATOMIC_SEQ_CST);
 	return top;
+}
+
+static bool x2apic(const struct vlapic *l)
+{
+	return l->base_msr & APIC_BASE_EXTD;
+}
+
+/* By its software; an APIC that is off in its base MSR is reset, and so is this. */
+static bool enabled(const struct vlapic *l)
+{
+	return l->reg[APIC_SVR] & APIC_SVR_ENABLE;
+}
+
+/* ---- timer: one-shot and periodic, over a bus clock of 1 GHz (1 tick = 1 ns) ---- */
+
+/* Divide configuration: bits 0, 1 and 3 hold log2(divisor) - 1, and 7 means 1 (APM vol. 2, 16.4.1). */
+static uint64_t divisor(const struct vlapic *l)
+{
+	uint32_t field = (l->reg[APIC_TDCR] & 3) | (l->reg[APIC_TDCR] >> 1 & 4);
+
+	return 1ULL << ((field + 1) & 7);
+}
+
+static uint64_t length_ns(const struct vlapic *l)
+{
+	return l->reg[APIC_TMICT] * divisor(l);
+}
+
+static bool periodic(const struct vlapic *l)
+{
+	return l->reg[APIC_LVTT] & APIC_LVT_PERIODIC;
+}
+
+static void arm_timer(struct vlapic *l)
+{
+	uint64_t length = length_ns(l);
+
+	timer_set(&l->timer, l->timer_start + (periodic(l) ? max(length, MIN_PERIOD_NS) : length));
+}
+
+static void fire(void *arg)
+{
+	struct vlapic *l = arg;
+	uint32_t lvt = __atomic_load_n(&l->reg[APIC_LVTT], __ATOMIC_RELAXED);
+
+	if (!(lvt & APIC_LVT_MASKED))
+		vlapic_set_irq(l->v, (uint8_t)lvt, false);
+	if ((lvt & APIC_LVT_PERIODIC) && l->reg[APIC_TMICT]) {
+		uint64_t period = max(length_ns(l), MIN_PERIOD_NS);
+
+		/* Ticks missed while the vCPU was away are not made up for. */
+		l->timer_start += (now_ns() - l->timer_start) / period * period;
+		arm_timer(l);
+	}
+}
+
+static void start_count(struct vlapic *l)
+{
+	timer_cancel(&l->timer);
+	if (!l->reg[APIC_TMICT])
+		return;
+	l->timer_start = now_ns();
+	arm_timer(l);
+}
+
+static uint32_t current_count(const struct vlapic *l)
+{
+	uint64_t length = length_ns(l), gone;
+
+	if (!length)
+		return 0;
+	gone = now_ns() - l->timer_start;
+	if (periodic(l))
+		gone %= length;
+	else if (gone >= length)
+		return 0;
+	return (uint32_t)((length - gone) / divisor(l));
 }
 
 /* ---- life ---- */
@@ -57,22 +184,16 @@ void vlapic_reset(struct vcpu *v)
 {
 	struct vlapic *l = v->vlapic;
 
-	vlapic_timer_stop(l);
-	memset(l->irr, 0, sizeof(l->irr));
-	memset(l->isr, 0, sizeof(l->isr));
-	memset(l->tmr, 0, sizeof(l->tmr));
-	l->head.requests = false;
+	timer_cancel(&l->timer);
+	memset(l->reg, 0, sizeof(l->reg));
+	l->head = (struct vlapic_head){0};
 	l->isr_top = -1;
-	l->head.tpr = 0;
-	l->ldr = 0;
-	l->dfr = APIC_DFR_FLAT;
-	l->svr = 0xff;
-	l->esr = 0;
 	l->esr_next = 0;
-	l->icr = 0;
-	l->timer_divide = 0;
-	for (unsigned int i = 0; i < LVT_NR; i++)
-		l->lvt[i] = APIC_LVT_MASKED;
+	l->reg[APIC_VERSION] = APIC_VERSION_VALUE;
+	l->reg[APIC_DFR] = APIC_DFR_FLAT;
+	l->reg[APIC_SVR] = 0xff;
+	for (unsigned int i = APIC_LVTT; i <= APIC_LVTERR; i++)
+		l->reg[i] = APIC_LVT_MASKED;
 }
 
 int vlapic_create(struct vcpu *v, uint32_t apic_id)
@@ -84,7 +205,7 @@ int vlapic_create(struct vcpu *v, uint32_t apic_id)
 	l->v = v;
 	l->id = apic_id;
 	l->base_msr = VLAPIC_DEFAULT_BASE | APIC_BASE_ENABLE | (v->id == 0 ? APIC_BASE_BSP : 0);
-	vlapic_timer_init(l);
+	timer_init(&l->timer, fire, l);
 	v->vlapic = l;
 	vlapic_reset(v);
 	return 0;
@@ -94,7 +215,7 @@ void vlapic_destroy(struct vcpu *v)
 {
 	if (!v->vlapic)
 		return;
-	vlapic_timer_stop(v->vlapic);
+	timer_cancel(&v->vlapic->timer);
 	xfree(v->vlapic);
 	v->vlapic = NULL;
 }
@@ -102,16 +223,6 @@ void vlapic_destroy(struct vcpu *v)
 uint32_t vlapic_id(const struct vcpu *v)
 {
 	return v->vlapic->id;
-}
-
-bool vlapic_x2apic(const struct vcpu *v)
-{
-	return v->vlapic->base_msr & APIC_BASE_EXTD;
-}
-
-static bool enabled(const struct vlapic *l)
-{
-	return (l->base_msr & APIC_BASE_ENABLE) && (l->svr & APIC_SVR_ENABLE);
 }
 
 /* ---- requests and priorities ---- */
@@ -122,8 +233,8 @@ void vlapic_set_irq(struct vcpu *v, uint8_t vector, bool level)
 
 	if (vector < APIC_FIRST_VECTOR)
 		return;
-	assign(l->tmr, vector, level);
-	assign(l->irr, vector, true);
+	assign(l->reg + APIC_TMR, vector, level);
+	assign(l->reg + APIC_IRR, vector, true);
 	__atomic_store_n(&l->head.requests, true, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 }
@@ -159,27 +270,28 @@ void vlapic_accept(struct vcpu *v, uint8_t vector)
 {
 	struct vlapic *l = v->vlapic;
 
-	assign(l->irr, vector, false);
-	l->isr[vector / 32] |= 1u << (vector % 32);
+	assign(l->reg + APIC_IRR, vector, false);
+	l->reg[APIC_ISR + vector / 32] |= 1u << (vector % 32);
 	if (vector > l->isr_top)
 		l->isr_top = vector;
 }
 
-static void eoi(struct vlapic *l)
+static void write_eoi(struct vlapic *l, uint32_t value __unused)
 {
 	int vector = l->isr_top;
 
 	if (vector < 0)
 		return;
-	l->isr[vector / 32] &= ~(1u << (vector % 32));
-	l->isr_top = highest(l->isr);
-	if (test(l->tmr, (uint8_t)vector) && l->v->domain->is_hwdom)
+	l->reg[APIC_ISR + vector / 32] &= ~(1u << (vector % 32));
+	l->isr_top = highest(l->reg + APIC_ISR);
+	if (l->v->domain->is_hwdom &&
+	    (READ_ONCE(l->reg[APIC_TMR + vector / 32]) >> vector % 32 & 1))
 		vioapic_eoi(l->v->domain, (uint8_t)vector);
 }
 
-void vlapic_error(struct vlapic *l, uint32_t bit)
+static void report_error(struct vlapic *l, uint32_t bit)
 {
-	uint32_t lvt = l->lvt[LVT_ERROR];
+	uint32_t lvt = l->reg[APIC_LVTERR];
 	uint32_t old = __atomic_fetch_or(&l->esr_next, bit, __ATOMIC_RELAXED);
 
 	/* An error vector below 16 would report itself for ever. */
@@ -187,87 +299,241 @@ void vlapic_error(struct vlapic *l, uint32_t bit)
 		vlapic_set_irq(l->v, (uint8_t)lvt, false);
 }
 
-/* ---- registers ---- */
+/* ---- messages ---- */
 
-static uint32_t logical_x2apic_id(const struct vlapic *l)
+/* Delivery modes of ICR, LVT and MSI. */
+enum { APIC_FIXED, APIC_LOWEST, APIC_SMI, APIC_NMI = 4, APIC_INIT, APIC_SIPI, APIC_EXTINT };
+
+enum shorthand { SHORT_NONE, SHORT_SELF, SHORT_ALL, SHORT_OTHERS };
+
+struct message {
+	uint32_t dest;
+	bool logical;
+	bool wide; /* the sender writes 32-bit destinations */
+	bool level;
+	uint8_t mode;
+	uint8_t vector;
+};
+
+/* Logical destinations of an xAPIC: flat model, or clusters of four. */
+static bool match_logical_8(const struct vlapic *l, uint32_t dest)
 {
-	return (l->id >> 4) << 16 | 1u << (l->id & 0xf);
+	uint32_t id = l->reg[APIC_LDR] >> 24;
+
+	if (l->reg[APIC_DFR] == APIC_DFR_FLAT)
+		return id & dest & 0xff;
+	return (id >> 4) == (dest >> 4 & 0xf) && (id & dest & 0xf);
 }
 
-static uint32_t reg_read(struct vlapic *l, uint32_t offset)
+bool vlapic_match(const struct vcpu *v, uint32_t dest, bool logical, bool wide)
 {
-	bool x2apic = l->base_msr & APIC_BASE_EXTD;
+	const struct vlapic *l = v->vlapic;
 
-	switch (offset) {
-	case APIC_ID: return x2apic ? l->id : l->id << 24;
-	case APIC_VERSION: return APIC_VERSION_VALUE;
-	case APIC_TPR: return l->head.tpr;
-	case APIC_PPR: return ppr(l);
-	case APIC_LDR: return x2apic ? logical_x2apic_id(l) : l->ldr;
-	case APIC_DFR: return l->dfr;
-	case APIC_SVR: return l->svr;
-	case APIC_ISR ... APIC_ISR + 0x70: return l->isr[(offset - APIC_ISR) / 0x10];
-	case APIC_TMR ... APIC_TMR + 0x70: return l->tmr[(offset - APIC_TMR) / 0x10];
-	case APIC_IRR ... APIC_IRR + 0x70: return l->irr[(offset - APIC_IRR) / 0x10];
-	case APIC_ESR: return l->esr;
-	case APIC_ICR: return (uint32_t)l->icr;
-	case APIC_ICR2: return (uint32_t)(l->icr >> 32);
-	case APIC_LVTT ... APIC_LVTERR: return l->lvt[(offset - APIC_LVTT) / 0x10];
-	case APIC_TMICT: return l->timer_initial;
-	case APIC_TMCCT: return vlapic_timer_current(l);
-	case APIC_TDCR: return l->timer_divide;
-	default: return 0;
+	if (dest == (wide ? 0xffffffff : 0xff)) /* all of them */
+		return true;
+	if (!logical)
+		return dest == (wide ? l->id : l->id & 0xff);
+	if (!x2apic(l))
+		return match_logical_8(l, dest);
+	return (dest >> 16) == l->id >> 4 && (dest & 1u << (l->id & 0xf));
+}
+
+static void receive(struct vcpu *v, const struct message *m)
+{
+	switch (m->mode) {
+	case APIC_FIXED:
+	case APIC_LOWEST:
+		if (m->vector < APIC_FIRST_VECTOR)
+			report_error(v->vlapic, APIC_ESR_RECEIVE_ILLEGAL);
+		else
+			vlapic_set_irq(v, m->vector, m->level);
+		break;
+	case APIC_NMI: hvm_request_nmi(v); break;
+	case APIC_INIT: hvm_request_init(v); break;
+	case APIC_SIPI: hvm_request_sipi(v, m->vector); break;
+	default: /* SMI, ExtINT: nothing behind them */ break;
 	}
 }
 
-static const uint32_t lvt_writable[LVT_NR] = {
-	[LVT_TIMER] = 0x300ff & ~APIC_LVT_MASKED,
-	[LVT_THERMAL] = 0x7ff,
-	[LVT_PERF] = 0x7ff,
-	[LVT_LINT0] = 0xa7ff,
-	[LVT_LINT1] = 0xa7ff,
-	[LVT_ERROR] = 0xff,
-};
-
-static void write_lvt(struct vlapic *l, unsigned int which, uint32_t value)
+/* To all that match; lowest priority to the one of them with the lowest task priority. */
+static void deliver(struct domain *d, const struct message *m)
 {
-	value &= lvt_writable[which] | APIC_LVT_MASKED;
-	if (!(l->svr & APIC_SVR_ENABLE))
-		value |= APIC_LVT_MASKED;
-	if (which == LVT_TIMER)
-		vlapic_timer_set_lvt(l, value);
-	else
-		l->lvt[which] = value;
+	struct vcpu *lowest = NULL;
+
+	for_each_vcpu(d, v) {
+		if (!vlapic_match(v, m->dest, m->logical, m->wide))
+			continue;
+		if (m->mode != APIC_LOWEST)
+			receive(v, m);
+		else if (enabled(v->vlapic) &&
+			 (!lowest || vlapic_get_tpr(v) < vlapic_get_tpr(lowest)))
+			lowest = v;
+	}
+	if (lowest)
+		receive(lowest, m);
+}
+
+/* Address and data as APM vol. 2, 16.11 (IO-APIC and MSI messages). */
+void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)
+{
+	struct message m = {.dest = address >> 12 & 0xff,
+			    .logical = address & 4,
+			    .level = data >> 15 & 1,
+			    .mode = data >> 8 & 7,
+			    .vector = (uint8_t)data};
+
+	if ((address & ~0xfffffULL) == VLAPIC_DEFAULT_BASE)
+		deliver(d, &m);
+}
+
+/* @icr is the low half of the interrupt command; the destination stands in the other. */
+static void send_ipi(struct vlapic *l, uint32_t icr)
+{
+	struct message m = {.dest = x2apic(l) ? l->reg[APIC_ICR2] : l->reg[APIC_ICR2] >> 24,
+			    .logical = icr >> 11 & 1,
+			    .wide = x2apic(l),
+			    .mode = icr >> 8 & 7,
+			    .vector = (uint8_t)icr};
+	enum shorthand shorthand = icr >> 18 & 3;
+
+	if ((m.mode == APIC_FIXED || m.mode == APIC_LOWEST) && m.vector < APIC_FIRST_VECTOR) {
+		report_error(l, APIC_ESR_SEND_ILLEGAL);
+		return;
+	}
+	/* INIT level de-assert only synchronises arbitration ids. */
+	if (m.mode == APIC_INIT && (icr >> 15 & 1) && !(icr >> 14 & 1))
+		return;
+	switch (shorthand) {
+	case SHORT_NONE: deliver(l->v->domain, &m); return;
+	case SHORT_SELF:
+		if (m.mode == APIC_FIXED)
+			receive(l->v, &m);
+		return;
+	default:
+		for_each_vcpu(l->v->domain, v)
+			if (shorthand == SHORT_ALL || v != l->v)
+				receive(v, &m);
+	}
+}
+
+/* ---- registers ---- */
+
+static uint32_t reg_read(struct vlapic *l, unsigned int n)
+{
+	switch (n) {
+	case APIC_ID: return x2apic(l) ? l->id : l->id << 24;
+	case APIC_TPR: return l->head.tpr;
+	case APIC_PPR: return ppr(l);
+	case APIC_LDR:
+		if (x2apic(l))
+			return (l->id >> 4) << 16 | 1u << (l->id & 0xf);
+		return l->reg[n];
+	case APIC_TMCCT: return current_count(l);
+	default: return l->reg[n];
+	}
+}
+
+static void write_tpr(struct vlapic *l, uint32_t value)
+{
+	l->head.tpr = (uint8_t)value;
 }
 
 static void write_svr(struct vlapic *l, uint32_t value)
 {
-	uint32_t old = l->svr;
+	bool was_enabled = enabled(l);
 
-	l->svr = value & 0x1ff;
-	if (!(l->svr & APIC_SVR_ENABLE)) {
-		for (unsigned int i = 0; i < LVT_NR; i++)
-			l->lvt[i] |= APIC_LVT_MASKED;
-	} else if (!(old & APIC_SVR_ENABLE) &&
+	l->reg[APIC_SVR] = value;
+	if (!enabled(l)) {
+		for (unsigned int i = APIC_LVTT; i <= APIC_LVTERR; i++)
+			l->reg[i] |= APIC_LVT_MASKED;
+	} else if (!was_enabled &&
 		   __atomic_load_n(&l->v->vcpu_info->evtchn_upcall_pending, __ATOMIC_SEQ_CST)) {
 		hvm_upcall(l->v); /* one raised before was lost with the reset */
 	}
 }
 
-static void reg_write(struct vlapic *l, uint32_t offset, uint32_t value)
+static void write_esr(struct vlapic *l, uint32_t value __unused)
 {
-	switch (offset) {
-	case APIC_TPR: l->head.tpr = (uint8_t)value; break;
-	case APIC_EOI: eoi(l); break;
-	case APIC_LDR: l->ldr = value & 0xff000000; break;
-	case APIC_DFR: l->dfr = value | 0x0fffffff; break;
-	case APIC_SVR: write_svr(l, value); break;
-	case APIC_ESR: l->esr = __atomic_exchange_n(&l->esr_next, 0, __ATOMIC_RELAXED); break;
-	case APIC_LVTT ... APIC_LVTERR: write_lvt(l, (offset - APIC_LVTT) / 0x10, value); break;
-	case APIC_TMICT: vlapic_timer_set_count(l, value); break;
-	case APIC_TDCR: vlapic_timer_set_divide(l, value); break;
-	default: break;
+	l->reg[APIC_ESR] = __atomic_exchange_n(&l->esr_next, 0, __ATOMIC_RELAXED);
+}
+
+static void write_icr(struct vlapic *l, uint32_t value)
+{
+	l->reg[APIC_ICR] = value;
+	send_ipi(l, value);
+}
+
+static void write_lvt_timer(struct vlapic *l, uint32_t value)
+{
+	uint32_t old = l->reg[APIC_LVTT];
+
+	l->reg[APIC_LVTT] = value;
+	/* A change of mode stops the count until it is written again (SDM vol. 3, 11.5.4). */
+	if ((old ^ value) & APIC_LVT_PERIODIC) {
+		timer_cancel(&l->timer);
+		l->reg[APIC_TMICT] = 0;
 	}
+}
+
+static void write_count(struct vlapic *l, uint32_t value)
+{
+	l->reg[APIC_TMICT] = value;
+	start_count(l);
+}
+
+static void write_divide(struct vlapic *l, uint32_t value)
+{
+	l->reg[APIC_TDCR] = value;
+	if (current_count(l))
+		start_count(l);
+}
+
+#define X2_READ  1u /* there is an MSR to read */
+#define X2_WRITE 2u /* ... and to write */
+#define X2_RW    (X2_READ | X2_WRITE)
+#define X2_LVT   0x7f7ffu
+
+/* Registers: what their MSRs allow, and what a write keeps, in the page as by MSR. */
+static const struct {
+	uint8_t x2;
+	uint32_t x2_mask; /* bits that may be set in a write of the MSR */
+	uint32_t keep;    /* bits of a value that are stored */
+	uint32_t ones;    /* bits that are always set */
+	void (*write)(struct vlapic *l,
+		      uint32_t value); /* stores what is kept, if there is more to do */
+} rows[APIC_NR] = {
+	[APIC_ID] = {X2_READ},
+	[APIC_VERSION] = {X2_READ},
+	[APIC_TPR] = {X2_RW, 0xff, .keep = 0xff, .write = write_tpr},
+	[APIC_PPR] = {X2_READ},
+	[APIC_EOI] = {X2_WRITE, .write = write_eoi},
+	[APIC_LDR] = {X2_READ, .keep = 0xff000000},
+	[APIC_DFR] = {.keep = 0xf0000000, .ones = 0x0fffffff},
+	[APIC_SVR] = {X2_RW, 0x1fff, .keep = 0x1ff, .write = write_svr},
+	[APIC_ISR... APIC_IRR + 7] = {X2_READ},
+	[APIC_ESR] = {X2_RW, .write = write_esr},
+	[APIC_ICR] = {X2_RW, 0xccfff, .keep = ~(1u << 12), .write = write_icr},
+	[APIC_ICR2] = {.keep = 0xff000000},
+	[APIC_LVTT] = {X2_RW, X2_LVT, .keep = 0x300ff, .write = write_lvt_timer},
+	[APIC_LVTT + 1 ... APIC_LVTT + 2] = {X2_RW, X2_LVT,
+					     .keep = 0x107ff}, /* thermal, counters */
+	[APIC_LVTT + 3 ... APIC_LVTT + 4] = {X2_RW, X2_LVT, .keep = 0x1a7ff}, /* LINT0, LINT1 */
+	[APIC_LVTERR] = {X2_RW, X2_LVT, .keep = 0x100ff},
+	[APIC_TMICT] = {X2_RW, ~0u, .keep = ~0u, .write = write_count},
+	[APIC_TMCCT] = {X2_READ},
+	[APIC_TDCR] = {X2_RW, 0xb, .keep = 0xb, .write = write_divide},
+	[APIC_SELF_IPI] = {X2_WRITE, 0xff},
+};
+
+static void reg_write(struct vlapic *l, unsigned int n, uint32_t value)
+{
+	value = (value & rows[n].keep) | rows[n].ones;
+	if (n >= APIC_LVTT && n <= APIC_LVTERR && !enabled(l))
+		value |= APIC_LVT_MASKED;
+	if (rows[n].write)
+		rows[n].write(l, value);
+	else if (rows[n].keep)
+		l->reg[n] = value;
 }
 
 /* ---- MMIO ---- */
@@ -280,64 +546,35 @@ bool vlapic_covers(const struct vcpu *v, uint64_t gpa)
 	       (gpa & PAGE_MASK) == VLAPIC_DEFAULT_BASE;
 }
 
+/* Registers are 32 bits wide, 16 bytes apart; what lies between reads as 0. */
+
 uint32_t vlapic_read(struct vcpu *v, uint32_t offset)
 {
-	/* Registers are 32 bits wide, 16 bytes apart; what lies between reads as 0. */
-	return offset & 0xf ? 0 : reg_read(v->vlapic, offset);
+	return (offset & 0xf) || offset >= APIC_NR << 4 ? 0 : reg_read(v->vlapic, offset >> 4);
 }
 
 void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value)
 {
-	struct vlapic *l = v->vlapic;
-
-	if (offset & 0xf)
-		return;
-	switch (offset) {
-	case APIC_ICR:
-		l->icr = (l->icr & 0xffffffff00000000ULL) | (value & ~(1u << 12));
-		vlapic_send_ipi(l, l->icr);
-		break;
-	case APIC_ICR2: l->icr = (uint32_t)l->icr | (uint64_t)(value & 0xff000000) << 32; break;
-	default: reg_write(l, offset, value);
-	}
+	if (!(offset & 0xf) && offset < APIC_NR << 4)
+		reg_write(v->vlapic, offset >> 4, value);
 }
 
 /* ---- MSRs ---- */
 
-/* What the MSR of an x2APIC register allows; those with no row do not exist. */
-static const struct {
-	bool read, write;
-	uint32_t mask; /* of bits that may be set in a write */
-} x2apic[X2APIC_NR] = {
-	[APIC_ID >> 4] = {.read = true},
-	[APIC_VERSION >> 4] = {.read = true},
-	[APIC_TPR >> 4] = {true, true, 0xff},
-	[APIC_PPR >> 4] = {.read = true},
-	[APIC_EOI >> 4] = {.write = true},
-	[APIC_LDR >> 4] = {.read = true},
-	[APIC_SVR >> 4] = {true, true, 0x1fff},
-	[APIC_ISR >> 4 ...(APIC_IRR >> 4) + 7] = {.read = true},
-	[APIC_ESR >> 4] = {true, true, 0},
-	[APIC_ICR >> 4] = {.read = true}, /* written whole */
-	[APIC_LVTT >> 4 ... APIC_LVTERR >> 4] = {true, true, 0x7f7ff},
-	[APIC_TMICT >> 4] = {true, true, 0xffffffff},
-	[APIC_TMCCT >> 4] = {.read = true},
-	[APIC_TDCR >> 4] = {true, true, 0xb},
-	[APIC_SELF_IPI >> 4] = {.write = true, .mask = 0xff},
-};
-
 int vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	struct vlapic *l = v->vlapic;
-	uint32_t reg = msr - MSR_X2APIC_FIRST;
+	uint32_t n = msr - MSR_X2APIC_FIRST;
 
 	if (msr == MSR_APIC_BASE) {
 		*value = l->base_msr;
 		return 0;
 	}
-	if (!(l->base_msr & APIC_BASE_EXTD) || reg >= X2APIC_NR || !x2apic[reg].read)
+	if (!x2apic(l) || n >= APIC_NR || !(rows[n].x2 & X2_READ))
 		return -EINVAL;
-	*value = reg << 4 == APIC_ICR ? l->icr : reg_read(l, reg << 4);
+	*value = reg_read(l, n);
+	if (n == APIC_ICR)
+		*value |= (uint64_t)l->reg[APIC_ICR2] << 32;
 	return 0;
 }
 
@@ -362,24 +599,18 @@ static int write_base(struct vlapic *l, uint64_t value)
 int vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 {
 	struct vlapic *l = v->vlapic;
-	uint32_t reg = msr - MSR_X2APIC_FIRST;
+	uint32_t n = msr - MSR_X2APIC_FIRST, high = (uint32_t)(value >> 32);
 
 	if (msr == MSR_APIC_BASE)
 		return write_base(l, value);
-	if (!(l->base_msr & APIC_BASE_EXTD) || reg >= X2APIC_NR)
+	if (!x2apic(l) || n >= APIC_NR || !(rows[n].x2 & X2_WRITE) ||
+	    ((uint32_t)value & ~rows[n].x2_mask) || (high && n != APIC_ICR))
 		return -EINVAL;
-	if (reg << 4 == APIC_ICR) {
-		if (value & 0xfff33000ULL)
-			return -EINVAL;
-		l->icr = value;
-		vlapic_send_ipi(l, value);
-		return 0;
-	}
-	if (!x2apic[reg].write || (value & ~(uint64_t)x2apic[reg].mask))
-		return -EINVAL;
-	if (reg << 4 == APIC_SELF_IPI)
-		vlapic_send_ipi(l, 1u << 18 | value);
+	if (n == APIC_ICR)
+		l->reg[APIC_ICR2] = high;
+	if (n == APIC_SELF_IPI)
+		send_ipi(l, 1u << 18 | (uint32_t)value);
 	else
-		reg_write(l, reg << 4, (uint32_t)value);
+		reg_write(l, n, (uint32_t)value);
 	return 0;
 }

@@ -41,8 +41,6 @@ static inline void vlapic_set_tpr(struct vcpu *v, uint8_t tpr)
 	vlapic_head(v)->tpr = tpr;
 }
 
-bool vlapic_x2apic(const struct vcpu *v);
-
 /** IA32_APIC_BASE and the x2APIC MSR range. Return: 0, -EINVAL for #GP. @v is current. */
 int must_check vlapic_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value);
 int must_check vlapic_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
@@ -51,6 +49,8 @@ bool vlapic_covers(const struct vcpu *v, uint64_t gpa);
 uint32_t vlapic_read(struct vcpu *v, uint32_t offset);
 void vlapic_write(struct vcpu *v, uint32_t offset, uint32_t value);
 
+/** True when a message to @dest would reach @v; @wide: its sender writes 32-bit destinations. */
+bool vlapic_match(const struct vcpu *v, uint32_t dest, bool logical, bool wide);
 /** Deliver an MSI-style message (address/data as the APIC bus sees it) to @d. */
 void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data);
 

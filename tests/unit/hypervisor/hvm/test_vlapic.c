@@ -21,7 +21,7 @@ static void setup_xapic(void)
 static void setup_hwdom(void)
 {
 	fake_setup(true, true);
-	ck_assert_int_eq(vioapic_create_hw(&fake_domain), 0);
+	ck_assert_int_eq(vioapic_create(&fake_domain), 0);
 }
 
 static void teardown_hwdom(void)
@@ -351,7 +351,7 @@ START_TEST(pins_of_the_hypervisor_are_left_alone)
 {
 	vioapic_destroy(&fake_domain);
 	fake_rte[4] = 0xf0;
-	ck_assert_int_eq(vioapic_create_hw(&fake_domain), 0);
+	ck_assert_int_eq(vioapic_create(&fake_domain), 0);
 	program(4, 0x45);
 	ck_assert_uint_eq(fake_rte[4], 0xf0);
 	program(4, 1u << 16);

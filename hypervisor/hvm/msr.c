@@ -12,23 +12,6 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 
-#define MSR_MCG_CAP        0x179u
-#define MSR_MCG_STATUS     0x17au
-#define MSR_PRED_CMD       0x49u
-#define MSR_DEBUGCTL       0x1d9u
-#define MSR_MTRR_VAR_FIRST 0x200u
-#define MSR_MTRR_VAR_LAST  0x20fu
-#define MSR_MTRR_DEF_TYPE  0x2ffu
-#define MSR_X2APIC_LAST    0x8ffu
-#define MSR_XEN_HYPERCALL  0x40000000u
-#define MSR_SYSCFG         0xc0010010u
-#define MSR_HWCR           0xc0010015u
-#define MSR_NB_CFG         0xc001001fu
-#define MSR_INT_PENDING    0xc0010055u
-#define MSR_MMIO_CFG_BASE  0xc0010058u
-#define MSR_LS_CFG         0xc0011020u
-#define MSR_DE_CFG         0xc0011029u
-
 #define MTRR_CAP       (1u << 10 | 1u << 8 | MTRR_VCNT) /* WC, fixed ranges, count */
 #define MTRR_DEF_WB    (1u << 11 | 1u << 10 | 6)        /* on, fixed ranges on, write-back */
 #define HYPERCALL_STUB 32
@@ -52,12 +35,6 @@ bool hvm_pat_valid(uint64_t pat)
 
 /* ---- the handlers: read, then write ---- */
 
-struct msr_row {
-	uint32_t first, last;
-	int (*read)(struct vcpu *v, uint32_t msr, uint64_t *value); /* NULL: reads 0 */
-	int (*write)(struct vcpu *v, uint32_t msr, uint64_t value); /* NULL: writes are lost */
-};
-
 static int deny_read(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value __unused)
 {
 	return -EINVAL;
@@ -68,7 +45,7 @@ static int deny_write(struct vcpu *v __unused, uint32_t msr __unused, uint64_t v
 	return -EINVAL;
 }
 
-static int read_tsc_msr(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value)
+static int read_clock(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value)
 {
 	*value = read_tsc();
 	return 0;
@@ -100,90 +77,41 @@ static int write_pat(struct vcpu *v, uint32_t msr __unused, uint64_t value)
 	return 0;
 }
 
-static const uint32_t fixed_mtrrs[NUM_FIXED_MSR] = {
-	0x250, 0x258, 0x259, 0x268, 0x269, 0x26a, 0x26b, 0x26c, 0x26d, 0x26e, 0x26f,
-};
-
-/* MTRRs are kept for the guest to read back; memory types come from its PAT and from the host. */
-static uint64_t *mtrr(struct vcpu *v, uint32_t msr)
-{
-	struct hvm_hw_mtrr *m = &v->hvm->mtrr;
-
-	if (msr == MSR_MTRR_DEF_TYPE)
-		return &m->msr_mtrr_def_type;
-	if (msr >= MSR_MTRR_VAR_FIRST && msr <= MSR_MTRR_VAR_LAST)
-		return &m->msr_mtrr_var[msr - MSR_MTRR_VAR_FIRST];
-	for (unsigned int i = 0; i < NUM_FIXED_MSR; i++)
-		if (fixed_mtrrs[i] == msr)
-			return &m->msr_mtrr_fixed[i];
-	return NULL;
-}
-
-static int read_mtrr(struct vcpu *v, uint32_t msr, uint64_t *value)
-{
-	const uint64_t *m = mtrr(v, msr);
-
-	if (!m)
-		return -EINVAL;
-	*value = *m;
-	return 0;
-}
-
-static int write_mtrr(struct vcpu *v, uint32_t msr, uint64_t value)
-{
-	uint64_t *m = mtrr(v, msr);
-
-	if (!m)
-		return -EINVAL;
-	*m = value;
-	return 0;
-}
-
-static int read_mtrr_cap(struct vcpu *v __unused, uint32_t msr __unused, uint64_t *value)
-{
-	*value = MTRR_CAP;
-	return 0;
-}
-
-static bool has_tsc_aux(struct vcpu *v)
+static bool has_feature(struct vcpu *v, uint32_t leaf, unsigned int reg, unsigned int bit)
 {
 	uint32_t out[4];
 
-	hvm_cpuid(v, 0x80000001, 0, out);
-	return out[3] >> 27 & 1;
+	hvm_cpuid(v, leaf, 0, out);
+	return out[reg] >> bit & 1;
 }
 
+/* There with RDTSCP. */
 static int read_tsc_aux(struct vcpu *v, uint32_t msr __unused, uint64_t *value)
 {
-	if (!has_tsc_aux(v))
-		return -EINVAL;
 	*value = v->hvm->tsc_aux;
-	return 0;
+	return has_feature(v, 0x80000001, 3, 27) ? 0 : -EINVAL;
 }
 
 static int write_tsc_aux(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	if (!has_tsc_aux(v) || value >> 32)
+	if (!has_feature(v, 0x80000001, 3, 27) || value >> 32)
 		return -EINVAL;
 	v->hvm->tsc_aux = value;
 	wrmsr(msr, value); /* read by RDTSCP without an exit */
 	return 0;
 }
 
-static int read_microcode(struct vcpu *v __unused, uint32_t msr, uint64_t *value)
+static int read_host(struct vcpu *v __unused, uint32_t msr, uint64_t *value)
 {
 	if (rdmsr_safe(msr, value))
 		*value = 0;
 	return 0;
 }
 
-/* Flush indirect branch predictions, if the CPU can (CPUID 0x80000008 EBX bit 12). */
+/* Flush indirect branch predictions, if the CPU can (IBPB). */
 static int write_pred_cmd(struct vcpu *v, uint32_t msr, uint64_t value)
 {
-	uint32_t out[4];
-
-	hvm_cpuid(v, 0x80000008, 0, out);
-	if (!(out[1] >> 12 & 1) || (value & ~1ULL))
+	if (!has_feature(v, 0x80000008, 1, 12) || (value & ~1ULL))
 		return -EINVAL;
 	return value && wrmsr_safe(msr, value) ? -EINVAL : 0;
 }
@@ -210,31 +138,42 @@ static int write_hypercall_page(struct vcpu *v, uint32_t msr __unused, uint64_t 
 	return 0;
 }
 
+#define KEPT(field) .kept = offsetof(struct hvm_vcpu, field)
+
 /* In ascending order. */
-static const struct msr_row rows[] = {
-	{MSR_TSC, MSR_TSC, read_tsc_msr, NULL},
-	{MSR_APIC_BASE, MSR_APIC_BASE, vlapic_rdmsr, vlapic_wrmsr},
-	{MSR_PRED_CMD, MSR_PRED_CMD, deny_read, write_pred_cmd},
-	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, read_microcode, NULL},
-	{MSR_MTRR_CAP, MSR_MTRR_CAP, read_mtrr_cap, deny_write},
-	{MSR_MCG_CAP, MSR_MCG_CAP, NULL, deny_write}, /* no banks */
-	{MSR_MCG_STATUS, MSR_MCG_STATUS, NULL, NULL},
-	{MSR_DEBUGCTL, MSR_DEBUGCTL, NULL, NULL},
-	{MSR_MTRR_VAR_FIRST, 0x26f, read_mtrr, write_mtrr},
-	{MSR_PAT, MSR_PAT, read_reg, write_pat},
-	{MSR_MTRR_DEF_TYPE, MSR_MTRR_DEF_TYPE, read_mtrr, write_mtrr},
-	{MSR_X2APIC_FIRST, MSR_X2APIC_LAST, vlapic_rdmsr, vlapic_wrmsr},
-	{MSR_XEN_HYPERCALL, MSR_XEN_HYPERCALL, deny_read, write_hypercall_page},
-	{MSR_EFER, MSR_EFER, read_reg, write_efer},
-	{MSR_TSC_AUX, MSR_TSC_AUX, read_tsc_aux, write_tsc_aux},
+static const struct msr_row {
+	uint32_t first, last;
+	uint16_t kept; /* where the first's value is kept; 0 = nowhere: it reads 0, and writes are lost */
+	int (*read)(struct vcpu *v, uint32_t msr, uint64_t *value); /* instead */
+	int (*write)(struct vcpu *v, uint32_t msr, uint64_t value);
+} rows[] = {
+	{MSR_TSC, MSR_TSC, .read = read_clock},
+	{MSR_APIC_BASE, MSR_APIC_BASE, .read = vlapic_rdmsr, .write = vlapic_wrmsr},
+	{0x49, 0x49, .read = deny_read, .write = write_pred_cmd}, /* PRED_CMD */
+	{MSR_BIOS_SIGN_ID, MSR_BIOS_SIGN_ID, .read = read_host},
+	/* MTRRs are kept to be read back; memory types come from the guest's PAT and from the host. */
+	{MSR_MTRR_CAP, MSR_MTRR_CAP, KEPT(mtrr.msr_mtrr_cap), .write = deny_write},
+	{0x179, 0x179, .write = deny_write}, /* MCG_CAP: no banks */
+	{0x17a, 0x17a, .kept = 0},           /* MCG_STATUS */
+	{0x1d9, 0x1d9, .kept = 0},           /* DEBUGCTL */
+	{0x200, 0x20f, KEPT(mtrr.msr_mtrr_var)},
+	{0x250, 0x250, KEPT(mtrr.msr_mtrr_fixed[0])},
+	{0x258, 0x259, KEPT(mtrr.msr_mtrr_fixed[1])},
+	{0x268, 0x26f, KEPT(mtrr.msr_mtrr_fixed[3])},
+	{MSR_PAT, MSR_PAT, .read = read_reg, .write = write_pat},
+	{0x2ff, 0x2ff, KEPT(mtrr.msr_mtrr_def_type)},
+	{MSR_X2APIC_FIRST, 0x8ff, .read = vlapic_rdmsr, .write = vlapic_wrmsr},
+	{0x40000000, 0x40000000, .read = deny_read, .write = write_hypercall_page},
+	{MSR_EFER, MSR_EFER, .read = read_reg, .write = write_efer},
+	{MSR_TSC_AUX, MSR_TSC_AUX, .read = read_tsc_aux, .write = write_tsc_aux},
 	/* Chipset and errata switches Linux looks at on AMD; all off, and not to be set. */
-	{MSR_SYSCFG, MSR_SYSCFG, NULL, NULL},
-	{MSR_HWCR, MSR_HWCR, NULL, NULL},
-	{MSR_NB_CFG, MSR_NB_CFG, NULL, NULL},
-	{MSR_INT_PENDING, MSR_INT_PENDING, NULL, NULL},
-	{MSR_MMIO_CFG_BASE, MSR_MMIO_CFG_BASE, NULL, NULL},
-	{MSR_LS_CFG, MSR_LS_CFG, NULL, NULL},
-	{MSR_DE_CFG, MSR_DE_CFG, read_microcode, NULL},
+	{0xc0010010, 0xc0010010, .kept = 0},         /* SYSCFG */
+	{0xc0010015, 0xc0010015, .kept = 0},         /* HWCR */
+	{0xc001001f, 0xc001001f, .kept = 0},         /* NB_CFG */
+	{0xc0010055, 0xc0010055, .kept = 0},         /* INT_PENDING */
+	{0xc0010058, 0xc0010058, .kept = 0},         /* MMIO_CFG_BASE */
+	{0xc0011020, 0xc0011020, .kept = 0},         /* LS_CFG */
+	{0xc0011029, 0xc0011029, .read = read_host}, /* DE_CFG */
 };
 
 static const struct msr_row *find(uint32_t msr)
@@ -254,6 +193,11 @@ static const struct msr_row *find(uint32_t msr)
 	return NULL;
 }
 
+static uint64_t *kept(struct vcpu *v, const struct msr_row *row, uint32_t msr)
+{
+	return (uint64_t *)(void *)((char *)v->hvm + row->kept) + (msr - row->first);
+}
+
 int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 {
 	const struct msr_row *row = find(msr);
@@ -262,7 +206,7 @@ int hvm_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *value)
 		return -EINVAL;
 	if (row->read)
 		return row->read(v, msr, value);
-	*value = 0;
+	*value = row->kept ? *kept(v, row, msr) : 0;
 	return 0;
 }
 
@@ -272,7 +216,11 @@ int hvm_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
 
 	if (!row)
 		return -EINVAL;
-	return row->write ? row->write(v, msr, value) : 0;
+	if (row->write)
+		return row->write(v, msr, value);
+	if (row->kept)
+		*kept(v, row, msr) = value;
+	return 0;
 }
 
 void hvm_msr_reset(struct vcpu *v)

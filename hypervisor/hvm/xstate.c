@@ -20,36 +20,17 @@
 
 #define FCW_RESET          0x37f
 #define MXCSR_RESET        0x1f80u
-#define FCW_OFFSET         0
-#define MXCSR_OFFSET       24
-#define MXCSR_MASK_OFFSET  28
-#define XSTATE_BV_OFFSET   512
 #define MXCSR_MASK_DEFAULT 0xffbfu
 
-/* The instructions that move FPU state. @area is 64-byte aligned. */
-
-static void insn_fxsave(void *area)
-{
-	__asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
-}
-
-static void insn_fxrstor(const void *area)
-{
-	__asm__ volatile("fxrstorq (%0)" ::"r"(area) : "memory");
-}
-
-static void insn_xsave(void *area, uint64_t mask)
-{
-	__asm__ volatile("xsaveq (%0)" ::"r"(area), "a"((uint32_t)mask), "d"((uint32_t)(mask >> 32))
-			 : "memory");
-}
-
-static void insn_xrstor(const void *area, uint64_t mask)
-{
-	__asm__ volatile("xrstorq (%0)" ::"r"(area), "a"((uint32_t)mask),
-			 "d"((uint32_t)(mask >> 32))
-			 : "memory");
-}
+/* The area of FXSAVE, and of XSAVE behind it (APM vol. 2, 11.5): aligned to 64 bytes; what we look at. */
+struct area {
+	uint16_t fcw;
+	uint8_t other[22];
+	uint32_t mxcsr;
+	uint32_t mxcsr_mask;
+	uint8_t regs[512 - 32];
+	uint64_t xstate_bv;
+};
 
 static uint64_t mask; /* components guests may use; 0: the host has no XSAVE */
 static uint32_t mxcsr_mask;
@@ -73,7 +54,7 @@ static bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 
 int xstate_init(void)
 {
-	uint8_t *area = page_alloc();
+	struct area *area = page_alloc();
 
 	if (!area)
 		return -ENOMEM;
@@ -82,10 +63,8 @@ int xstate_init(void)
 		if ((mask & XCR0_AVX512) != XCR0_AVX512 || xstate_size(mask) > PAGE_SIZE)
 			mask &= ~XCR0_AVX512;
 	}
-	insn_fxsave(area);
-	memcpy(&mxcsr_mask, area + MXCSR_MASK_OFFSET, sizeof(mxcsr_mask));
-	if (!mxcsr_mask)
-		mxcsr_mask = MXCSR_MASK_DEFAULT;
+	__asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
+	mxcsr_mask = area->mxcsr_mask ? area->mxcsr_mask : MXCSR_MASK_DEFAULT;
 	page_free(area);
 	return 0;
 }
@@ -107,29 +86,23 @@ void xstate_vcpu_fini(struct vcpu *v)
 
 void xstate_reset(struct vcpu *v)
 {
-	uint8_t *area = v->hvm->xstate;
-	uint16_t fcw = FCW_RESET;
-	uint32_t mxcsr = MXCSR_RESET;
+	struct area *area = v->hvm->xstate;
 
 	memset(area, 0, PAGE_SIZE);
-	memcpy(area + FCW_OFFSET, &fcw, sizeof(fcw));
-	memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
+	area->fcw = FCW_RESET;
+	area->mxcsr = MXCSR_RESET;
 	v->hvm->xcr0 = XCR0_X87;
 }
 
 /* Take the 512 bytes of a legacy image, made harmless to the instruction that will load them. */
 void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
 {
-	uint8_t *area = v->hvm->xstate;
-	uint64_t components = XCR0_X87 | XCR0_SSE;
-	uint32_t mxcsr;
+	struct area *area = v->hvm->xstate;
 
+	memset(area, 0, PAGE_SIZE);
 	memcpy(area, image, 512);
-	memcpy(&mxcsr, area + MXCSR_OFFSET, sizeof(mxcsr));
-	mxcsr &= mxcsr_mask; /* a reserved bit would fault the load */
-	memcpy(area + MXCSR_OFFSET, &mxcsr, sizeof(mxcsr));
-	memset(area + 512, 0, PAGE_SIZE - 512);
-	memcpy(area + XSTATE_BV_OFFSET, &components, sizeof(components));
+	area->mxcsr &= mxcsr_mask; /* a reserved bit would fault the load */
+	area->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
 
 void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
@@ -140,18 +113,20 @@ void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
 void xstate_load(struct vcpu *v)
 {
 	if (!mask) {
-		insn_fxrstor(v->hvm->xstate);
+		__asm__ volatile("fxrstorq (%0)" ::"r"(v->hvm->xstate) : "memory");
 		return;
 	}
 	write_xcr0(mask);
-	insn_xrstor(v->hvm->xstate, mask);
+	__asm__ volatile("xrstorq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)mask),
+			 "d"((uint32_t)(mask >> 32))
+			 : "memory");
 	write_xcr0(v->hvm->xcr0);
 }
 
 void xstate_save(struct vcpu *v)
 {
 	if (!mask) {
-		insn_fxsave(v->hvm->xstate);
+		__asm__ volatile("fxsaveq (%0)" ::"r"(v->hvm->xstate) : "memory");
 		return;
 	}
 	/*
@@ -160,7 +135,9 @@ void xstate_save(struct vcpu *v)
 	 */
 	v->hvm->xcr0 = read_xcr0();
 	write_xcr0(mask);
-	insn_xsave(v->hvm->xstate, mask);
+	__asm__ volatile("xsaveq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)mask),
+			 "d"((uint32_t)(mask >> 32))
+			 : "memory");
 }
 
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)

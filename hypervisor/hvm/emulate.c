@@ -233,18 +233,19 @@ static bool move_device(struct vcpu *v, uint64_t gpa, bool write)
 
 /* ---- exits ---- */
 
-void hvm_exit_io(struct vcpu *v, const struct hvm_io *io)
+void hvm_exit_io(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint64_t next_rip)
 {
 	uint32_t value = (uint32_t)v->regs.rax;
 
-	if (io->string) {
-		emulate(v);
-		return;
-	}
-	access_port(v, io->port, io->size, &value, !io->in);
-	if (io->in)
-		emul_set_reg(&v->regs.rax, io->size, value);
-	hvm_advance(v, (unsigned int)(io->next_rip - v->regs.rip));
+	access_port(v, port, size, &value, write);
+	if (!write)
+		emul_set_reg(&v->regs.rax, size, value);
+	hvm_advance(v, (unsigned int)(next_rip - v->regs.rip));
+}
+
+void hvm_exit_string_io(struct vcpu *v)
+{
+	emulate(v);
 }
 
 /*

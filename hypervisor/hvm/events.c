@@ -10,17 +10,12 @@
 	(1u << X86_TRAP_DE | 1u << X86_TRAP_TS | 1u << X86_TRAP_NP | 1u << X86_TRAP_SS | \
 	 1u << X86_TRAP_GP)
 
-static bool contributory(uint8_t vector)
+/* APM vol. 2, table 8-3: a fault on top of one of the same class or a higher makes a double fault. */
+static unsigned int fault_class(uint8_t vector)
 {
+	if (vector == X86_TRAP_PF)
+		return 2;
 	return vector < 32 && (CONTRIBUTORY >> vector & 1);
-}
-
-/* APM vol. 2, table 8-3: two faults in a row that make a double fault. */
-static bool doubles(uint8_t first, uint8_t second)
-{
-	if (contributory(first))
-		return contributory(second);
-	return first == X86_TRAP_PF && (second == X86_TRAP_PF || contributory(second));
 }
 
 void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error)
@@ -33,7 +28,7 @@ void hvm_inject_exception(struct vcpu *v, uint8_t vector, int64_t error)
 				     v->id, vector, (unsigned long)v->regs.rip);
 			return;
 		}
-		if (doubles(e->vector, vector)) {
+		if (fault_class(vector) && fault_class(e->vector) >= fault_class(vector)) {
 			vector = X86_TRAP_DF;
 			error = 0;
 		}

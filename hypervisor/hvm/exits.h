@@ -11,21 +11,16 @@
  * current and its registers are in v->regs.
  */
 
-struct hvm_io {
-	uint16_t port;
-	uint8_t size;
-	bool in;
-	bool string;
-	uint64_t next_rip;
-};
-
 void hvm_exit_cpuid(struct vcpu *v);
 void hvm_exit_hlt(struct vcpu *v);
 /** A hypercall in AMD's form. */
 void hvm_exit_vmmcall(struct vcpu *v);
 void hvm_exit_rdmsr(struct vcpu *v);
 void hvm_exit_wrmsr(struct vcpu *v);
-void hvm_exit_io(struct vcpu *v, const struct hvm_io *io);
+/** IN or OUT of @size bytes; @next_rip is behind it. */
+void hvm_exit_io(struct vcpu *v, uint16_t port, unsigned int size, bool write, uint64_t next_rip);
+/** INS and OUTS. */
+void hvm_exit_string_io(struct vcpu *v);
 /** Access to guest-physical @gpa that nested paging does not allow; @walk: by a page-table walk. */
 void hvm_exit_npf(struct vcpu *v, uint64_t gpa, bool write, bool exec, bool walk);
 void hvm_exit_xsetbv(struct vcpu *v);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Guests on virtualization hardware: set-up, the run loop, and what lower rooms call. */
+/* Guests on virtualization hardware: set-up, the run loop, what lower rooms call, and what is told of them. */
 #include "hvm/hvm.h"
 
 #include "arch/x86/cpu/irq.h"
@@ -128,6 +128,48 @@ const struct guest_ops hvm_guest_ops = {
 	.upcall = hvm_upcall,
 	.get_paging = hvm_get_paging,
 };
+
+/* ---- what a person wants to know ---- */
+
+static unsigned long creg(const struct vcpu *v, enum hvm_reg reg)
+{
+	return (unsigned long)virt->get_reg(v, reg);
+}
+
+void hvm_log_state(const struct vcpu *v)
+{
+	const struct guest_regs *r = &v->regs;
+	struct hvm_segment cs, ss;
+	char why[96];
+
+	virt->describe_exit(v, why, sizeof(why));
+	virt->get_segment(v, HVM_CS, &cs);
+	virt->get_segment(v, HVM_SS, &ss);
+	printk(LOG_WARN "d%uv%u: %s\n", v->domain->id, v->id, why);
+	printk(LOG_WARN " cs:rip %04x:%016lx ss:rsp %04x:%016lx rflags %08lx\n", cs.sel, r->rip,
+	       ss.sel, r->rsp, r->rflags);
+	printk(LOG_WARN " cr0 %08lx cr2 %016lx cr3 %016lx cr4 %08lx efer %04lx\n", creg(v, HVM_CR0),
+	       creg(v, HVM_CR2), creg(v, HVM_CR3), creg(v, HVM_CR4), creg(v, HVM_EFER));
+	printk(LOG_WARN " rax %016lx rbx %016lx rcx %016lx rdx %016lx\n", r->rax, r->rbx, r->rcx,
+	       r->rdx);
+	printk(LOG_WARN " rsi %016lx rdi %016lx rbp %016lx r8  %016lx\n", r->rsi, r->rdi, r->rbp,
+	       r->r8);
+	printk(LOG_WARN " r9  %016lx r10 %016lx r11 %016lx r12 %016lx\n", r->r9, r->r10, r->r11,
+	       r->r12);
+	printk(LOG_WARN " r13 %016lx r14 %016lx r15 %016lx\n", r->r13, r->r14, r->r15);
+}
+
+const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count)
+{
+#define NAME(number, name) [number] = name
+	static const char *const names[] = {HVM_FOR_EACH_EXIT(NAME)};
+#undef NAME
+
+	if (why >= HVM_EXIT_NR)
+		return NULL;
+	*count = READ_ONCE(v->hvm->exits[why]);
+	return names[why];
+}
 
 /* ---- domains and vCPUs ---- */
 

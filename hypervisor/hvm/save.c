@@ -6,100 +6,117 @@
 #include "hvm/hvm.h"
 
 #include "arch/x86/cpu/clock.h"
+#include "arch/x86/cpu/regs.h"
 #include "hvm/exits.h"
-#include "hvm/save_check.h"
 #include "hvm/xstate.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 
-/* Record field names by segment. */
-#define FOR_EACH_SEG(op)                                                                          \
-	op(HVM_CS, cs) op(HVM_DS, ds) op(HVM_ES, es) op(HVM_FS, fs) op(HVM_GS, gs) op(HVM_SS, ss) \
-		op(HVM_TR, tr) op(HVM_LDTR, ldtr)
+static_assert(HVM_SAVE_LENGTH(CPU) == 0x408, "abi.md, trap 21");
 
-#define FOR_EACH_REG(op)                                                                      \
-	op(HVM_CR0, cr0) op(HVM_CR2, cr2) op(HVM_CR3, cr3) op(HVM_CR4, cr4) op(HVM_DR6, dr6)  \
-		op(HVM_DR7, dr7) op(HVM_SYSENTER_CS, sysenter_cs)                             \
-			op(HVM_SYSENTER_ESP, sysenter_esp) op(HVM_SYSENTER_EIP, sysenter_eip) \
-				op(HVM_KERNEL_GS_BASE, shadow_gs) op(HVM_LSTAR, msr_lstar)    \
-					op(HVM_STAR, msr_star) op(HVM_CSTAR, msr_cstar)       \
-						op(HVM_SFMASK, msr_syscall_mask)              \
-							op(HVM_EFER, msr_efer)
+#define CR0_RESERVED 0xffffffff1ffaffc0ULL
+#define CR4_RESERVED 0xffffffffff88f000ULL
+#define HIGH_HALF    0xffffffff00000000ULL
+
+/* ---- a CPU ---- */
+
+/* Segments in the record's order: four arrays, of selectors, limits, bases and attributes. */
+static const enum hvm_seg segments[] = {HVM_CS, HVM_DS, HVM_ES,   HVM_FS,   HVM_GS,
+					HVM_SS, HVM_TR, HVM_LDTR, HVM_IDTR, HVM_GDTR};
+#define NR_SELECTORS 8u /* the tables have none */
+
+/* Registers that follow each other in the record as in enum hvm_reg. */
+static const struct {
+	uint16_t at;
+	uint8_t first, nr;
+} runs[] = {
+	{offsetof(struct hvm_hw_cpu, cr0), HVM_CR0, 4},
+	{offsetof(struct hvm_hw_cpu, dr6), HVM_DR6, 2},
+	{offsetof(struct hvm_hw_cpu, sysenter_cs), HVM_SYSENTER_CS, 4},
+	{offsetof(struct hvm_hw_cpu, msr_lstar), HVM_LSTAR, 4},
+	{offsetof(struct hvm_hw_cpu, msr_efer), HVM_EFER, 1},
+};
+
+static uint64_t *words(struct hvm_hw_cpu *c, size_t at)
+{
+	return (uint64_t *)(void *)((char *)c + at);
+}
 
 static void save_cpu(struct vcpu *v, void *to)
 {
 	struct hvm_hw_cpu *c = to;
-	struct hvm_segment s;
 
 	memset(c, 0, sizeof(*c));
 #define GPR(name) c->name = v->regs.name;
 	HVM_FOR_EACH_GPR(GPR)
 #undef GPR
-#define SEG(which, name)                 \
-	virt->get_segment(v, which, &s); \
-	c->name##_sel = s.sel;           \
-	c->name##_limit = s.limit;       \
-	c->name##_base = s.base;         \
-	c->name##_arbytes = s.attr;
-	FOR_EACH_SEG(SEG)
-#undef SEG
-#define REG(which, name) c->name = virt->get_reg(v, which);
-	FOR_EACH_REG(REG)
-#undef REG
-	virt->get_segment(v, HVM_GDTR, &s);
-	c->gdtr_base = s.base;
-	c->gdtr_limit = s.limit;
-	virt->get_segment(v, HVM_IDTR, &s);
-	c->idtr_base = s.base;
-	c->idtr_limit = s.limit;
-	c->dr0 = v->hvm->dr[0];
-	c->dr1 = v->hvm->dr[1];
-	c->dr2 = v->hvm->dr[2];
-	c->dr3 = v->hvm->dr[3];
+	for (unsigned int i = 0; i < ARRAY_SIZE(segments); i++) {
+		struct hvm_segment s;
+
+		virt->get_segment(v, segments[i], &s);
+		(&c->cs_limit)[i] = s.limit;
+		(&c->cs_base)[i] = s.base;
+		if (i >= NR_SELECTORS)
+			continue;
+		(&c->cs_sel)[i] = s.sel;
+		(&c->cs_arbytes)[i] = s.attr;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(runs); i++)
+		for (unsigned int n = 0; n < runs[i].nr; n++)
+			words(c, runs[i].at)[n] =
+				virt->get_reg(v, (enum hvm_reg)(runs[i].first + n));
+	memcpy(&c->dr0, v->hvm->dr, sizeof(v->hvm->dr));
 	c->msr_tsc_aux = v->hvm->tsc_aux;
 	c->flags = XEN_X86_FPU_INITIALISED;
 	xstate_get_legacy(v, c->fpu_regs);
 }
 
-static void load_segments(struct vcpu *v, const struct hvm_hw_cpu *c)
+static void load_cpu(struct vcpu *v, void *from)
 {
-	struct hvm_segment s;
-
-#define SEG(which, name)                                                                         \
-	s = (struct hvm_segment){(uint16_t)c->name##_sel, (uint16_t)(c->name##_arbytes & 0xfff), \
-				 c->name##_limit, c->name##_base};                               \
-	virt->set_segment(v, which, &s);
-	FOR_EACH_SEG(SEG)
-#undef SEG
-	s = (struct hvm_segment){.base = c->gdtr_base, .limit = c->gdtr_limit};
-	virt->set_segment(v, HVM_GDTR, &s);
-	s = (struct hvm_segment){.base = c->idtr_base, .limit = c->idtr_limit};
-	virt->set_segment(v, HVM_IDTR, &s);
-}
-
-static void load_cpu(struct vcpu *v, const void *from)
-{
-	const struct hvm_hw_cpu *c = from;
+	struct hvm_hw_cpu *c = from;
 
 	hvm_reset_state(v);
 #define GPR(name) v->regs.name = c->name;
 	HVM_FOR_EACH_GPR(GPR)
 #undef GPR
 	v->regs.rflags |= RFLAGS_FIXED;
-#define REG(which, name) virt->set_reg(v, which, c->name);
-	FOR_EACH_REG(REG)
-#undef REG
-	load_segments(v, c);
-	v->hvm->dr[0] = c->dr0;
-	v->hvm->dr[1] = c->dr1;
-	v->hvm->dr[2] = c->dr2;
-	v->hvm->dr[3] = c->dr3;
+	for (unsigned int i = 0; i < ARRAY_SIZE(segments); i++) {
+		struct hvm_segment s = {.limit = (&c->cs_limit)[i], .base = (&c->cs_base)[i]};
+
+		if (i < NR_SELECTORS) {
+			s.sel = (uint16_t)(&c->cs_sel)[i];
+			s.attr = (&c->cs_arbytes)[i] & 0xfff;
+		}
+		virt->set_segment(v, segments[i], &s);
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(runs); i++)
+		for (unsigned int n = 0; n < runs[i].nr; n++)
+			virt->set_reg(v, (enum hvm_reg)(runs[i].first + n),
+				      words(c, runs[i].at)[n]);
+	memcpy(v->hvm->dr, &c->dr0, sizeof(v->hvm->dr));
 	v->hvm->tsc_aux = (uint32_t)c->msr_tsc_aux;
 	if (c->flags & XEN_X86_FPU_INITIALISED)
 		xstate_set_legacy(v, c->fpu_regs);
 	v->hvm->wait_sipi = false;
 	vcpu_up(v);
 }
+
+/* What VMRUN would refuse (APM vol. 2, 15.5.1), and what a guest may not have. */
+static bool cpu_valid(const void *data)
+{
+	const struct hvm_hw_cpu *c = data;
+	bool paging = c->cr0 & X86_CR0_PG, lme = c->msr_efer & X86_EFER_LME;
+
+	if ((c->cr0 & CR0_RESERVED) || (c->cr4 & CR4_RESERVED) || !hvm_efer_valid(c->msr_efer))
+		return false;
+	if (((c->cr0 & X86_CR0_NW) && !(c->cr0 & X86_CR0_CD)) || (paging && !(c->cr0 & X86_CR0_PE)))
+		return false;
+	if (paging && lme && !(c->cr4 & X86_CR4_PAE))
+		return false;
+	return !(c->dr6 & HIGH_HALF) && !(c->dr7 & HIGH_HALF);
+}
+
+/* ---- the other records ---- */
 
 static void save_mtrr(struct vcpu *v, void *to)
 {
@@ -109,7 +126,7 @@ static void save_mtrr(struct vcpu *v, void *to)
 	m->msr_pat_cr = virt->get_reg(v, HVM_PAT);
 }
 
-static void load_mtrr(struct vcpu *v, const void *from)
+static void load_mtrr(struct vcpu *v, void *from)
 {
 	const struct hvm_hw_mtrr *m = from;
 	uint64_t cap = v->hvm->mtrr.msr_mtrr_cap;
@@ -119,18 +136,32 @@ static void load_mtrr(struct vcpu *v, const void *from)
 	virt->set_reg(v, HVM_PAT, m->msr_pat_cr);
 }
 
-/* The records of a vCPU. */
+static bool mtrr_valid(const void *data)
+{
+	return hvm_pat_valid(((const struct hvm_hw_mtrr *)data)->msr_pat_cr);
+}
+
+static bool header_valid(const void *data)
+{
+	const struct hvm_save_header *h = data;
+
+	return h->magic == HVM_FILE_MAGIC && h->version == HVM_FILE_VERSION;
+}
+
 static const struct record {
 	uint16_t type;
 	uint16_t len;
+	bool (*valid)(const void *data);
+	/* Of records that each vCPU has. */
 	void (*save)(struct vcpu *v, void *to);
-	void (*load)(struct vcpu *v, const void *from);
+	void (*load)(struct vcpu *v, void *from);
 } records[] = {
-	{SAVE_CPU, sizeof(struct hvm_hw_cpu), save_cpu, load_cpu},
-	{SAVE_MTRR, sizeof(struct hvm_hw_mtrr), save_mtrr, load_mtrr},
+	{HVM_SAVE_CODE(HEADER), sizeof(struct hvm_save_header), header_valid, NULL, NULL},
+	{HVM_SAVE_CODE(CPU), sizeof(struct hvm_hw_cpu), cpu_valid, save_cpu, load_cpu},
+	{HVM_SAVE_CODE(MTRR), sizeof(struct hvm_hw_mtrr), mtrr_valid, save_mtrr, load_mtrr},
 };
 
-static const struct record *find_record(uint16_t type)
+static const struct record *find_record(uint32_t type)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
 		if (records[i].type == type)
@@ -166,9 +197,10 @@ size_t hvm_save_size(struct domain *d)
 	const size_t desc = sizeof(struct hvm_save_descriptor);
 	size_t size = desc + sizeof(struct hvm_save_header) + desc;
 
-	for_each_vcpu(d, v)
-		for (size_t i = 0; i < ARRAY_SIZE(records); i++)
-			size += desc + records[i].len;
+	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+		if (records[i].save)
+			for_each_vcpu(d, v)
+				size += desc + records[i].len;
 	return size;
 }
 
@@ -180,7 +212,7 @@ static void put_header(struct writer *w, struct domain *d)
 	hvm_cpuid(d->vcpus[0], 1, 0, id);
 	h.cpuid = id[0];
 	h.gtsc_khz = (uint32_t)clock_tsc_khz;
-	put(w, SAVE_HEADER, 0, &h, sizeof(h));
+	put(w, HVM_SAVE_CODE(HEADER), 0, &h, sizeof(h));
 }
 
 int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
@@ -191,10 +223,12 @@ int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 	put_header(&w, d);
 	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
 		for_each_vcpu(d, v) {
+			if (!records[i].save)
+				break;
 			records[i].save(v, &data);
 			put(&w, records[i].type, (uint16_t)v->id, &data, records[i].len);
 		}
-	put(&w, SAVE_END, 0, NULL, 0);
+	put(&w, HVM_SAVE_CODE(END), 0, NULL, 0);
 	if (w.full)
 		return -ENOSPC;
 	*written = size - w.left;
@@ -204,9 +238,9 @@ int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 int hvm_save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
 		 size_t *len)
 {
-	const struct record *r = type <= UINT16_MAX ? find_record((uint16_t)type) : NULL;
+	const struct record *r = find_record(type);
 
-	if (!r)
+	if (!r || !r->save)
 		return -EINVAL;
 	if (instance >= d->max_vcpus || !d->vcpus[instance])
 		return -ENOENT;
@@ -215,24 +249,57 @@ int hvm_save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_r
 	return 0;
 }
 
-int hvm_load(struct domain *d, const void *buf, size_t size)
+/*
+ * The record at *@at of the @size bytes at @buf: *@desc is its descriptor and *@at moves to its data.
+ * Return: false when there is none whole.
+ */
+static bool next(const void *buf, size_t size, size_t *at, struct hvm_save_descriptor *desc)
+{
+	if (*at > size || size - *at < sizeof(*desc))
+		return false;
+	memcpy(desc, (const uint8_t *)buf + *at, sizeof(*desc));
+	if (desc->length > size - *at - sizeof(*desc))
+		return false;
+	*at += sizeof(*desc);
+	return true;
+}
+
+/*
+ * Check every record of @buf: known type, exact length, a vCPU there is, values a guest may be entered with;
+ * or load them, once they have been checked.
+ */
+static int walk(struct domain *d, const void *buf, size_t size, bool load)
 {
 	struct hvm_save_descriptor desc;
-	union hvm_record data;
-	size_t at = 0;
-	int rc = hvm_save_check(buf, size, d->max_vcpus);
+	bool header = false;
+	int rc = 0;
 
-	if (rc)
-		return rc;
-	for (; save_next(buf, size, &at, &desc) && desc.typecode != SAVE_END; at += desc.length)
-		if (desc.typecode != SAVE_HEADER && !d->vcpus[desc.instance])
-			return -ENOENT;
-	for (at = 0; save_next(buf, size, &at, &desc) && desc.typecode != SAVE_END;
-	     at += desc.length) {
-		if (desc.typecode == SAVE_HEADER)
-			continue;
+	for (size_t at = 0; next(buf, size, &at, &desc); at += desc.length) {
+		const struct record *r = find_record(desc.typecode);
+		union hvm_record data;
+
+		if (desc.typecode == HVM_SAVE_CODE(END))
+			return header && desc.length == 0 ? rc : -EINVAL;
+		if (!r || desc.length != r->len)
+			return -EINVAL;
 		memcpy(&data, (const uint8_t *)buf + at, desc.length);
-		find_record(desc.typecode)->load(d->vcpus[desc.instance], &data);
+		if (!r->valid(&data))
+			return -EINVAL;
+		if (r->type == HVM_SAVE_CODE(HEADER))
+			header = true;
+		else if (!header || desc.instance >= d->max_vcpus)
+			return -EINVAL;
+		else if (!d->vcpus[desc.instance])
+			rc = -ENOENT;
+		else if (load)
+			r->load(d->vcpus[desc.instance], &data);
 	}
-	return 0;
+	return -EINVAL; /* no END */
+}
+
+int hvm_load(struct domain *d, const void *buf, size_t size)
+{
+	int rc = walk(d, buf, size, false);
+
+	return rc ? rc : walk(d, buf, size, true);
 }

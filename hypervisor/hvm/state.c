@@ -6,60 +6,49 @@
 #include "hvm/hvm.h"
 #include "lib/string.h"
 
-#define CR0_RESET (X86_CR0_ET | X86_CR0_CD | X86_CR0_NW)
-#define DR6_RESET 0xffff0ff0u
-#define DR7_RESET 0x400u
+/* After INIT (APM vol. 2, table 14-1). Attributes: see struct hvm_segment. */
+static const struct hvm_segment init_segments[HVM_NR_SEGS] = {
+	[HVM_ES] = {.attr = 0x093, .limit = 0xffff},
+	[HVM_CS] = {0xf000, 0x09b, 0xffff, 0xffff0000},
+	[HVM_SS... HVM_GS] = {.attr = 0x093, .limit = 0xffff},
+	[HVM_GDTR] = {.limit = 0xffff},
+	[HVM_LDTR] = {.attr = 0x082, .limit = 0xffff},
+	[HVM_IDTR] = {.limit = 0xffff},
+	[HVM_TR] = {.attr = 0x08b, .limit = 0xffff},
+};
 
-/* Attributes of segments (see struct hvm_segment). */
-#define ATTR_CODE16 0x09b
-#define ATTR_DATA16 0x093
-#define ATTR_CODE32 0xc9b
-#define ATTR_DATA32 0xc93
-#define ATTR_LDT    0x082
-#define ATTR_TSS    0x08b
+static const uint64_t init_regs[] = {
+	[HVM_CR0] = X86_CR0_ET | X86_CR0_CD | X86_CR0_NW,
+	[HVM_DR6] = 0xffff0ff0,
+	[HVM_DR7] = 0x400,
+	[HVM_EFER] = 0, /* those after it stay as they are */
+};
 
-static void set_seg(struct vcpu *v, enum hvm_seg seg, uint16_t sel, uint64_t base, uint32_t limit,
-		    uint16_t attr)
+/* Flat 32-bit segments: public start_info.h. */
+static const struct hvm_segment pvh_segments[HVM_NR_SEGS] = {
+	[HVM_ES] = {.attr = 0xc93, .limit = 0xffffffff},
+	[HVM_CS] = {.attr = 0xc9b, .limit = 0xffffffff},
+	[HVM_SS... HVM_GS] = {.attr = 0xc93, .limit = 0xffffffff},
+	[HVM_GDTR] = {.limit = 0xffff},
+	[HVM_LDTR] = {.attr = 0x082, .limit = 0xffff},
+	[HVM_IDTR] = {.limit = 0xffff},
+	[HVM_TR] = {.attr = 0x08b, .limit = 0x67},
+};
+
+static void set_segments(struct vcpu *v, const struct hvm_segment segments[HVM_NR_SEGS])
 {
-	struct hvm_segment s = {.sel = sel, .attr = attr, .limit = limit, .base = base};
-
-	virt->set_segment(v, seg, &s);
-}
-
-static void set_data_segs(struct vcpu *v, uint32_t limit, uint16_t attr)
-{
-	static const enum hvm_seg data[] = {HVM_DS, HVM_ES, HVM_SS, HVM_FS, HVM_GS};
-
-	for (size_t i = 0; i < ARRAY_SIZE(data); i++)
-		set_seg(v, data[i], 0, 0, limit, attr);
-}
-
-static void reset_system_regs(struct vcpu *v)
-{
-	virt->set_reg(v, HVM_CR0, CR0_RESET);
-	virt->set_reg(v, HVM_CR2, 0);
-	virt->set_reg(v, HVM_CR3, 0);
-	virt->set_reg(v, HVM_CR4, 0);
-	virt->set_reg(v, HVM_EFER, 0);
-	virt->set_reg(v, HVM_DR6, DR6_RESET);
-	virt->set_reg(v, HVM_DR7, DR7_RESET);
+	for (unsigned int i = 0; i < HVM_NR_SEGS; i++)
+		virt->set_segment(v, (enum hvm_seg)i, &segments[i]);
 }
 
 void hvm_reset_state(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	memset(&v->regs, 0, sizeof(v->regs));
-	v->regs.rflags = RFLAGS_FIXED;
-	v->regs.rip = 0xfff0;
-	v->regs.rdx = 0x600;
-	reset_system_regs(v);
-	set_seg(v, HVM_CS, 0xf000, 0xffff0000, 0xffff, ATTR_CODE16);
-	set_data_segs(v, 0xffff, ATTR_DATA16);
-	set_seg(v, HVM_LDTR, 0, 0, 0xffff, ATTR_LDT);
-	set_seg(v, HVM_TR, 0, 0, 0xffff, ATTR_TSS);
-	set_seg(v, HVM_GDTR, 0, 0, 0xffff, 0);
-	set_seg(v, HVM_IDTR, 0, 0, 0xffff, 0);
+	v->regs = (struct guest_regs){.rflags = RFLAGS_FIXED, .rip = 0xfff0, .rdx = 0x600};
+	for (unsigned int i = 0; i < ARRAY_SIZE(init_regs); i++)
+		virt->set_reg(v, (enum hvm_reg)i, init_regs[i]);
+	set_segments(v, init_segments);
 	memset(&h->event, 0, sizeof(h->event));
 	memset(h->dr, 0, sizeof(h->dr));
 	h->nmi_pending = false;
@@ -79,9 +68,7 @@ void hvm_set_pvh_entry(struct vcpu *v, uint32_t rip, uint32_t rbx)
 	v->regs.rbx = rbx;
 	v->regs.rdx = 0;
 	virt->set_reg(v, HVM_CR0, X86_CR0_PE | X86_CR0_ET);
-	set_seg(v, HVM_CS, 0, 0, 0xffffffff, ATTR_CODE32);
-	set_data_segs(v, 0xffffffff, ATTR_DATA32);
-	set_seg(v, HVM_TR, 0, 0, 0x67, ATTR_TSS);
+	set_segments(v, pvh_segments);
 	v->hvm->wait_sipi = false;
 	vcpu_up(v);
 }
@@ -115,7 +102,11 @@ void hvm_request_sipi(struct vcpu *v, uint8_t vector)
 
 static void start_at(struct vcpu *v, uint8_t vector)
 {
-	set_seg(v, HVM_CS, (uint16_t)(vector << 8), (uint64_t)vector << 12, 0xffff, ATTR_CODE16);
+	struct hvm_segment cs = init_segments[HVM_CS];
+
+	cs.sel = (uint16_t)(vector << 8);
+	cs.base = (uint64_t)vector << 12;
+	virt->set_segment(v, HVM_CS, &cs);
 	v->regs.rip = 0;
 	__atomic_store_n(&v->hvm->wait_sipi, false, __ATOMIC_SEQ_CST);
 }

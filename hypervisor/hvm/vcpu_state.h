@@ -18,24 +18,20 @@
 #define HVM_REQ_INIT 1u
 #define HVM_REQ_SIPI 2u
 
+/* What exits are counted by, and what the toolstack calls it. */
+#define HVM_FOR_EACH_EXIT(op)                                                                      \
+	op(HVM_EXIT_INTR, "interrupt"), op(HVM_EXIT_NMI, "NMI"), op(HVM_EXIT_WINDOW, "window"),    \
+		op(HVM_EXIT_CPUID, "CPUID"), op(HVM_EXIT_HLT, "HLT"),                              \
+		op(HVM_EXIT_HYPERCALL, "hypercall"), op(HVM_EXIT_MSR, "MSR"),                      \
+		op(HVM_EXIT_IO, "I/O"), op(HVM_EXIT_NPF, "NPF"), op(HVM_EXIT_CACHE, "cache"),      \
+		op(HVM_EXIT_PAUSE, "PAUSE"), op(HVM_EXIT_XSETBV, "XSETBV"), op(HVM_EXIT_CR, "CR"), \
+		op(HVM_EXIT_DR, "DR"), op(HVM_EXIT_EXCEPTION, "exception"),                        \
+		op(HVM_EXIT_FORBIDDEN, "forbidden"), op(HVM_EXIT_FATAL, "fatal")
+
 enum hvm_exit {
-	HVM_EXIT_INTR,
-	HVM_EXIT_NMI,
-	HVM_EXIT_WINDOW,
-	HVM_EXIT_CPUID,
-	HVM_EXIT_HLT,
-	HVM_EXIT_HYPERCALL,
-	HVM_EXIT_MSR,
-	HVM_EXIT_IO,
-	HVM_EXIT_NPF,
-	HVM_EXIT_CACHE,
-	HVM_EXIT_PAUSE,
-	HVM_EXIT_XSETBV,
-	HVM_EXIT_CR,
-	HVM_EXIT_DR,
-	HVM_EXIT_EXCEPTION,
-	HVM_EXIT_FORBIDDEN,
-	HVM_EXIT_FATAL,
+#define NUMBER(number, name) number
+	HVM_FOR_EACH_EXIT(NUMBER),
+#undef NUMBER
 	HVM_EXIT_NR,
 };
 

@@ -4,7 +4,7 @@
 #include "core/guest_ops.h"
 #include "core/vcpu.h"
 
-/* Segments: the six of the instruction set in its numbering, then the system ones. */
+/* Segments: the six of the instruction set in its numbering, then the system ones; SVM's order. */
 enum hvm_seg {
 	HVM_ES,
 	HVM_CS,
@@ -12,10 +12,10 @@ enum hvm_seg {
 	HVM_DS,
 	HVM_FS,
 	HVM_GS,
-	HVM_LDTR,
-	HVM_TR,
 	HVM_GDTR,
+	HVM_LDTR,
 	HVM_IDTR,
+	HVM_TR,
 	HVM_NR_SEGS,
 };
 
@@ -30,24 +30,19 @@ struct hvm_segment {
 	uint64_t base;
 };
 
-/* Registers beside the general ones. */
+/* Registers beside the general ones, and the names of their fields in the control block. */
+#define HVM_FOR_EACH_REG(op)                                                                      \
+	op(HVM_CR0, cr0), op(HVM_CR2, cr2), op(HVM_CR3, cr3), op(HVM_CR4, cr4), op(HVM_DR6, dr6), \
+		op(HVM_DR7, dr7), op(HVM_EFER, efer), op(HVM_PAT, pat),                           \
+		op(HVM_SYSENTER_CS, sysenter_cs), op(HVM_SYSENTER_ESP, sysenter_esp),             \
+		op(HVM_SYSENTER_EIP, sysenter_eip), op(HVM_KERNEL_GS_BASE, kernel_gs_base),       \
+		op(HVM_LSTAR, lstar), op(HVM_STAR, star), op(HVM_CSTAR, cstar),                   \
+		op(HVM_SFMASK, sfmask)
+
 enum hvm_reg {
-	HVM_CR0,
-	HVM_CR2,
-	HVM_CR3,
-	HVM_CR4,
-	HVM_EFER,
-	HVM_DR6,
-	HVM_DR7,
-	HVM_PAT,
-	HVM_STAR,
-	HVM_LSTAR,
-	HVM_CSTAR,
-	HVM_SFMASK,
-	HVM_KERNEL_GS_BASE,
-	HVM_SYSENTER_CS,
-	HVM_SYSENTER_ESP,
-	HVM_SYSENTER_EIP,
+#define NAME(reg, field) reg
+	HVM_FOR_EACH_REG(NAME),
+#undef NAME
 	HVM_NR_REGS,
 };
 

@@ -21,11 +21,27 @@ struct asid {
 };
 
 /** @nr ids, at least 2. */
-void asid_cpu_init(struct asid_cpu *c, uint32_t nr);
+static inline void asid_cpu_init(struct asid_cpu *c, uint32_t nr)
+{
+	BUG_ON(nr < 2);
+	*c = (struct asid_cpu){.generation = 1, .next = 1, .nr = nr};
+}
+
 /** True if @a may be used on CPU @cpu. */
 static inline bool asid_valid(const struct asid *a, const struct asid_cpu *c, uint32_t cpu)
 {
 	return a->generation == c->generation && a->cpu == cpu;
 }
+
 /** Give @a a fresh id, with nothing cached under it. Return: whether the TLB must be flushed first. */
-bool asid_assign(struct asid *a, struct asid_cpu *c, uint32_t cpu);
+static inline bool asid_assign(struct asid *a, struct asid_cpu *c, uint32_t cpu)
+{
+	bool flush = c->next == c->nr;
+
+	if (flush) {
+		c->generation++;
+		c->next = 1;
+	}
+	*a = (struct asid){.generation = c->generation, .cpu = cpu, .nr = c->next++};
+	return flush;
+}

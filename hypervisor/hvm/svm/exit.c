@@ -10,7 +10,8 @@
 struct exit_row {
 	const char *name;
 	void (*handle)(struct vcpu *v);
-	uint8_t count; /* enum hvm_exit */
+	uint8_t count;  /* enum hvm_exit */
+	uint8_t vector; /* of the exception that reflect() makes of it */
 };
 
 static const struct exit_row *find_row(uint64_t code);
@@ -37,15 +38,12 @@ static void on_msr(struct vcpu *v)
 static void on_io(struct vcpu *v)
 {
 	const struct vmcb *b = svm_vmcb(v);
-	struct hvm_io io = {
-		.port = (uint16_t)(b->exit_info_1 >> 16),
-		.size = b->exit_info_1 >> 4 & 7,
-		.in = b->exit_info_1 & 1,
-		.string = b->exit_info_1 & 4,
-		.next_rip = b->exit_info_2,
-	};
+	uint32_t info = (uint32_t)b->exit_info_1;
 
-	hvm_exit_io(v, &io);
+	if (info & 4)
+		hvm_exit_string_io(v);
+	else
+		hvm_exit_io(v, (uint16_t)(info >> 16), info >> 4 & 7, !(info & 1), b->exit_info_2);
 }
 
 /* APM vol. 2, 15.25.6: EXITINFO1 is a page-fault error code, bit 33 marks a guest table walk. */
@@ -57,25 +55,13 @@ static void on_npf(struct vcpu *v)
 	hvm_exit_npf(v, b->exit_info_2, info & 2, info & 16, info >> 33 & 1);
 }
 
-static void inject_ud(struct vcpu *v)
+/* What the guest may not do, and exceptions that are intercepted only so that it cannot recurse in them. */
+static void reflect(struct vcpu *v)
 {
-	hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
-}
+	uint8_t vector = find_row(svm_vmcb(v)->exit_code)->vector;
+	bool error = vector == X86_TRAP_GP || vector == X86_TRAP_AC;
 
-static void inject_gp(struct vcpu *v)
-{
-	hvm_inject_exception(v, X86_TRAP_GP, 0);
-}
-
-/* Intercepted only so that the guest cannot recurse in it: hand it back. */
-static void on_debug(struct vcpu *v)
-{
-	hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);
-}
-
-static void on_alignment(struct vcpu *v)
-{
-	hvm_inject_exception(v, X86_TRAP_AC, 0);
+	hvm_inject_exception(v, vector, error ? 0 : HVM_NO_ERROR);
 }
 
 static void on_machine_check(struct vcpu *v)
@@ -91,57 +77,57 @@ static void on_fatal(struct vcpu *v)
 		     find_row(svm_vmcb(v)->exit_code)->name, (unsigned long)v->regs.rip);
 }
 
-#define FORBIDDEN(n)                             \
-	{                                        \
-		n, inject_ud, HVM_EXIT_FORBIDDEN \
+#define FORBIDDEN(n)                                        \
+	{                                                   \
+		n, reflect, HVM_EXIT_FORBIDDEN, X86_TRAP_UD \
 	}
 
+/* By exit code. */
 static const struct exit_row exits[] = {
-	[SVM_EXIT_CR_WRITE(8)] = {"MOV CR8", hvm_exit_mov_cr8, HVM_EXIT_CR},
-	[SVM_EXIT_DR_READ_FIRST...
-		SVM_EXIT_DR_WRITE_LAST] = {"MOV DR", hvm_exit_debug_reg, HVM_EXIT_DR},
-	[SVM_EXIT_EXCEPTION(X86_TRAP_DB)] = {"#DB", on_debug, HVM_EXIT_EXCEPTION},
-	[SVM_EXIT_EXCEPTION(X86_TRAP_UD)] = {"#UD", hvm_exit_undefined, HVM_EXIT_EXCEPTION},
-	[SVM_EXIT_EXCEPTION(X86_TRAP_AC)] = {"#AC", on_alignment, HVM_EXIT_EXCEPTION},
-	[SVM_EXIT_EXCEPTION(X86_TRAP_MC)] = {"#MC", on_machine_check, HVM_EXIT_EXCEPTION},
-	[SVM_EXIT_INTR] = {"INTR", on_intr, HVM_EXIT_INTR},
-	[SVM_EXIT_NMI] = {"NMI", on_nothing, HVM_EXIT_NMI},
-	[SVM_EXIT_SMI] = {"SMI", on_nothing, HVM_EXIT_NMI},
-	[SVM_EXIT_INIT] = {"INIT", on_nothing, HVM_EXIT_NMI},
+	[SVM_EXIT_CR8_WRITE] = {"MOV CR8", hvm_exit_mov_cr8, HVM_EXIT_CR},
+	[0x20 ... 0x3f] = {"MOV DR", hvm_exit_debug_reg, HVM_EXIT_DR},
+	/* #DB and #AC are benign, but can recur for ever without an instruction done. */
+	[0x41] = {"#DB", reflect, HVM_EXIT_EXCEPTION, X86_TRAP_DB},
+	[0x46] = {"#UD", hvm_exit_undefined, HVM_EXIT_EXCEPTION},
+	[0x51] = {"#AC", reflect, HVM_EXIT_EXCEPTION, X86_TRAP_AC},
+	[0x52] = {"#MC", on_machine_check, HVM_EXIT_EXCEPTION},
+	[0x60] = {"INTR", on_intr, HVM_EXIT_INTR},
+	[0x61] = {"NMI", on_nothing, HVM_EXIT_NMI},
+	[0x62] = {"SMI", on_nothing, HVM_EXIT_NMI},
+	[0x63] = {"INIT", on_nothing, HVM_EXIT_NMI},
 	[SVM_EXIT_VINTR] = {"VINTR", on_nothing, HVM_EXIT_WINDOW},
-	[SVM_EXIT_RDPMC] = {"RDPMC", inject_gp, HVM_EXIT_FORBIDDEN},
-	[SVM_EXIT_CPUID] = {"CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID},
-	[SVM_EXIT_RSM] = FORBIDDEN("RSM"),
+	[0x6f] = {"RDPMC", reflect, HVM_EXIT_FORBIDDEN, X86_TRAP_GP},
+	[0x72] = {"CPUID", hvm_exit_cpuid, HVM_EXIT_CPUID},
+	[0x73] = FORBIDDEN("RSM"),
 	[SVM_EXIT_IRET] = {"IRET", hvm_exit_iret, HVM_EXIT_WINDOW},
-	[SVM_EXIT_INVD] = {"INVD", hvm_exit_cache, HVM_EXIT_CACHE},
+	[0x76] = {"INVD", hvm_exit_cache, HVM_EXIT_CACHE},
 	[SVM_EXIT_PAUSE] = {"PAUSE", hvm_exit_pause, HVM_EXIT_PAUSE},
-	[SVM_EXIT_HLT] = {"HLT", hvm_exit_hlt, HVM_EXIT_HLT},
-	[SVM_EXIT_INVLPGA] = FORBIDDEN("INVLPGA"),
-	[SVM_EXIT_IOIO] = {"IO", on_io, HVM_EXIT_IO},
-	[SVM_EXIT_MSR] = {"MSR", on_msr, HVM_EXIT_MSR},
-	[SVM_EXIT_TASK_SWITCH] = {"hardware task switch", on_fatal, HVM_EXIT_FATAL},
-	[SVM_EXIT_SHUTDOWN] = {"triple fault", on_fatal, HVM_EXIT_FATAL},
-	[SVM_EXIT_VMRUN] = FORBIDDEN("VMRUN"),
-	[SVM_EXIT_VMMCALL] = {"VMMCALL", hvm_exit_vmmcall, HVM_EXIT_HYPERCALL},
-	[SVM_EXIT_VMLOAD] = FORBIDDEN("VMLOAD"),
-	[SVM_EXIT_VMSAVE] = FORBIDDEN("VMSAVE"),
-	[SVM_EXIT_STGI] = FORBIDDEN("STGI"),
-	[SVM_EXIT_CLGI] = FORBIDDEN("CLGI"),
-	[SVM_EXIT_SKINIT] = FORBIDDEN("SKINIT"),
-	[SVM_EXIT_WBINVD] = {"WBINVD", hvm_exit_cache, HVM_EXIT_CACHE},
-	[SVM_EXIT_MONITOR] = FORBIDDEN("MONITOR"),
-	[SVM_EXIT_MWAIT] = FORBIDDEN("MWAIT"),
-	[SVM_EXIT_MWAIT_ARMED] = FORBIDDEN("MWAIT"),
-	[SVM_EXIT_XSETBV] = {"XSETBV", hvm_exit_xsetbv, HVM_EXIT_XSETBV},
+	[0x78] = {"HLT", hvm_exit_hlt, HVM_EXIT_HLT},
+	[0x7a] = FORBIDDEN("INVLPGA"),
+	[0x7b] = {"IO", on_io, HVM_EXIT_IO},
+	[0x7c] = {"MSR", on_msr, HVM_EXIT_MSR},
+	[0x7d] = {"hardware task switch", on_fatal, HVM_EXIT_FATAL},
+	[0x7f] = {"triple fault", on_fatal, HVM_EXIT_FATAL},
+	[0x80] = FORBIDDEN("VMRUN"),
+	[0x81] = {"VMMCALL", hvm_exit_vmmcall, HVM_EXIT_HYPERCALL},
+	[0x82] = FORBIDDEN("VMLOAD"),
+	[0x83] = FORBIDDEN("VMSAVE"),
+	[0x84] = FORBIDDEN("STGI"),
+	[0x85] = FORBIDDEN("CLGI"),
+	[0x86] = FORBIDDEN("SKINIT"),
+	[0x89] = {"WBINVD", hvm_exit_cache, HVM_EXIT_CACHE},
+	[0x8a] = FORBIDDEN("MONITOR"),
+	[0x8b ... 0x8c] = FORBIDDEN("MWAIT"),
+	[0x8d] = {"XSETBV", hvm_exit_xsetbv, HVM_EXIT_XSETBV},
 };
 
-static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF};
+static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF, 0};
 /*
  * VMRUN refused what the guest left in its control or debug registers (APM vol. 2, 15.5.1). A processor
  * lets no guest get so far, the MOV faults; QEMU's does, and overwrites the registers in the control block.
  */
-static const struct exit_row invalid_row = {"invalid registers", on_fatal, HVM_EXIT_FATAL};
-static const struct exit_row unknown_row = {"unknown exit", on_fatal, HVM_EXIT_FATAL};
+static const struct exit_row invalid_row = {"invalid registers", on_fatal, HVM_EXIT_FATAL, 0};
+static const struct exit_row unknown_row = {"unknown exit", on_fatal, HVM_EXIT_FATAL, 0};
 
 static const struct exit_row *find_row(uint64_t code)
 {
@@ -150,6 +136,13 @@ static const struct exit_row *find_row(uint64_t code)
 	if (code == SVM_EXIT_NPF)
 		return &npf_row;
 	return (int32_t)code == SVM_EXIT_INVALID ? &invalid_row : &unknown_row;
+}
+
+void svm_intercept_all(struct vmcb *b)
+{
+	for (unsigned int code = 0; code < ARRAY_SIZE(exits); code++)
+		if (exits[code].handle)
+			svm_intercept(b, code, true);
 }
 
 void svm_handle_exit(struct vcpu *v)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* AMD SVM: detection, switching it on, and the trip into the guest. */
+/* AMD SVM: detection, switching it on, control blocks and what they say, and the trip into the guest. */
 #include "hvm/svm/svm.h"
 
 #include "arch/x86/cpu/cpuid.h"
@@ -10,6 +10,7 @@
 #include "core/console.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "mm/buddy.h"
 #include "mm/heap.h"
 #include "vdev/vlapic.h"
 
@@ -17,7 +18,88 @@
 #define VM_CR_SVMDIS  (1ULL << 4)
 #define TLB_FLUSH_ALL 1
 
-uint32_t svm_features;
+/* What CPUID 0x8000000a EDX offers that we use. */
+#define SVM_FEATURE_NPT          (1u << 0)
+#define SVM_FEATURE_NRIPS        (1u << 3)
+#define SVM_FEATURE_DECODE       (1u << 7)
+#define SVM_FEATURE_PAUSE_FILTER (1u << 10)
+
+#define NP_ENABLE              1ULL
+#define PAUSE_FILTER_COUNT     3000
+#define PAUSE_FILTER_THRESHOLD 128
+
+#define MSRPM_ORDER 1 /* 8 KiB: two bits an MSR, three ranges of 8192 */
+#define IOPM_ORDER  2 /* 12 KiB and 3 bits: a bit a port */
+
+/* A CPU, behind cpu.virt. */
+struct svm_cpu {
+	struct asid_cpu asids;
+	paddr_t host_vmcb_pa; /* what VMLOAD brings back after a guest */
+	void *hsave;
+};
+
+static uint32_t features;
+
+/* ---- which MSRs and I/O ports guests reach without an exit (APM vol. 2, 15.10-15.11) ---- */
+
+/* What goes straight to the MSR: all that is part of the VMLOAD/VMSAVE state. Of the TSC only reads. */
+static const uint32_t msrs_free[] = {
+	MSR_STAR,    MSR_LSTAR,          MSR_CSTAR,       MSR_SYSCALL_MASK, MSR_FS_BASE,
+	MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_SYSENTER_CS, MSR_SYSENTER_ESP, MSR_SYSENTER_EIP,
+};
+
+/*
+ * Ports kept from the hardware domain: what the hypervisor uses itself, and the legacy interrupt
+ * controllers and timer that have no meaning beside it.
+ */
+static const struct {
+	uint16_t first, last;
+} hwdom_blocked[] = {
+	{0x20, 0x21},   {0xa0, 0xa1}, /* PICs */
+	{0x40, 0x43},   {0x61, 0x61}, /* PIT */
+	{0x3f8, 0x3ff},               /* the console's UART */
+};
+
+static mfn_t msrpm, iopm_all, iopm_hwdom;
+
+static void allow_msr(uint8_t *map, uint32_t msr, unsigned int bits)
+{
+	uint32_t bit = (msr & 0x1fff) * 2 + (msr >= 0xc0000000 ? 0x800 * 8 : 0);
+
+	map[bit / 8] &= (uint8_t) ~(bits << (bit % 8));
+}
+
+static mfn_t alloc_map(unsigned int order, int fill)
+{
+	mfn_t mfn = buddy_alloc(order, 0);
+
+	if (!mfn_eq(mfn, INVALID_MFN))
+		memset(mfn_to_virt(mfn), fill, PAGE_SIZE << order);
+	return mfn;
+}
+
+static int perms_init(void)
+{
+	uint8_t *map;
+
+	msrpm = alloc_map(MSRPM_ORDER, 0xff);
+	iopm_all = alloc_map(IOPM_ORDER, 0xff);
+	iopm_hwdom = alloc_map(IOPM_ORDER, 0);
+	if (mfn_eq(msrpm, INVALID_MFN) || mfn_eq(iopm_all, INVALID_MFN) ||
+	    mfn_eq(iopm_hwdom, INVALID_MFN))
+		return -ENOMEM;
+	map = mfn_to_virt(msrpm);
+	for (size_t i = 0; i < ARRAY_SIZE(msrs_free); i++)
+		allow_msr(map, msrs_free[i], 3);
+	allow_msr(map, MSR_TSC, 1);
+	map = mfn_to_virt(iopm_hwdom);
+	for (size_t i = 0; i < ARRAY_SIZE(hwdom_blocked); i++)
+		for (uint32_t p = hwdom_blocked[i].first; p <= hwdom_blocked[i].last; p++)
+			map[p / 8] |= (uint8_t)(1u << (p % 8));
+	return 0;
+}
+
+/* ---- host ---- */
 
 static int svm_init(void)
 {
@@ -30,13 +112,13 @@ static int svm_init(void)
 		printk(LOG_ERR "SVM: switched off by the firmware\n");
 		return -ENODEV;
 	}
-	svm_features = cpuid_raw(0x8000000a, 0).edx;
-	if (!(svm_features & SVM_FEATURE_NPT)) {
+	features = cpuid_raw(0x8000000a, 0).edx;
+	if (!(features & SVM_FEATURE_NPT)) {
 		printk(LOG_ERR "SVM: this CPU has no nested paging\n");
 		return -ENODEV;
 	}
-	printk("SVM: features %#x, %u ASIDs\n", svm_features, cpuid_raw(0x8000000a, 0).ebx);
-	return svm_perms_init();
+	printk("SVM: features %#x, %u ASIDs\n", features, cpuid_raw(0x8000000a, 0).ebx);
+	return perms_init();
 }
 
 static int svm_cpu_init(void)
@@ -67,21 +149,166 @@ fail:
 	return -ENOMEM;
 }
 
-static __noinline void new_asid(struct svm_vcpu *s, struct asid_cpu *asids, uint64_t gen)
+/* ---- control blocks ---- */
+
+static void init_controls(struct vcpu *v, struct vmcb *b)
 {
-	if (asid_assign(&s->asid, asids, cpu_id()))
-		s->vmcb->tlb_control = TLB_FLUSH_ALL;
-	s->tlb_gen = gen;
-	s->vmcb->asid = s->asid.nr;
+	svm_intercept_all(b);
+	if (features & SVM_FEATURE_PAUSE_FILTER) {
+		b->pause_count = PAUSE_FILTER_COUNT;
+		b->pause_threshold = PAUSE_FILTER_THRESHOLD;
+	} else {
+		svm_intercept(b, SVM_EXIT_PAUSE, false);
+	}
+	b->iopm = mfn_to_paddr(v->domain->is_hwdom ? iopm_hwdom : iopm_all);
+	b->msrpm = mfn_to_paddr(msrpm);
+	b->int_ctl = SVM_INT_MASKING;
+	b->np_control = NP_ENABLE;
+	b->nested_cr3 = mfn_to_paddr(v->domain->p2m.table.root);
+	b->efer = X86_EFER_SVME;
+}
+
+static int svm_vcpu_init(struct vcpu *v)
+{
+	struct vmcb *b = page_alloc();
+
+	if (!b)
+		return -ENOMEM;
+	b->own.pa = virt_to_phys(b);
+	init_controls(v, b);
+	v->hvm->control = b;
+	return 0;
+}
+
+static void svm_vcpu_fini(struct vcpu *v)
+{
+	page_free(v->hvm->control);
+	v->hvm->control = NULL;
+}
+
+static void svm_get_segment(const struct vcpu *v, enum hvm_seg seg, struct hvm_segment *out)
+{
+	*out = svm_vmcb(v)->seg[seg];
+}
+
+static void svm_set_segment(struct vcpu *v, enum hvm_seg seg, const struct hvm_segment *in)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	b->seg[seg] = *in;
+	if (seg == HVM_SS) /* the privilege level is SS's, APM vol. 2, 15.5.1 */
+		b->cpl = in->attr >> 5 & 3;
+}
+
+static uint64_t *reg(const struct vcpu *v, enum hvm_reg which)
+{
+#define OFFSET(reg, field) [reg] = offsetof(struct vmcb, field)
+	static const uint16_t offset[HVM_NR_REGS] = {HVM_FOR_EACH_REG(OFFSET)};
+#undef OFFSET
+
+	return (uint64_t *)(void *)((char *)svm_vmcb(v) + offset[which]);
+}
+
+/* EFER.SVME must be set for VMRUN and is none of the guest's business. */
+static uint64_t svm_get_reg(const struct vcpu *v, enum hvm_reg which)
+{
+	uint64_t value = *reg(v, which);
+
+	return which == HVM_EFER ? value & ~(uint64_t)X86_EFER_SVME : value;
+}
+
+static void svm_set_reg(struct vcpu *v, enum hvm_reg which, uint64_t value)
+{
+	*reg(v, which) = which == HVM_EFER ? value | X86_EFER_SVME : value;
+}
+
+static struct hvm_mode svm_get_mode(const struct vcpu *v)
+{
+	const struct vmcb *b = svm_vmcb(v);
+
+	return (struct hvm_mode){
+		.cpl = b->cpl,
+		.code64 = (b->seg[HVM_CS].attr & HVM_SEG_L) && (b->efer & X86_EFER_LMA),
+	};
+}
+
+static void svm_get_paging(const struct vcpu *v, struct guest_paging *paging)
+{
+	const struct vmcb *b = svm_vmcb(v);
+
+	paging->cr0 = b->cr0;
+	paging->cr3 = b->cr3;
+	paging->cr4 = b->cr4;
+	paging->efer = b->efer;
+	paging->cpl = b->cpl;
+	paging->ac = v->regs.rflags & RFLAGS_AC;
+}
+
+static void svm_inject(struct vcpu *v, const struct hvm_event *event)
+{
+	uint64_t inj = event->vector | (uint64_t)event->type << 8 | SVM_EVENT_VALID;
+
+	if (event->has_error)
+		inj |= SVM_EVENT_ERROR | (uint64_t)event->error << 32;
+	svm_vmcb(v)->event_inj = inj;
+}
+
+static void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
+{
+	static const uint8_t exits[HVM_NR_WINDOWS] = {
+		[HVM_WINDOW_INTR] = SVM_EXIT_VINTR,
+		[HVM_WINDOW_NMI] = SVM_EXIT_IRET,
+		[HVM_WINDOW_TPR] = SVM_EXIT_CR8_WRITE,
+	};
+	/* A virtual interrupt that is never delivered: VINTR exits in its place. */
+	const uint64_t irq = SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR;
+	struct vmcb *b = svm_vmcb(v);
+
+	svm_intercept(b, exits[window], on);
+	if (window == HVM_WINDOW_INTR)
+		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
+}
+
+static void svm_trap_debug_regs(struct vcpu *v, bool trap)
+{
+	svm_vmcb(v)->intercept[1] = trap ? 0xffffffff : 0;
+}
+
+static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
+{
+	const struct vmcb *b = svm_vmcb(v);
+	size_t n = min((size_t)(b->insn_len & 0xf), size);
+
+	if (!(features & SVM_FEATURE_DECODE))
+		return 0;
+	memcpy(buf, b->insn_bytes, n);
+	return n;
+}
+
+/* ---- the trip ---- */
+
+/**
+ * entry.S: one trip into the guest. Context: interrupts off. *@in_guest is cleared first thing
+ * after the exit.
+ */
+void svm_enter_guest(struct guest_regs *regs, paddr_t vmcb, paddr_t host_vmcb,
+		     volatile uint8_t *in_guest);
+
+static __noinline void new_asid(struct vmcb *b, struct asid_cpu *asids, uint64_t gen)
+{
+	if (asid_assign(&b->own.asid, asids, cpu_id()))
+		b->tlb_control = TLB_FLUSH_ALL;
+	b->own.tlb_gen = gen;
+	b->asid = b->own.asid.nr;
 }
 
 /* An ASID with nothing stale under it; the caller has announced that this CPU is in a guest. */
-static void refresh_tlb(const struct vcpu *v, struct svm_vcpu *s, struct asid_cpu *asids)
+static void refresh_tlb(const struct vcpu *v, struct vmcb *b, struct asid_cpu *asids)
 {
 	uint64_t gen = __atomic_load_n(&v->domain->p2m.tlb_gen, __ATOMIC_ACQUIRE);
 
-	if (unlikely(!asid_valid(&s->asid, asids, cpu_id()) || s->tlb_gen != gen))
-		new_asid(s, asids, gen);
+	if (unlikely(!asid_valid(&b->own.asid, asids, cpu_id()) || b->own.tlb_gen != gen))
+		new_asid(b, asids, gen);
 }
 
 static void load_state(const struct vcpu *v, struct vmcb *b)
@@ -125,7 +352,7 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 	v->regs.rflags = b->rflags;
 	v->hvm->shadow = b->int_state & SVM_SHADOW; /* bit 0 */
 	v->hvm->exit_cr3 = b->cr3;
-	if (svm_features & SVM_FEATURE_NRIPS)
+	if (features & SVM_FEATURE_NRIPS)
 		v->hvm->next_rip = b->next_rip;
 	if ((b->int_ctl & 0xf) != tpr >> 4) /* CR8 was written */
 		vlapic_set_tpr(v, (uint8_t)((b->int_ctl & 0xf) << 4));
@@ -135,30 +362,18 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 
 static void svm_enter(struct vcpu *v)
 {
-	struct svm_vcpu *s = v->hvm->control;
 	struct cpu *c = this_cpu();
 	struct svm_cpu *host = c->virt;
-	struct vmcb *b = s->vmcb;
+	struct vmcb *b = svm_vmcb(v);
 
 	load_state(v, b);
 	/* Whoever changes the p2m first bumps tlb_gen, then looks at in_guest; we the other way. */
 	__atomic_store_n(&c->in_guest, 1, __ATOMIC_SEQ_CST);
-	refresh_tlb(v, s, &host->asids);
-	svm_enter_guest(&v->regs, s->vmcb_pa, host->host_vmcb_pa, &c->in_guest);
+	refresh_tlb(v, b, &host->asids);
+	svm_enter_guest(&v->regs, b->own.pa, host->host_vmcb_pa, &c->in_guest);
 	b->event_inj = 0;
 	if (likely((int32_t)b->exit_code != SVM_EXIT_INVALID))
 		store_state(v, b);
-}
-
-static size_t svm_insn_bytes(const struct vcpu *v, uint8_t *buf, size_t size)
-{
-	const struct vmcb *b = svm_vmcb(v);
-	size_t n = min((size_t)(b->insn_len & 0xf), size);
-
-	if (!(svm_features & SVM_FEATURE_DECODE))
-		return 0;
-	memcpy(buf, b->insn_bytes, n);
-	return n;
 }
 
 const struct virt_ops svm_ops = {

@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "lib/types.h"
+#include "hvm/svm/asid.h"
+#include "hvm/virt_ops.h"
 
 /* The control block (APM vol. 2, appendix B). */
 
-struct vmcb_seg {
-	uint16_t sel;
-	uint16_t attr;
-	uint32_t limit;
-	uint64_t base;
-};
-
 struct vmcb {
-	uint32_t intercept_cr; /* 0x000: reads low, writes high */
-	uint32_t intercept_dr;
-	uint32_t intercept_exceptions;
-	uint32_t intercept_1;
-	uint32_t intercept_2;
-	uint32_t intercept_3;
+	uint32_t intercept[6]; /* 0x000: a bit for every exit code below 0xc0 */
 	uint8_t reserved_018[0x3c - 0x18];
 	uint16_t pause_threshold;
 	uint16_t pause_count;
@@ -44,9 +33,14 @@ struct vmcb {
 	uint64_t next_rip; /* 0x0c8 */
 	uint8_t insn_len;  /* 0x0d0 */
 	uint8_t insn_bytes[15];
-	uint8_t reserved_0e0[0x400 - 0xe0];
+	uint8_t reserved_0e0[0x3e0 - 0xe0];
+	struct { /* the hypervisor's own, which the CPU leaves alone */
+		struct asid asid;
+		uint64_t tlb_gen; /* p2m.tlb_gen its ASID's entries may stem from */
+		paddr_t pa;       /* of the block */
+	} own;
 
-	struct vmcb_seg es, cs, ss, ds, fs, gs, gdtr, ldtr, idtr, tr; /* 0x400 */
+	struct hvm_segment seg[HVM_NR_SEGS]; /* 0x400 */
 	uint8_t reserved_4a0[0x4cb - 0x4a0];
 	uint8_t cpl; /* 0x4cb */
 	uint32_t reserved_4cc;
@@ -81,13 +75,12 @@ static_assert(sizeof(struct vmcb) == 4096, "one page");
 static_assert(offsetof(struct vmcb, int_ctl) == 0x60, "APM vol. 2, table B-1");
 static_assert(offsetof(struct vmcb, event_inj) == 0xa8, "APM vol. 2, table B-1");
 static_assert(offsetof(struct vmcb, next_rip) == 0xc8, "APM vol. 2, table B-1");
+static_assert(offsetof(struct vmcb, own) == 0x3e0, "APM vol. 2, table B-1");
 static_assert(offsetof(struct vmcb, cpl) == 0x4cb, "APM vol. 2, table B-2");
 static_assert(offsetof(struct vmcb, cr4) == 0x548, "APM vol. 2, table B-2");
 static_assert(offsetof(struct vmcb, rsp) == 0x5d8, "APM vol. 2, table B-2");
 static_assert(offsetof(struct vmcb, cr2) == 0x640, "APM vol. 2, table B-2");
 static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
-
-#define SVM_CR_WRITE(n) (1u << (16 + (n)))
 
 #define SVM_INT_TPR        0xffULL
 #define SVM_INT_IRQ        (1ULL << 8)
@@ -100,40 +93,10 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_EVENT_ERROR (1ULL << 11)
 #define SVM_EVENT_VALID (1ULL << 31)
 
-/* Exit codes: APM vol. 2, appendix C. From INTR on they are numbered as their bits in intercept words 1 and 2. */
-#define SVM_INTERCEPT(what)    (1u << (SVM_EXIT_##what & 0x1f))
-#define SVM_EXIT_CR_WRITE(n)   (0x10 + (n))
-#define SVM_EXIT_DR_READ_FIRST 0x20
-#define SVM_EXIT_DR_WRITE_LAST 0x3f
-#define SVM_EXIT_EXCEPTION(n)  (0x40 + (n))
-#define SVM_EXIT_INTR          0x60
-#define SVM_EXIT_NMI           0x61
-#define SVM_EXIT_SMI           0x62
-#define SVM_EXIT_INIT          0x63
-#define SVM_EXIT_VINTR         0x64
-#define SVM_EXIT_RDPMC         0x6f
-#define SVM_EXIT_CPUID         0x72
-#define SVM_EXIT_RSM           0x73
-#define SVM_EXIT_IRET          0x74
-#define SVM_EXIT_INVD          0x76
-#define SVM_EXIT_PAUSE         0x77
-#define SVM_EXIT_HLT           0x78
-#define SVM_EXIT_INVLPGA       0x7a
-#define SVM_EXIT_IOIO          0x7b
-#define SVM_EXIT_MSR           0x7c
-#define SVM_EXIT_TASK_SWITCH   0x7d
-#define SVM_EXIT_SHUTDOWN      0x7f
-#define SVM_EXIT_VMRUN         0x80
-#define SVM_EXIT_VMMCALL       0x81
-#define SVM_EXIT_VMLOAD        0x82
-#define SVM_EXIT_VMSAVE        0x83
-#define SVM_EXIT_STGI          0x84
-#define SVM_EXIT_CLGI          0x85
-#define SVM_EXIT_SKINIT        0x86
-#define SVM_EXIT_WBINVD        0x89
-#define SVM_EXIT_MONITOR       0x8a
-#define SVM_EXIT_MWAIT         0x8b
-#define SVM_EXIT_MWAIT_ARMED   0x8c
-#define SVM_EXIT_XSETBV        0x8d
-#define SVM_EXIT_NPF           0x400
-#define SVM_EXIT_INVALID       (-1) /* 64 bits of it, or 32 */
+/* Exit codes beside those in exit.c's table (APM vol. 2, appendix C). */
+#define SVM_EXIT_CR8_WRITE 0x18
+#define SVM_EXIT_VINTR     0x64
+#define SVM_EXIT_IRET      0x74
+#define SVM_EXIT_PAUSE     0x77
+#define SVM_EXIT_NPF       0x400
+#define SVM_EXIT_INVALID   (-1) /* 64 bits of it, or 32 */

@@ -73,6 +73,26 @@ START_TEST(faults_double)
 }
 END_TEST
 
+/* APM vol. 2, table 8-3, all of it. */
+START_TEST(which_faults_double)
+{
+	static const bool table[3][3] = {{0, 0, 0}, {0, 1, 0}, {0, 1, 1}};
+	static const uint8_t kinds[3][2] = {
+		{X86_TRAP_DB, X86_TRAP_UD}, {X86_TRAP_DE, X86_TRAP_GP}, {X86_TRAP_PF, X86_TRAP_PF}};
+
+	for (unsigned int i = 0; i < 6; i++)
+		for (unsigned int j = 0; j < 6; j++) {
+			uint8_t second = kinds[j / 2][j & 1];
+
+			v->hvm->event.valid = false;
+			hvm_inject_exception(v, kinds[i / 2][i & 1], 0);
+			hvm_inject_exception(v, second, 0);
+			ck_assert_uint_eq(v->hvm->event.vector,
+					  table[i / 2][j / 2] ? X86_TRAP_DF : second);
+		}
+}
+END_TEST
+
 START_TEST(nmis_do_not_nest)
 {
 	v->regs.rflags &= ~RFLAGS_IF;
@@ -288,14 +308,11 @@ END_TEST
 
 START_TEST(ports_float)
 {
-	struct hvm_io io = {.port = 0x61, .size = 1, .in = true, .next_rip = 0x1002};
-
 	v->regs.rax = 0x1200;
-	hvm_exit_io(v, &io);
+	hvm_exit_io(v, 0x61, 1, false, 0x1002);
 	ck_assert_uint_eq(v->regs.rax, 0x12ff);
 	ck_assert_uint_eq(v->regs.rip, 0x1002);
-	io.size = 4;
-	hvm_exit_io(v, &io);
+	hvm_exit_io(v, 0x61, 4, false, 0x1002);
 	ck_assert_uint_eq(v->regs.rax, 0xffffffff);
 }
 END_TEST
@@ -324,6 +341,7 @@ Suite *events_suite(void)
 	tcase_add_test(tc, interrupts_wait_for_the_guest);
 	tcase_add_test(tc, an_exception_goes_first);
 	tcase_add_test(tc, faults_double);
+	tcase_add_test(tc, which_faults_double);
 	tcase_add_test(tc, nmis_do_not_nest);
 	tcase_add_test(tc, a_callback_vector_needs_no_apic);
 	tcase_add_test(tc, lengths_of_known_instructions);

@@ -9,7 +9,6 @@
 #include "arch/x86/cpu/regs.h"
 #include "hvm/exits.h"
 #include "hvm/hvm.h"
-#include "hvm/save_check.h"
 #include "hvm/svm/asid.h"
 
 static void setup(void)
@@ -279,11 +278,13 @@ START_TEST(records_round_trip)
 
 	/* Cut anywhere, it is refused; so is each kind of lie. */
 	for (size_t n = 0; n < size; n++)
-		ck_assert_int_eq(hvm_save_check(buf, n, FAKE_VCPUS), -EINVAL);
-	ck_assert_int_eq(hvm_save_check(buf, size, 1), -EINVAL);
+		ck_assert_int_eq(hvm_load(&fake_domain, buf, n), -EINVAL);
+	fake_domain.max_vcpus = 1;
+	ck_assert_int_eq(hvm_load(&fake_domain, buf, size), -EINVAL);
+	fake_domain.max_vcpus = FAKE_VCPUS;
 	memcpy(broken, buf, size);
 	broken[8] ^= 1; /* magic */
-	ck_assert_int_eq(hvm_save_check(broken, size, FAKE_VCPUS), -EINVAL);
+	ck_assert_int_eq(hvm_load(&fake_domain, broken, size), -EINVAL);
 	cpu = (struct hvm_hw_cpu *)(void *)(broken + cpu_at);
 	memcpy(broken, buf, size);
 	cpu->msr_efer |= X86_EFER_SVME;
@@ -305,6 +306,65 @@ START_TEST(records_round_trip)
 }
 END_TEST
 
+/* Every field of the record comes from its own register, and goes back there. */
+START_TEST(fields_of_the_cpu_record)
+{
+	struct fake_control *c = fake_control(fake_vcpu(0)), want;
+	struct hvm_segment *tr = &c->seg[HVM_TR], *gdtr = &c->seg[HVM_GDTR];
+	size_t size = hvm_save_size(&fake_domain), written, len;
+	uint8_t *buf = malloc(size);
+	union hvm_record r;
+
+	for (unsigned int i = 0; i < HVM_NR_SEGS; i++)
+		c->seg[i] = (struct hvm_segment){(uint16_t)(8 * i), (uint16_t)(0x80 + i),
+						 0x1000 + i, 0x2000 + i};
+	c->seg[HVM_GDTR].sel = c->seg[HVM_GDTR].attr = 0;
+	c->seg[HVM_IDTR].sel = c->seg[HVM_IDTR].attr = 0;
+	for (unsigned int i = HVM_PAT; i < HVM_NR_REGS; i++)
+		c->reg[i] = 0x3000 + i;
+	c->reg[HVM_PAT] = 0x0007040600070406;
+	c->reg[HVM_CR2] = 0x3002;
+	c->reg[HVM_CR3] = 0x3003;
+	for (unsigned int i = 0; i < 4; i++)
+		fake_vcpu(0)->hvm->dr[i] = 0x4000 + i;
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 0, &r, &len), 0);
+	ck_assert_uint_eq(r.cpu.cs_sel, 8 * HVM_CS);
+	ck_assert_uint_eq(r.cpu.es_base, 0x2000 + HVM_ES);
+	ck_assert_uint_eq(r.cpu.gs_limit, 0x1000 + HVM_GS);
+	ck_assert_uint_eq(r.cpu.ss_arbytes, 0x80 + HVM_SS);
+	ck_assert_uint_eq(r.cpu.tr_arbytes, tr->attr);
+	ck_assert_uint_eq(r.cpu.ldtr_sel, 8 * HVM_LDTR);
+	ck_assert_uint_eq(r.cpu.idtr_base, 0x2000 + HVM_IDTR);
+	ck_assert_uint_eq(r.cpu.gdtr_base, gdtr->base);
+	ck_assert_uint_eq(r.cpu.gdtr_limit, gdtr->limit);
+	ck_assert_uint_eq(r.cpu.cr0, c->reg[HVM_CR0]);
+	ck_assert_uint_eq(r.cpu.cr2, 0x3002);
+	ck_assert_uint_eq(r.cpu.cr3, 0x3003);
+	ck_assert_uint_eq(r.cpu.cr4, c->reg[HVM_CR4]);
+	ck_assert_uint_eq(r.cpu.dr2, 0x4002);
+	ck_assert_uint_eq(r.cpu.dr6, c->reg[HVM_DR6]);
+	ck_assert_uint_eq(r.cpu.dr7, c->reg[HVM_DR7]);
+	ck_assert_uint_eq(r.cpu.sysenter_cs, c->reg[HVM_SYSENTER_CS]);
+	ck_assert_uint_eq(r.cpu.sysenter_esp, c->reg[HVM_SYSENTER_ESP]);
+	ck_assert_uint_eq(r.cpu.sysenter_eip, c->reg[HVM_SYSENTER_EIP]);
+	ck_assert_uint_eq(r.cpu.shadow_gs, c->reg[HVM_KERNEL_GS_BASE]);
+	ck_assert_uint_eq(r.cpu.msr_lstar, c->reg[HVM_LSTAR]);
+	ck_assert_uint_eq(r.cpu.msr_star, c->reg[HVM_STAR]);
+	ck_assert_uint_eq(r.cpu.msr_cstar, c->reg[HVM_CSTAR]);
+	ck_assert_uint_eq(r.cpu.msr_syscall_mask, c->reg[HVM_SFMASK]);
+	ck_assert_uint_eq(r.cpu.msr_efer, c->reg[HVM_EFER]);
+	want = *c;
+	ck_assert_int_eq(hvm_save(&fake_domain, buf, size, &written), 0);
+	memset(c->seg, 0, sizeof(c->seg));
+	memset(c->reg, 0, sizeof(c->reg));
+	ck_assert_int_eq(hvm_load(&fake_domain, buf, size), 0);
+	ck_assert_mem_eq(c->seg, want.seg, sizeof(want.seg));
+	ck_assert_mem_eq(c->reg, want.reg, sizeof(want.reg));
+	ck_assert_uint_eq(fake_vcpu(0)->hvm->dr[3], 0x4003);
+	free(buf);
+}
+END_TEST
+
 START_TEST(one_record)
 {
 	union hvm_record r;
@@ -317,6 +377,7 @@ START_TEST(one_record)
 	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(CPU), 0x10001, &r, &len),
 			 -ENOENT);
 	ck_assert_int_eq(hvm_save_one(&fake_domain, 3, 0, &r, &len), -EINVAL);
+	ck_assert_int_eq(hvm_save_one(&fake_domain, HVM_SAVE_CODE(HEADER), 0, &r, &len), -EINVAL);
 	ck_assert_int_eq(hvm_save_one(&fake_domain, 0x10002, 0, &r, &len), -EINVAL);
 }
 END_TEST
@@ -370,6 +431,7 @@ Suite *policy_suite(void)
 	tcase_add_test(tc, nothing_but_the_table_is_seen);
 	tcase_add_test(tc, efer_of_real_mode_may_change);
 	tcase_add_test(tc, records_round_trip);
+	tcase_add_test(tc, fields_of_the_cpu_record);
 	tcase_add_test(tc, one_record);
 	tcase_add_test(tc, pvh_entry);
 	tcase_add_test(tc, asids_run_out_by_generation);

@@ -137,7 +137,7 @@ uint32_t xstate_size(uint64_t components)
 /* XSAVE state: sizes as the CPU works them out, for components the guest may use. */
 static void refine_d(const struct vcpu *v, uint32_t subleaf, uint32_t out[4])
 {
-	uint64_t mask = xstate_mask();
+	uint64_t mask = xstate_mask;
 	union cpuid c;
 
 	if (!mask || subleaf > 62)
@@ -236,7 +236,7 @@ static const struct leaf {
 /* Features that need what the host's XSAVE has not. */
 static void hide_without_xstate(void)
 {
-	uint64_t x = xstate_mask();
+	uint64_t x = xstate_mask;
 
 	if (!x)
 		answers[0][1][C] &= ~LEAF1_C_XSAVE;

@@ -12,27 +12,18 @@
 #include "mm/heap.h"
 #include "vdev/vioapic.h"
 
-static const struct virt_ops *const backends[] = {&svm_ops};
-const struct virt_ops *virt;
+const struct virt_ops *virt = &svm_ops;
 
 /* ---- host set-up ---- */
 
 int hvm_init(void)
 {
-	int rc;
+	int rc = virt->init();
 
-	for (size_t i = 0; i < ARRAY_SIZE(backends) && !virt; i++) {
-		rc = backends[i]->init();
-		if (!rc)
-			virt = backends[i];
-		else if (rc != -ENODEV)
-			return rc;
-	}
-	if (!virt) {
+	if (rc == -ENODEV)
 		printk(LOG_ERR "hvm: no usable virtualization hardware\n");
-		return -ENODEV;
-	}
-	rc = xstate_init();
+	if (!rc)
+		rc = xstate_init();
 	if (rc)
 		return rc;
 	hvm_cpuid_init();
@@ -178,7 +169,7 @@ static void hvm_vcpu_fini(struct vcpu *v)
 	if (!v->hvm)
 		return;
 	vlapic_destroy(v);
-	xstate_vcpu_fini(v);
+	page_free(v->hvm->xstate);
 	virt->vcpu_fini(v);
 	xfree(v->hvm);
 	v->hvm = NULL;
@@ -191,15 +182,15 @@ static int hvm_vcpu_init(struct vcpu *v)
 	v->hvm = xzalloc(sizeof(*v->hvm));
 	if (!v->hvm)
 		return -ENOMEM;
-	rc = virt->vcpu_init(v);
-	if (!rc)
-		rc = xstate_vcpu_init(v);
+	v->hvm->xstate = page_alloc();
+	rc = v->hvm->xstate ? virt->vcpu_init(v) : -ENOMEM;
 	if (!rc)
 		rc = vlapic_create(v, hvm_default_apic_id(v->domain, v->id));
 	if (rc) {
 		hvm_vcpu_fini(v);
 		return rc;
 	}
+	xstate_reset(v);
 	virt->set_reg(v, HVM_PAT, HVM_PAT_RESET);
 	hvm_reset_state(v);
 	hvm_msr_reset(v);

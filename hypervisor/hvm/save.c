@@ -68,7 +68,7 @@ static void save_cpu(struct vcpu *v, void *to)
 	memcpy(&c->dr0, v->hvm->dr, sizeof(v->hvm->dr));
 	c->msr_tsc_aux = v->hvm->tsc_aux;
 	c->flags = XEN_X86_FPU_INITIALISED;
-	xstate_get_legacy(v, c->fpu_regs);
+	memcpy(c->fpu_regs, v->hvm->xstate, sizeof(c->fpu_regs));
 }
 
 static void load_cpu(struct vcpu *v, void *from)
@@ -171,25 +171,15 @@ static const struct record *find_record(uint32_t type)
 
 /* ---- the buffer ---- */
 
-struct writer {
-	uint8_t *at;
-	size_t left;
-	bool full;
-};
-
-static void put(struct writer *w, uint16_t type, uint16_t instance, const void *data, size_t len)
+/* Write a record at @at. Return: where the next one goes; NULL when there was no room for this one. */
+static uint8_t *put(uint8_t *at, const uint8_t *end, struct hvm_save_descriptor desc,
+		    const void *data)
 {
-	struct hvm_save_descriptor desc = {type, instance, (uint32_t)len};
-
-	if (w->full || w->left < sizeof(desc) + len) {
-		w->full = true;
-		return;
-	}
-	memcpy(w->at, &desc, sizeof(desc));
-	if (len)
-		memcpy(w->at + sizeof(desc), data, len);
-	w->at += sizeof(desc) + len;
-	w->left -= sizeof(desc) + len;
+	if (!at || (size_t)(end - at) < sizeof(desc) + desc.length)
+		return NULL;
+	memcpy(at, &desc, sizeof(desc));
+	memcpy(at + sizeof(desc), data, desc.length);
+	return at + sizeof(desc) + desc.length;
 }
 
 size_t hvm_save_size(struct domain *d)
@@ -204,34 +194,32 @@ size_t hvm_save_size(struct domain *d)
 	return size;
 }
 
-static void put_header(struct writer *w, struct domain *d)
+int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
 {
+	struct hvm_save_header h = {.magic = HVM_FILE_MAGIC,
+				    .version = HVM_FILE_VERSION,
+				    .gtsc_khz = (uint32_t)clock_tsc_khz};
+	const uint8_t *end = (uint8_t *)buf + size;
+	union hvm_record data;
 	uint32_t id[4];
-	struct hvm_save_header h = {.magic = HVM_FILE_MAGIC, .version = HVM_FILE_VERSION};
+	uint8_t *at;
 
 	hvm_cpuid(d->vcpus[0], 1, 0, id);
 	h.cpuid = id[0];
-	h.gtsc_khz = (uint32_t)clock_tsc_khz;
-	put(w, HVM_SAVE_CODE(HEADER), 0, &h, sizeof(h));
-}
-
-int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
-{
-	struct writer w = {.at = buf, .left = size};
-	union hvm_record data;
-
-	put_header(&w, d);
-	for (size_t i = 0; i < ARRAY_SIZE(records); i++)
+	at = put(buf, end, (struct hvm_save_descriptor){HVM_SAVE_CODE(HEADER), 0, sizeof(h)}, &h);
+	for (const struct record *r = records; r < records + ARRAY_SIZE(records); r++)
 		for_each_vcpu(d, v) {
-			if (!records[i].save)
+			struct hvm_save_descriptor desc = {r->type, (uint16_t)v->id, r->len};
+
+			if (!r->save)
 				break;
-			records[i].save(v, &data);
-			put(&w, records[i].type, (uint16_t)v->id, &data, records[i].len);
+			r->save(v, &data);
+			at = put(at, end, desc, &data);
 		}
-	put(&w, HVM_SAVE_CODE(END), 0, NULL, 0);
-	if (w.full)
+	at = put(at, end, (struct hvm_save_descriptor){HVM_SAVE_CODE(END), 0, 0}, &h);
+	if (!at)
 		return -ENOSPC;
-	*written = size - w.left;
+	*written = (size_t)(at - (uint8_t *)buf);
 	return 0;
 }
 

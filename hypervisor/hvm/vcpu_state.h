@@ -68,8 +68,3 @@ struct hvm_vcpu {
 	struct insn_cache_entry insn_cache[INSN_CACHE_SIZE];
 	uint64_t exits[HVM_EXIT_NR];
 };
-
-static inline void hvm_count(struct vcpu *v, enum hvm_exit why)
-{
-	v->hvm->exits[why]++;
-}

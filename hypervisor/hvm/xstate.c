@@ -32,13 +32,8 @@ struct area {
 	uint64_t xstate_bv;
 };
 
-static uint64_t mask; /* components guests may use; 0: the host has no XSAVE */
+uint64_t xstate_mask;
 static uint32_t mxcsr_mask;
-
-uint64_t xstate_mask(void)
-{
-	return mask;
-}
 
 /* Whether @xcr0 is a legal value with at most the bits @allowed (APM vol. 2, 11.5.2). */
 static bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
@@ -59,29 +54,15 @@ int xstate_init(void)
 	if (!area)
 		return -ENOMEM;
 	if (cpuid_raw(1, 0).ecx & (1u << 26)) {
-		mask = cpuid_raw(0xd, 0).eax & XCR0_KNOWN;
-		if ((mask & XCR0_AVX512) != XCR0_AVX512 || xstate_size(mask) > PAGE_SIZE)
-			mask &= ~XCR0_AVX512;
+		xstate_mask = cpuid_raw(0xd, 0).eax & XCR0_KNOWN;
+		if ((xstate_mask & XCR0_AVX512) != XCR0_AVX512 ||
+		    xstate_size(xstate_mask) > PAGE_SIZE)
+			xstate_mask &= ~XCR0_AVX512;
 	}
 	__asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
 	mxcsr_mask = area->mxcsr_mask ? area->mxcsr_mask : MXCSR_MASK_DEFAULT;
 	page_free(area);
 	return 0;
-}
-
-int xstate_vcpu_init(struct vcpu *v)
-{
-	v->hvm->xstate = page_alloc();
-	if (!v->hvm->xstate)
-		return -ENOMEM;
-	xstate_reset(v);
-	return 0;
-}
-
-void xstate_vcpu_fini(struct vcpu *v)
-{
-	page_free(v->hvm->xstate);
-	v->hvm->xstate = NULL;
 }
 
 void xstate_reset(struct vcpu *v)
@@ -105,27 +86,22 @@ void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
 	area->xstate_bv = XCR0_X87 | XCR0_SSE;
 }
 
-void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
-{
-	memcpy(image, v->hvm->xstate, 512);
-}
-
 void xstate_load(struct vcpu *v)
 {
-	if (!mask) {
+	if (!xstate_mask) {
 		__asm__ volatile("fxrstorq (%0)" ::"r"(v->hvm->xstate) : "memory");
 		return;
 	}
-	write_xcr0(mask);
-	__asm__ volatile("xrstorq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)mask),
-			 "d"((uint32_t)(mask >> 32))
+	write_xcr0(xstate_mask);
+	__asm__ volatile("xrstorq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)xstate_mask),
+			 "d"((uint32_t)(xstate_mask >> 32))
 			 : "memory");
 	write_xcr0(v->hvm->xcr0);
 }
 
 void xstate_save(struct vcpu *v)
 {
-	if (!mask) {
+	if (!xstate_mask) {
 		__asm__ volatile("fxsaveq (%0)" ::"r"(v->hvm->xstate) : "memory");
 		return;
 	}
@@ -134,15 +110,15 @@ void xstate_save(struct vcpu *v)
 	 * intercept (QEMU's TCG does not). Components the guest has disabled keep their contents.
 	 */
 	v->hvm->xcr0 = read_xcr0();
-	write_xcr0(mask);
-	__asm__ volatile("xsaveq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)mask),
-			 "d"((uint32_t)(mask >> 32))
+	write_xcr0(xstate_mask);
+	__asm__ volatile("xsaveq (%0)" ::"r"(v->hvm->xstate), "a"((uint32_t)xstate_mask),
+			 "d"((uint32_t)(xstate_mask >> 32))
 			 : "memory");
 }
 
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
-	if (!xcr0_valid(xcr0, mask))
+	if (!xcr0_valid(xcr0, xstate_mask))
 		return -EINVAL;
 	v->hvm->xcr0 = xcr0;
 	write_xcr0(xcr0);

@@ -4,13 +4,11 @@
 #include "core/vcpu.h"
 
 /** Components guests may enable in XCR0; 0 when the host has no XSAVE. */
-uint64_t xstate_mask(void);
+extern uint64_t xstate_mask;
 /** Bytes of an area that holds @components, of which the CPU has all. In cpuid.c. */
 uint32_t xstate_size(uint64_t components);
 /** Find out what the host has. Boot CPU. Return: 0, -ENOMEM. */
 int must_check xstate_init(void);
-int must_check xstate_vcpu_init(struct vcpu *v);
-void xstate_vcpu_fini(struct vcpu *v);
 /** The state after power-on. */
 void xstate_reset(struct vcpu *v);
 /** Put @v's state into this CPU, and take it out. */
@@ -18,6 +16,5 @@ void xstate_load(struct vcpu *v);
 void xstate_save(struct vcpu *v);
 /** XSETBV by @v, current. Return: 0, or -EINVAL for #GP. */
 int must_check xstate_set_xcr0(struct vcpu *v, uint64_t xcr0);
-/** The FXSAVE image inside the state of a vCPU that does not run. */
+/** Set the FXSAVE image that the state of a vCPU that does not run begins with. */
 void xstate_set_legacy(struct vcpu *v, const uint8_t image[512]);
-void xstate_get_legacy(const struct vcpu *v, uint8_t image[512]);

@@ -149,7 +149,7 @@ void svm_handle_exit(struct vcpu *v)
 {
 	const struct exit_row *row = find_row(svm_vmcb(v)->exit_code);
 
-	hvm_count(v, (enum hvm_exit)row->count);
+	v->hvm->exits[row->count]++;
 	row->handle(v);
 }
 

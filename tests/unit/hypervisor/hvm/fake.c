@@ -368,10 +368,7 @@ static const struct guest_ops ops = {.get_paging = get_paging};
 
 /* ---- FPU: only what others ask of it ---- */
 
-uint64_t xstate_mask(void)
-{
-	return 7;
-}
+uint64_t xstate_mask = 7;
 int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 {
 	v->hvm->xcr0 = xcr0;
@@ -380,10 +377,6 @@ int xstate_set_xcr0(struct vcpu *v, uint64_t xcr0)
 void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
 {
 	memcpy(v->hvm->xstate, image, 512);
-}
-void xstate_get_legacy(const struct vcpu *v, uint8_t image[512])
-{
-	memcpy(image, v->hvm->xstate, 512);
 }
 void hvm_exit_debug_reg(struct vcpu *v)
 {

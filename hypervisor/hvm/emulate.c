@@ -62,7 +62,7 @@ int hvm_decode(struct vcpu *v, struct emul_insn *insn)
 	return emul_decode(&v->regs, code_width(v), code, len, insn);
 }
 
-unsigned int hvm_insn_find(struct vcpu *v, enum emul_op what)
+__noinline unsigned int hvm_insn_find(struct vcpu *v, enum emul_op what)
 {
 	struct emul_insn insn;
 
@@ -85,12 +85,14 @@ static int access_port(void *arg, uint16_t port, unsigned int size, uint32_t *va
 	const struct vcpu *v = arg;
 	char c = (char)*value;
 
-	if (write && port == PORT_DEBUG && size == 1 && !v->domain->is_hwdom)
-		console_write_guest(v->domain->id, &c, 1);
-	else if (!write && port >= PORT_PIT_FIRST && port <= PORT_PIT_LAST)
+	if (write) {
+		if (port == PORT_DEBUG && size == 1 && !v->domain->is_hwdom)
+			console_write_guest(v->domain->id, &c, 1);
+	} else if (port >= PORT_PIT_FIRST && port <= PORT_PIT_LAST) {
 		*value = 0;
-	else if (!write)
+	} else {
 		*value = size >= 4 ? 0xffffffff : (1u << (8 * size)) - 1;
+	}
 	return 0;
 }
 

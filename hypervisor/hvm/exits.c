@@ -171,7 +171,7 @@ void hvm_exit_mov_cr8(struct vcpu *v)
 	finish(v, insn.len, value <= 0xf);
 }
 
-void hvm_single_step(struct vcpu *v)
+__noinline void hvm_single_step(struct vcpu *v)
 {
 	virt->set_reg(v, HVM_DR6, virt->get_reg(v, HVM_DR6) | DR6_BS);
 	hvm_inject_exception(v, X86_TRAP_DB, HVM_NO_ERROR);

@@ -76,7 +76,7 @@ unsigned int hvm_insn_find(struct vcpu *v, enum emul_op what);
  * run it again. A hit in the cache means that this very instruction exited here before: were the guest
  * to rewrite it with other prefixes meanwhile, the worst is a wrong RIP of its own.
  */
-static inline unsigned int hvm_insn_length(struct vcpu *v, enum emul_op what)
+static __inlined unsigned int hvm_insn_length(struct vcpu *v, enum emul_op what)
 {
 	uint64_t len = v->hvm->next_rip - v->regs.rip;
 	const struct insn_cache_entry *slot = hvm_insn_slot(v);
@@ -90,7 +90,7 @@ static inline unsigned int hvm_insn_length(struct vcpu *v, enum emul_op what)
 /** The guest's debugger steps over the instruction just done. */
 void hvm_single_step(struct vcpu *v);
 /** Move RIP over the @len bytes of an instruction that is done. */
-static inline void hvm_advance(struct vcpu *v, unsigned int len)
+static __inlined void hvm_advance(struct vcpu *v, unsigned int len)
 {
 	uint64_t rip = v->regs.rip + len;
 

@@ -12,20 +12,33 @@ from bed import MIB, Alone, Bed
 from guests import Guest, disk_spec
 from report import BUILD, TOP
 
-# The root is read-only; libxl keeps its domains' files below /var/lib/xen.
+# The root is read-only; libxl keeps its domains' files below /var/lib/xen. Debian's hotplug scripts read /dev/stdin.
 PLACES = (
-    "mount -t tmpfs xl /var/lib && ln -s /run/xenstored.db /var/lib/xenstored"
+    "ln -sf /proc/self/fd/0 /dev/stdin && mount -t tmpfs xl /var/lib && ln -s /run/xenstored.db /var/lib/xenstored"
     " && mkdir -p /var/lib/xen /run/xen /run/log/xen && xenconsoled --pid-file=/run/xenconsoled.pid"
 )
 ALIEN = """
 name = "alien"
 type = "pvh"
-memory = 96
+memory = 128
 vcpus = 2
 kernel = "/usr/share/domus/images/debian-kernel"
-ramdisk = "/usr/share/domus/images/demo-initrd"
+ramdisk = "/usr/share/domus/images/disk-initrd"
 extra = "console=hvc0 quiet"
+disk = [ "/run/file.raw,raw,xvda,rw", "/dev/loop6,raw,xvdb,ro" ]
+vif = [ "bridge=br0" ]
 """
+# The disks: a file, and block devices of two more.
+DISKS = (
+    "for name in file device more; do dd if=/dev/urandom of=/run/$name.raw bs=1M count=1; done"
+    "; losetup -r /dev/loop6 /run/device.raw && losetup /dev/loop7 /run/more.raw"
+)
+# A console to type on from here, kept apart from the local one; its end would end the other.
+ATTACH = """
+rm -f /run/typed; mkfifo /run/typed; : >/run/seen
+(sleep 1000 >/run/typed &)
+xenconsole $(xl domid alien) --num 0 --interactive </run/typed >/run/seen 2>&1 &
+true"""
 CONFIG = "/run/alien.cfg"
 BOOT = 180
 LEAVE = "\x1d"  # what ends xl console: Ctrl-]
@@ -46,12 +59,14 @@ class Tools(Alone):
         cls.bed = Bed("tools", initramfs=tools_initramfs())
         cls.tool(PLACES)
         cls.tool(f"cat >{CONFIG} <<END{ALIEN}END\n true")
+        cls.tool(DISKS)
 
     @classmethod
     def tearDownClass(cls):
         cls.bed.stop()
 
     def setUp(self):
+        self.typed = 0
         self.addCleanup(self.bed.remove_all)
 
     @classmethod
@@ -77,7 +92,7 @@ class Tools(Alone):
         """xl info agrees with GET /host"""
         info = dict(re.findall(r"^(\S+)\s*: (.*)$", self.tool("xl info"), re.M))
         host = self.bed.client.get("/host")
-        self.assertEqual(info["nr_cpus"], "2")
+        self.assertEqual(info["nr_cpus"], str(host["cpus"]["online"]))
         self.assertEqual((info["xen_major"], info["xen_minor"]), ("4", "17"))
         self.assertAlmostEqual(int(info["total_memory"]), host["memory"]["total"] / MIB, delta=2)
         self.assertAlmostEqual(int(info["free_memory"]), host["memory"]["free"] / MIB, delta=4)
@@ -92,9 +107,9 @@ class Tools(Alone):
 
     def test_scheduler(self):
         """xl cpupool-list and sched-credit2 show one pool, and domain 0 in it"""
-        self.assertEqual(
-            self.rows("xl cpupool-list")[1], {"Pool-0": ["Pool-0", "2", "credit2", "y", "1"]}
-        )
+        cpus = str(self.bed.client.get("/host")["cpus"]["online"])
+        pool = ["Pool-0", cpus, "credit2", "y", "1"]  # and one domain
+        self.assertEqual(self.rows("xl cpupool-list")[1], {"Pool-0": pool})
         # It weighs four guests: SCHED_HWDOM_WEIGHT.
         self.assertIn(["Domain-0", "0", "1024", "0"], self.rows("xl sched-credit2")[1].values())
 
@@ -208,17 +223,42 @@ class Tools(Alone):
         # To the page but for tables that domain 0 keeps for where it maps the memory of others.
         self.assertAlmostEqual(self.bed.free(), free, delta=MIB)
 
-    def wait_gone(self, seconds=60):
+    def until(self, what, check, seconds=120):
+        """Wait for it; asking costs the management domain time that it needs itself."""
         deadline = time.monotonic() + seconds
-        while "alien" in self.domains():
-            self.assertLess(time.monotonic(), deadline, "the domain does not go away")
-            time.sleep(0.5)
+        while not check():
+            self.assertLess(time.monotonic(), deadline, what)
+            time.sleep(2 if seconds == BOOT else 0.5)
+
+    def wait_gone(self):
+        self.until("the domain does not go away", lambda: "alien" not in self.domains())
+
+    def in_guest(self, command, limit=120):
+        """What a command, typed on the guest's console, prints; it must not fail."""
+        self.typed += 1
+        mark = f"end{self.typed}="
+        self.tool(f"echo '{command}; echo {mark}$?' >/run/typed")
+        seen = ""
+
+        def ended():
+            nonlocal seen
+            seen = self.tool("cat /run/seen").replace("\r", "")
+            return re.search(rf"^{mark}\d", seen, re.M)
+
+        self.until(f"{command} does not end", ended, limit)
+        self.assertIn(f"\n{mark}0", seen)
+        return seen.split(f"\n{mark}0")[0].split(f"{mark}$?\n")[-1]
+
+    def attach(self):
+        """Have what is typed by in_guest() go to the guest."""
+        self.tool(ATTACH)
 
     def test_create(self):
-        """xl create builds a PVH guest that boots; it is handled, and all memory returns"""
-        self.tool(f"xl create -p {CONFIG}")
+        """xl create builds a PVH guest with devices; it boots, is handled, and all it had returns"""
+        self.addCleanup(self.tool, "xl destroy alien 2>/dev/null || true")
+        self.tool(f"xl create -p {CONFIG} 'disk=[]' 'vif=[]'")
         row = self.domains()["alien"]
-        self.assertEqual((row[2], row[4]), ("96", "--p---"))
+        self.assertEqual((row[2], row[4]), ("128", "--p---"))
         self.assertEqual(self.bed.client.get("/vms")["items"], [])  # it is none of ours
         self.tool("xl destroy alien")
         self.wait_gone()
@@ -226,23 +266,108 @@ class Tools(Alone):
         free = self.bed.free()
         self.tool(f"xl create {CONFIG}")
         self.console()
+        self.attach()
+        self.disks()
+        self.network()
+        self.names()
         self.tune()
+        self.hotplug()
+        self.trigger()
         self.pause()
+        self.reboot()
         # It switches itself off, and the xl that created it, still waiting for that, cleans up.
-        self.tool("xl shutdown alien")
+        self.tool("xl shutdown -w alien")
         self.wait_gone()
-        self.assertEqual(self.bed.free(), free)
+        # To the page but for tables that domain 0 keeps for where it maps the memory of others.
+        self.assertAlmostEqual(self.bed.free(), free, delta=MIB)
         self.assertNotIn("alien", self.tool("xenstore-ls /local/domain; xenstore-ls /vm"))
+        self.assertNotIn("vif", self.tool("ls /sys/class/net"))
+        self.assertNotIn("file.raw", self.tool("losetup -a"))
 
     def console(self):
         """xl console shows the boot, and takes what is typed."""
         console = self.bed.console
         console.send("/usr/lib/xen-4.17/bin/xl console alien; echo left\n")
-        console.expect("demo guest ready", BOOT)
+        console.expect("disk guest ready", BOOT)
         console.send("echo it=$((6*7)) cpus=$(nproc)\r")
         console.expect("it=42 cpus=2", 60)
         console.send(LEAVE)  # taken as such only when nothing comes with it
         console.expect("left", 60)
+
+    def states(self, kind):
+        """The states of a domain's devices, as xl block-list or network-list has them."""
+        heading, rows = self.rows(f"xl {kind}-list alien", first="Vdev" if kind == "block" else "Idx")
+        return {name: words[4 if kind == "network" else 3] for name, words in rows.items()}
+
+    def disks(self):
+        """What the guest writes is in the file, what it reads is the device's; one comes and goes."""
+        self.assertEqual(set(self.states("block").values()), {"4"})
+        self.in_guest("dd if=/dev/urandom of=/dev/xvda bs=64k count=4 && sync")
+        sums = self.in_guest("cat /dev/xvda /dev/xvdb | md5sum").split()[0]
+        self.assertEqual(sums, self.tool("cat /run/file.raw /dev/loop6 | md5sum").split()[0])
+        self.assertEqual(self.in_guest("cat /sys/block/xvdb/ro").strip(), "1")
+        self.tool("xl block-attach alien phy:/dev/loop7,xvdc,w")
+        self.until("xvdc is not connected", lambda: self.states("block").get("51744") == "4")
+        sums = self.in_guest("md5sum </dev/xvdc").split()[0]
+        self.assertEqual(sums, self.tool("md5sum </run/more.raw").split()[0])
+        heading, rows = self.rows("xentop -b -i 1", first="NAME")
+        row = dict(zip(heading, rows["alien"]))
+        self.assertEqual((row["VBDS"], row["NETS"]), ("3", "1"))
+        self.assertGreaterEqual(int(row["VBD_WSECT"]), 4 * 128)
+        self.assertGreaterEqual(int(row["VBD_RSECT"]), 2 * 2048)
+        self.tool("xl block-detach alien xvdc")
+        self.assertEqual(list(self.states("block")), ["51712", "51728"])
+
+    def network(self):
+        """The guest reaches the host over the bridge; a card comes and goes."""
+        host = self.tool("ip -4 -o addr show br0").split()[3]
+        ours = re.sub(r"\d+/", "77/", host)
+        self.in_guest(f"ip link set eth0 up && ip addr add {ours} dev eth0")
+        self.in_guest(f"until ping -c 1 -W 1 {host.split('/')[0]}; do sleep 1; done")
+        self.tool("xl network-attach alien bridge=br0 mac=00:16:3e:11:22:33")
+        self.until("no second card", lambda: self.states("network") == {"0": "4", "1": "4"})
+        self.assertIn("00:16:3e:11:22:33", self.in_guest("cat /sys/class/net/eth1/address"))
+        self.tool("xl network-detach alien 1")
+        self.assertEqual(self.states("network"), {"0": "4"})
+
+    def names(self):
+        """xl rename, domid, domname, uptime, vm-list and config-update know it by its name."""
+        domid = self.domains()["alien"][1]
+        self.tool("xl rename alien other")
+        self.assertEqual(self.tool("xl domid other").strip(), domid)
+        self.assertEqual(self.tool(f"xl domname {domid}").strip(), "other")
+        self.assertRegex(self.tool("xl uptime"), rf"other +{domid} +0:0\d:\d\d")
+        self.assertRegex(self.tool("xl vm-list"), rf"{domid} +other")
+        self.tool(f"xl rename other alien; xl config-update alien {CONFIG}")
+
+    def hotplug(self):
+        """xl vcpu-set takes a virtual CPU from the guest, and gives it back."""
+        self.tool("xl vcpu-set alien 1")
+        self.until("vCPU 1 stays", lambda: self.vcpus("alien")[1][4] == "--p")
+        self.tool("xl vcpu-set alien 2")
+        # Linux takes it when it is told to: what udev does elsewhere.
+        self.in_guest("until echo 1 >/sys/devices/system/cpu/cpu1/online; do sleep 1; done")
+        self.assertNotEqual(self.vcpus("alien")[1][4], "--p")
+
+    def trigger(self):
+        """xl trigger nmi and xl sysrq reach the guest."""
+        self.tool("xl trigger alien nmi && xl sysrq alien h")
+        self.in_guest("until dmesg | grep NMI: && dmesg | grep sysrq:; do sleep 1; done")
+
+    def reboot(self):
+        """xl reboot: the xl that created it builds it anew, with its devices."""
+        before = self.domains()["alien"][1]
+        self.tool("xl reboot -w alien")
+
+        def again():
+            row = self.domains().get("alien")
+            return row and row[1] != before and "p" not in row[4]  # it has its console by then
+
+        self.until("it is not built anew", again, BOOT)
+        self.attach()
+        self.until("not ready", lambda: "disk guest ready" in self.tool("cat /run/seen"), BOOT)
+        self.assertEqual(self.in_guest("nproc").strip(), "2")
+        self.assertEqual(set(self.states("block").values()), {"4"})
 
     def tune(self):
         """xl vcpu-list shows both vCPUs; pins, weights and another size are taken."""
@@ -252,12 +377,16 @@ class Tools(Alone):
         self.assertEqual([words[-3] for words in vcpus.values()], ["all", "1"])
         self.assertEqual(vcpus[1][3], "1")
         self.assertEqual(self.rows("xl sched-credit2")[1]["alien"][2:], ["512", "150"])
-        for size in ("88", "96"):
+        for size in ("120", "128"):
             self.tool(f"xl mem-set alien {size}")
-            deadline = time.monotonic() + 60
-            while self.domains()["alien"][2] != size:
-                self.assertLess(time.monotonic(), deadline, f"it does not have {size} MiB")
-                time.sleep(0.5)
+            self.until(f"not {size} MiB", lambda: self.domains()["alien"][2] == size)
+        # What it may have can grow, what it was made with does not: no more than that is taken.
+        self.tool("xl mem-max alien 160; xl mem-set alien 144; sleep 2")
+        heading, rows = self.rows("xentop -b -i 1", first="NAME")
+        row = dict(zip(heading, rows["alien"]))
+        self.assertAlmostEqual(int(row["MAXMEM(k)"]) >> 10, 145, delta=1)
+        self.assertEqual(self.domains()["alien"][2], "128")
+        self.tool("xl mem-max alien 128; xl mem-set alien 128")
 
     def pause(self):
         """A paused guest is shown so, and takes no time."""

@@ -11,7 +11,6 @@
 #include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/irq.h"
 #include "lib/errno.h"
-#include "lib/string.h"
 #include "mm/heap.h"
 #include "vdev/vlapic.h"
 
@@ -38,23 +37,23 @@ struct pin {
 	bool reserved;         /* the hypervisor's own: the guest's writes stay on paper */
 };
 
+struct vioapic {
+	const struct ioapic *host;
+	struct pin *pins; /* its own among all */
+	uint32_t select;
+};
+
 /* The one hardware domain's; guarded by the lock. */
 static struct spinlock lock;
-static uint32_t selected[MAX_IOAPICS];
-static struct pin *pins; /* of all IO-APICs, one's after the other's */
-static uint32_t nr_pins;
+static struct vioapic vioapics[MAX_IOAPICS];
+static struct pin *pins;
+static uint32_t nr_pins; /* of all IO-APICs; 0 = there are none for anybody */
 
-/* The host's IO-APIC at @gpa, and the first pin of its. NULL if there is none. */
-static const struct ioapic *find(uint64_t gpa, struct pin **first)
+static struct vioapic *find(uint64_t gpa)
 {
-	struct pin *pin = pins;
-
-	for (uint32_t i = 0; pins && i < nr_ioapics; pin += ioapics[i++].nr_pins) {
-		if (ioapics[i].base != (gpa & PAGE_MASK))
-			continue;
-		*first = pin;
-		return &ioapics[i];
-	}
+	for (uint32_t i = 0; nr_pins && i < nr_ioapics; i++)
+		if (ioapics[i].base == (gpa & PAGE_MASK))
+			return &vioapics[i];
 	return NULL;
 }
 
@@ -88,30 +87,36 @@ static void program_host(struct domain *d, const struct pin *pin)
 					 IOAPIC_RTE_DEST((uint32_t)dest));
 }
 
-static uint32_t read_window(const struct ioapic *io, const struct pin *first, uint32_t index)
+/* The pin whose entry the window shows, or NULL. */
+static struct pin *window_pin(const struct vioapic *io)
 {
-	uint32_t n = (index - INDEX_RTE) / 2;
-	uint64_t rte;
+	uint32_t n = (io->select - INDEX_RTE) / 2;
 
-	switch (index) {
-	case INDEX_ID:
-	case INDEX_ARBITRATION: return (uint32_t)io->id << 24;
-	case INDEX_VERSION: return VERSION | (io->nr_pins - 1) << 16;
-	}
-	if (index < INDEX_RTE || n >= io->nr_pins)
-		return 0xffffffff;
-	rte = first[n].rte | (first[n].in_flight ? IOAPIC_RTE_IRR : 0);
-	return (uint32_t)(index & 1 ? rte >> 32 : rte);
+	return io->select >= INDEX_RTE && n < io->host->nr_pins ? &io->pins[n] : NULL;
 }
 
-static void write_window(struct domain *d, const struct ioapic *io, struct pin *first,
-			 uint32_t index, uint32_t value)
+static uint32_t read_window(const struct vioapic *io)
 {
-	uint32_t n = (index - INDEX_RTE) / 2;
-	unsigned int shift = index & 1 ? 32 : 0;
-	struct pin *pin = first + n;
+	const struct pin *pin = window_pin(io);
+	uint64_t rte;
 
-	if (index < INDEX_RTE || n >= io->nr_pins)
+	switch (io->select) {
+	case INDEX_ID:
+	case INDEX_ARBITRATION: return (uint32_t)io->host->id << 24;
+	case INDEX_VERSION: return VERSION | (io->host->nr_pins - 1) << 16;
+	}
+	if (!pin)
+		return 0xffffffff;
+	rte = pin->rte | (pin->in_flight ? IOAPIC_RTE_IRR : 0);
+	return (uint32_t)(io->select & 1 ? rte >> 32 : rte);
+}
+
+static void write_window(struct domain *d, const struct vioapic *io, uint32_t value)
+{
+	unsigned int shift = io->select & 1 ? 32 : 0;
+	struct pin *pin = window_pin(io);
+
+	if (!pin)
 		return; /* the id is fixed */
 	pin->rte &= ~(0xffffffffULL << shift);
 	pin->rte = (pin->rte | (uint64_t)value << shift) & RTE_GUEST_BITS;
@@ -137,19 +142,21 @@ int vioapic_create(struct domain *d)
 	if (!d->is_hwdom)
 		return 0;
 	spin_init(&lock);
-	memset(selected, 0, sizeof(selected));
-	nr_pins = 0;
 	for (uint32_t i = 0; i < nr_ioapics; i++)
 		nr_pins += ioapics[i].nr_pins;
 	pins = pin = xcalloc(max(nr_pins, 1u), sizeof(*pins));
-	if (!pins)
+	if (!pins) {
+		nr_pins = 0;
 		return -ENOMEM;
-	for (uint32_t i = 0; i < nr_ioapics; i++)
+	}
+	for (uint32_t i = 0; i < nr_ioapics; i++) {
+		vioapics[i] = (struct vioapic){.host = &ioapics[i], .pins = pin};
 		for (uint32_t n = 0; n < ioapics[i].nr_pins; n++, pin++) {
 			pin->gsi = ioapics[i].gsi_base + n;
 			pin->rte = IOAPIC_RTE_MASKED;
 			pin->reserved = is_own(pin->gsi);
 		}
+	}
 	return 0;
 }
 
@@ -164,22 +171,19 @@ void vioapic_destroy(struct domain *d)
 
 bool vioapic_covers(struct domain *d, uint64_t gpa)
 {
-	struct pin *first;
-
-	return d->is_hwdom && find(gpa, &first);
+	return d->is_hwdom && find(gpa);
 }
 
 uint32_t vioapic_read(struct domain *d __unused, uint64_t gpa)
 {
-	struct pin *first;
-	const struct ioapic *io = find(gpa, &first);
+	struct vioapic *io = find(gpa);
 
 	if (!io)
 		return 0xffffffff;
 	spin_guard(&lock);
 	switch (gpa & ~PAGE_MASK) {
-	case REG_SELECT: return selected[io - ioapics];
-	case REG_WINDOW: return read_window(io, first, selected[io - ioapics]);
+	case REG_SELECT: return io->select;
+	case REG_WINDOW: return read_window(io);
 	default: return 0xffffffff;
 	}
 }
@@ -196,16 +200,15 @@ static void eoi_pins(struct domain *d, struct pin *first, uint32_t nr, uint8_t v
 
 void vioapic_write(struct domain *d, uint64_t gpa, uint32_t value)
 {
-	struct pin *first;
-	const struct ioapic *io = find(gpa, &first);
+	struct vioapic *io = find(gpa);
 
 	if (!io)
 		return;
 	spin_guard(&lock);
 	switch (gpa & ~PAGE_MASK) {
-	case REG_SELECT: selected[io - ioapics] = value & 0xff; break;
-	case REG_WINDOW: write_window(d, io, first, selected[io - ioapics], value); break;
-	case REG_EOI: eoi_pins(d, first, io->nr_pins, (uint8_t)value); break;
+	case REG_SELECT: io->select = value & 0xff; break;
+	case REG_WINDOW: write_window(d, io, value); break;
+	case REG_EOI: eoi_pins(d, io->pins, io->host->nr_pins, (uint8_t)value); break;
 	}
 }
 

@@ -155,7 +155,7 @@ static void fire(void *arg)
 	}
 }
 
-static void start_count(struct vlapic *l)
+static void wrote_count(struct vlapic *l, uint32_t old __unused)
 {
 	timer_cancel(&l->timer);
 	if (!l->reg[APIC_TMICT])
@@ -276,7 +276,7 @@ void vlapic_accept(struct vcpu *v, uint8_t vector)
 		l->isr_top = vector;
 }
 
-static void write_eoi(struct vlapic *l, uint32_t value __unused)
+static void wrote_eoi(struct vlapic *l, uint32_t old __unused)
 {
 	int vector = l->isr_top;
 
@@ -433,59 +433,47 @@ static uint32_t reg_read(struct vlapic *l, unsigned int n)
 	}
 }
 
-static void write_tpr(struct vlapic *l, uint32_t value)
+/* What a write of a register leads to, once its value is stored; @old is what it was. */
+
+static void wrote_tpr(struct vlapic *l, uint32_t old __unused)
 {
-	l->head.tpr = (uint8_t)value;
+	l->head.tpr = (uint8_t)l->reg[APIC_TPR];
 }
 
-static void write_svr(struct vlapic *l, uint32_t value)
+static void wrote_svr(struct vlapic *l, uint32_t old)
 {
-	bool was_enabled = enabled(l);
-
-	l->reg[APIC_SVR] = value;
 	if (!enabled(l)) {
 		for (unsigned int i = APIC_LVTT; i <= APIC_LVTERR; i++)
 			l->reg[i] |= APIC_LVT_MASKED;
-	} else if (!was_enabled &&
+	} else if (!(old & APIC_SVR_ENABLE) &&
 		   __atomic_load_n(&l->v->vcpu_info->evtchn_upcall_pending, __ATOMIC_SEQ_CST)) {
 		hvm_upcall(l->v); /* one raised before was lost with the reset */
 	}
 }
 
-static void write_esr(struct vlapic *l, uint32_t value __unused)
+static void wrote_esr(struct vlapic *l, uint32_t old __unused)
 {
 	l->reg[APIC_ESR] = __atomic_exchange_n(&l->esr_next, 0, __ATOMIC_RELAXED);
 }
 
-static void write_icr(struct vlapic *l, uint32_t value)
+static void wrote_icr(struct vlapic *l, uint32_t old __unused)
 {
-	l->reg[APIC_ICR] = value;
-	send_ipi(l, value);
+	send_ipi(l, l->reg[APIC_ICR]);
 }
 
-static void write_lvt_timer(struct vlapic *l, uint32_t value)
+static void wrote_lvt_timer(struct vlapic *l, uint32_t old)
 {
-	uint32_t old = l->reg[APIC_LVTT];
-
-	l->reg[APIC_LVTT] = value;
 	/* A change of mode stops the count until it is written again (SDM vol. 3, 11.5.4). */
-	if ((old ^ value) & APIC_LVT_PERIODIC) {
+	if ((old ^ l->reg[APIC_LVTT]) & APIC_LVT_PERIODIC) {
 		timer_cancel(&l->timer);
 		l->reg[APIC_TMICT] = 0;
 	}
 }
 
-static void write_count(struct vlapic *l, uint32_t value)
+static void wrote_divide(struct vlapic *l, uint32_t old)
 {
-	l->reg[APIC_TMICT] = value;
-	start_count(l);
-}
-
-static void write_divide(struct vlapic *l, uint32_t value)
-{
-	l->reg[APIC_TDCR] = value;
 	if (current_count(l))
-		start_count(l);
+		wrote_count(l, old);
 }
 
 #define X2_READ  1u /* there is an MSR to read */
@@ -497,43 +485,44 @@ static void write_divide(struct vlapic *l, uint32_t value)
 static const struct {
 	uint8_t x2;
 	uint32_t x2_mask; /* bits that may be set in a write of the MSR */
-	uint32_t keep;    /* bits of a value that are stored */
+	uint32_t keep;    /* bits of a value that are stored; 0 = the register does not change */
 	uint32_t ones;    /* bits that are always set */
-	void (*write)(struct vlapic *l,
-		      uint32_t value); /* stores what is kept, if there is more to do */
+	void (*wrote)(struct vlapic *l, uint32_t old);
 } rows[APIC_NR] = {
 	[APIC_ID] = {X2_READ},
 	[APIC_VERSION] = {X2_READ},
-	[APIC_TPR] = {X2_RW, 0xff, .keep = 0xff, .write = write_tpr},
+	[APIC_TPR] = {X2_RW, 0xff, .keep = 0xff, .wrote = wrote_tpr},
 	[APIC_PPR] = {X2_READ},
-	[APIC_EOI] = {X2_WRITE, .write = write_eoi},
+	[APIC_EOI] = {X2_WRITE, .wrote = wrote_eoi},
 	[APIC_LDR] = {X2_READ, .keep = 0xff000000},
 	[APIC_DFR] = {.keep = 0xf0000000, .ones = 0x0fffffff},
-	[APIC_SVR] = {X2_RW, 0x1fff, .keep = 0x1ff, .write = write_svr},
+	[APIC_SVR] = {X2_RW, 0x1fff, .keep = 0x1ff, .wrote = wrote_svr},
 	[APIC_ISR... APIC_IRR + 7] = {X2_READ},
-	[APIC_ESR] = {X2_RW, .write = write_esr},
-	[APIC_ICR] = {X2_RW, 0xccfff, .keep = ~(1u << 12), .write = write_icr},
+	[APIC_ESR] = {X2_RW, .wrote = wrote_esr},
+	[APIC_ICR] = {X2_RW, 0xccfff, .keep = ~(1u << 12), .wrote = wrote_icr},
 	[APIC_ICR2] = {.keep = 0xff000000},
-	[APIC_LVTT] = {X2_RW, X2_LVT, .keep = 0x300ff, .write = write_lvt_timer},
+	[APIC_LVTT] = {X2_RW, X2_LVT, .keep = 0x300ff, .wrote = wrote_lvt_timer},
 	[APIC_LVTT + 1 ... APIC_LVTT + 2] = {X2_RW, X2_LVT,
 					     .keep = 0x107ff}, /* thermal, counters */
 	[APIC_LVTT + 3 ... APIC_LVTT + 4] = {X2_RW, X2_LVT, .keep = 0x1a7ff}, /* LINT0, LINT1 */
 	[APIC_LVTERR] = {X2_RW, X2_LVT, .keep = 0x100ff},
-	[APIC_TMICT] = {X2_RW, ~0u, .keep = ~0u, .write = write_count},
+	[APIC_TMICT] = {X2_RW, ~0u, .keep = ~0u, .wrote = wrote_count},
 	[APIC_TMCCT] = {X2_READ},
-	[APIC_TDCR] = {X2_RW, 0xb, .keep = 0xb, .write = write_divide},
+	[APIC_TDCR] = {X2_RW, 0xb, .keep = 0xb, .wrote = wrote_divide},
 	[APIC_SELF_IPI] = {X2_WRITE, 0xff},
 };
 
 static void reg_write(struct vlapic *l, unsigned int n, uint32_t value)
 {
+	uint32_t old = l->reg[n];
+
 	value = (value & rows[n].keep) | rows[n].ones;
 	if (n >= APIC_LVTT && n <= APIC_LVTERR && !enabled(l))
 		value |= APIC_LVT_MASKED;
-	if (rows[n].write)
-		rows[n].write(l, value);
-	else if (rows[n].keep)
+	if (rows[n].keep)
 		l->reg[n] = value;
+	if (rows[n].wrote)
+		rows[n].wrote(l, old);
 }
 
 /* ---- MMIO ---- */

@@ -147,13 +147,15 @@ static uint8_t extended(const struct decoder *d, uint8_t bit, unsigned int reg)
 	return (uint8_t)(reg | (d->rex & bit ? 8u : 0));
 }
 
+/* Bytes of displacement by ModRM.mod. */
+static const uint8_t displacement[4] = {0, 1, 4, 0};
+
 /* The memory operand that ModRM names, with SIB and displacement. */
 static void decode_address(struct decoder *d, uint8_t mod, uint8_t rm)
 {
 	/* Register pairs of 16-bit addressing, by ModRM.rm; -1 = none. */
 	static const int8_t base16[8] = {3, 3, 5, 5, -1, -1, 5, 3};
 	static const int8_t index16[8] = {6, 7, 6, 7, 6, 7, -1, -1};
-	static const uint8_t displacement[4] = {0, 1, 4, 0};
 	bool wide = d->insn.addrsize != 2;
 	unsigned int size = wide ? displacement[mod] : mod, scale = 0;
 	int base = wide ? extended(d, 1, rm) : base16[rm], index = wide ? -1 : index16[rm];
@@ -291,28 +293,24 @@ int emul_decode(const struct guest_regs *regs, unsigned int width, const uint8_t
 	return rc;
 }
 
-bool emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, struct emul_mov *mov)
+unsigned int emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, bool store,
+			     unsigned int *reg)
 {
-	static const uint8_t displacement[4] = {0, 1, 4, 0};
-	size_t at = 0;
-	uint8_t rex = 0, mod, rm;
+	unsigned int at = 0, mod, rm;
+	uint8_t rex = 0;
 
 	if (width == 2 || len < 4) /* no MOV of those that are for devices is shorter but one */
-		return false;
+		return 0;
 	if (width == 8 && (code[0] & 0xf8) == 0x40) /* without W, which makes it 64 bits wide */
 		rex = code[at++];
-	if (code[at] != 0x89 && code[at] != 0x8b)
-		return false;
+	if (code[at] != (store ? 0x89 : 0x8b) || code[at + 1] >= 0xc0)
+		return 0;
 	mod = code[at + 1] >> 6;
 	rm = code[at + 1] & 7;
-	mov->store = code[at] == 0x89;
-	mov->reg = (uint8_t)((code[at + 1] >> 3 & 7) | (rex & 4 ? 8 : 0));
+	*reg = (code[at + 1] >> 3 & 7) | (rex & 4 ? 8u : 0);
 	at += 2;
-	if (mod == 3)
-		return false;
 	if (rm == 4)
 		rm = code[at++] & 7; /* SIB: without a base it has a displacement, as ModRM has */
 	at += mod == 0 && rm == 5 ? 4 : displacement[mod];
-	mov->len = (uint8_t)at;
-	return at <= len;
+	return at <= len ? at : 0;
 }

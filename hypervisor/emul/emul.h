@@ -107,18 +107,14 @@ struct emul_insn {
 int must_check emul_decode(const struct guest_regs *regs, unsigned int width, const uint8_t *code,
 			   size_t len, struct emul_insn *insn);
 
-/* MOV between memory and a 32-bit register, as drivers access device registers. */
-struct emul_mov {
-	uint8_t len; /* of the instruction */
-	uint8_t reg; /* 0-15 */
-	bool store;  /* to memory */
-};
-
 /**
- * Whether the @len bytes at @code are such a MOV with no prefix but REX, in a code segment of @width
- * bytes. For who knows the address already: it is not worked out. *@mov is written only if it is.
+ * Whether the @len bytes at @code are a MOV between memory and a 32-bit register, as drivers access device
+ * registers, with no prefix but REX, in a code segment of @width bytes; to memory if @store. For who knows
+ * the address already: it is not worked out.
+ * Return: the length of the instruction, and *@reg, 0-15; 0 if it is something else.
  */
-bool emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, struct emul_mov *mov);
+unsigned int emul_decode_mov(const uint8_t *code, size_t len, unsigned int width, bool store,
+			     unsigned int *reg);
 
 /**
  * Carry out @insn, which has an operand in memory (from EMUL_STRING on): memory first, then registers, flags and RIP. A repeated

@@ -220,16 +220,16 @@ static void emulate(struct vcpu *v)
 static bool move_device(struct vcpu *v, uint64_t gpa, bool write)
 {
 	uint8_t code[EMUL_INSN_MAX] = {0};
-	struct emul_mov mov;
+	size_t got = code_bytes(v, code);
+	unsigned int reg, len = emul_decode_mov(code, got, code_width(v), write, &reg);
 
-	if ((gpa & 3) || !emul_decode_mov(code, code_bytes(v, code), code_width(v), &mov) ||
-	    mov.store != write)
+	if (!len || (gpa & 3))
 		return false;
 	if (write)
-		write_register(v, gpa, (uint32_t)v->regs.gpr[mov.reg]);
+		write_register(v, gpa, (uint32_t)v->regs.gpr[reg]);
 	else
-		v->regs.gpr[mov.reg] = read_register(v, gpa);
-	hvm_advance(v, mov.len);
+		v->regs.gpr[reg] = read_register(v, gpa);
+	hvm_advance(v, len);
 	return true;
 }
 

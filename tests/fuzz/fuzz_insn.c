@@ -59,13 +59,15 @@ static void check_prefixes(const struct emul_ctx *c, const uint8_t *code,
 static void check_mov(const uint8_t *code, size_t len, unsigned int width, int rc,
 		      const struct emul_insn *insn)
 {
-	struct emul_mov mov;
+	for (unsigned int store = 0; store < 2; store++) {
+		unsigned int reg, n = emul_decode_mov(code, len, width, store, &reg);
 
-	if (!emul_decode_mov(code, len, width, &mov))
-		return;
-	INSIST(!rc && insn->op == EMUL_MOV && insn->opsize == 4);
-	INSIST(mov.len == insn->len && mov.reg == insn->reg);
-	INSIST(mov.store == (insn->form == EMUL_MEM_REG));
+		if (!n)
+			continue;
+		INSIST(!rc && insn->op == EMUL_MOV && insn->opsize == 4);
+		INSIST(n == insn->len && reg == insn->reg);
+		INSIST(insn->form == (store ? EMUL_MEM_REG : EMUL_REG_MEM));
+	}
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -283,12 +283,12 @@ START_TEST(short_decoder_agrees)
 {
 	static const uint8_t rex[] = {0, 0x40, 0x41, 0x44, 0x46, 0x47, 0x48, 0x4c};
 	struct emul_insn insn;
-	struct emul_mov mov;
-	unsigned int taken = 0;
+	unsigned int taken = 0, reg, len;
 
 	clear();
 	for (uint32_t i = 0; i < 1u << 15; i++) {
 		uint8_t code[15] = {0}, r = rex[i & 7], op = i & 8 ? 0x89 : 0x8b;
+		bool store = i & 8;
 		unsigned int at = 0;
 
 		if (r)
@@ -296,21 +296,23 @@ START_TEST(short_decoder_agrees)
 		code[at++] = op;
 		code[at++] = (uint8_t)(i >> 4);
 		code[at] = (uint8_t)((i >> 12) * 37);
-		if (!emul_decode_mov(code, sizeof(code), 8, &mov))
+		ck_assert(!emul_decode_mov(code, sizeof(code), 8, !store, &reg));
+		len = emul_decode_mov(code, sizeof(code), 8, store, &reg);
+		if (!len)
 			continue;
 		taken++;
 		ck_assert_int_eq(emul_decode(&regs, 8, code, sizeof(code), &insn), 0);
 		ck_assert_int_eq(insn.op, EMUL_MOV);
-		ck_assert_uint_eq(insn.len, mov.len);
-		ck_assert_uint_eq(insn.reg, mov.reg);
+		ck_assert_uint_eq(insn.len, len);
+		ck_assert_uint_eq(insn.reg, reg);
 		ck_assert_uint_eq(insn.opsize, 4);
-		ck_assert_int_eq(insn.form, mov.store ? EMUL_MEM_REG : EMUL_REG_MEM);
-		ck_assert(!emul_decode_mov(code, mov.len - 1u, 8, &mov));
+		ck_assert_int_eq(insn.form, store ? EMUL_MEM_REG : EMUL_REG_MEM);
+		ck_assert(!emul_decode_mov(code, len - 1, 8, store, &reg));
 	}
 	ck_assert_uint_eq(taken, (1u << 15) / 8 * 6 / 4 * 3); /* no REX.W, no register operand */
-	ck_assert(!emul_decode_mov((const uint8_t *)"\x66\x8b\x00\x00", 4, 8, &mov));
-	ck_assert(!emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 2, &mov));
-	ck_assert(emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 4, &mov));
+	ck_assert(!emul_decode_mov((const uint8_t *)"\x66\x8b\x00\x00", 4, 8, false, &reg));
+	ck_assert(!emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 2, false, &reg));
+	ck_assert(emul_decode_mov((const uint8_t *)"\x8b\x00\x00\x00", 4, 4, false, &reg));
 }
 END_TEST
 

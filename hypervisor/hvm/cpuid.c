@@ -10,7 +10,6 @@
 #include "arch/x86/cpu/cpuid.h"
 #include "arch/x86/cpu/regs.h"
 #include "hvm/hvm.h"
-#include "hvm/xstate.h"
 #include "lib/string.h"
 
 enum { A, B, C, D };

@@ -5,7 +5,6 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/regs.h"
 #include "hvm/hvm.h"
-#include "hvm/xstate.h"
 #include "lib/errno.h"
 
 #define DR6_BS (1ULL << 14)

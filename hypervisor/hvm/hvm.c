@@ -7,7 +7,6 @@
 #include "core/console.h"
 #include "core/softirq.h"
 #include "hvm/exits.h"
-#include "hvm/xstate.h"
 #include "lib/errno.h"
 #include "mm/heap.h"
 #include "vdev/vioapic.h"

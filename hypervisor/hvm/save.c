@@ -8,7 +8,6 @@
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/regs.h"
 #include "hvm/exits.h"
-#include "hvm/xstate.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 

@@ -3,11 +3,10 @@
  * FPU and vector state. The hypervisor itself uses none of it, so a guest's stays in the registers
  * across exits; it is saved when the vCPU leaves its CPU.
  */
-#include "hvm/xstate.h"
+#include "hvm/exits.h"
 
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
-#include "hvm/vcpu_state.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/heap.h"

@@ -35,7 +35,6 @@
 struct svm_cpu {
 	struct asid_cpu asids;
 	paddr_t host_vmcb_pa; /* what VMLOAD brings back after a guest */
-	void *hsave;
 };
 
 static uint32_t features;
@@ -125,17 +124,17 @@ static int svm_cpu_init(void)
 {
 	struct cpu *c = this_cpu();
 	struct svm_cpu *s = xzalloc(sizeof(*s));
-	struct vmcb *host;
+	void *host, *hsave;
 	uint32_t nr_asids = cpuid_raw(0x8000000a, 0).ebx;
 
 	if (!s)
 		return -ENOMEM;
-	s->hsave = page_alloc();
+	hsave = page_alloc();
 	host = page_alloc();
-	if (!s->hsave || !host || nr_asids < 2)
+	if (!hsave || !host || nr_asids < 2)
 		goto fail;
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | X86_EFER_SVME);
-	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(s->hsave));
+	wrmsr(MSR_VM_HSAVE_PA, virt_to_phys(hsave));
 	s->host_vmcb_pa = virt_to_phys(host);
 	__asm__ volatile("vmsave %0" ::"a"(s->host_vmcb_pa) : "memory");
 	asid_cpu_init(&s->asids, nr_asids);
@@ -144,7 +143,7 @@ static int svm_cpu_init(void)
 	return 0;
 fail:
 	page_free(host);
-	page_free(s->hsave);
+	page_free(hsave);
 	xfree(s);
 	return -ENOMEM;
 }

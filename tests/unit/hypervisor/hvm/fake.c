@@ -18,7 +18,6 @@
 #include "core/timer.h"
 #include "hvm/exits.h"
 #include "hvm/hvm.h"
-#include "hvm/xstate.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
 #include "vdev/vioapic.h"

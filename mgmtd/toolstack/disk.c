@@ -48,7 +48,6 @@ int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *d
 		   struct ts_error *err)
 {
 	const struct device d = device_of(domid, disk->slot);
-	const char *kind = disk->cdrom ? "cdrom" : "disk";
 	char physical[16], id[16], target[8];
 	struct disk_opening opening = {
 		.path = disk->path,
@@ -62,14 +61,15 @@ int ts_disk_attach(struct toolstack *ts, uint32_t domid, const struct ts_disk *d
 		{"type", "phy"},
 		{"dev", target},
 		{"mode", disk->read_only ? "r" : "w"},
-		{"device-type", kind},
+		{"device-type", disk->cdrom ? "cdrom" : "disk"},
 		{"physical-device", physical},
 		{"bootable", disk->slot ? "0" : "1"},
 		{"hotplug-status", "connected"},
 		{NULL, NULL},
 	};
+	/* Linux leaves CDs to an emulated drive where it is no PV guest, and PVH has none. */
 	const struct device_node front[] = {
-		{"virtual-device", id}, {"device-type", kind}, {NULL, NULL}};
+		{"virtual-device", id}, {"device-type", "disk"}, {NULL, NULL}};
 	const struct disk_format *format = disk_format(disk->format);
 	TS_CLEANUP(ts_close_fd) int fd = -1;
 	struct stat st;

@@ -102,6 +102,23 @@ class Access(ApiTest):
         self.client.delete(f"/tokens/{made['id']}")
         self.refused(401, "GET", "/host", client=other)
 
+    def test_roles(self):
+        """a token of a lesser role looks but does not touch; only administrators see inside a guest"""
+        vm = self.client.create_vm(**self.bed.spec("roles"))["id"]
+        for role, power in (("viewer", 403), ("operator", 202)):
+            made = self.client.post("/tokens", {"name": role, "role": role}).json
+            self.addCleanup(self.client.delete, f"/tokens/{made['id']}")
+            other = self.bed.machine.client()
+            other.use_token(made["token"])
+            self.assertGreater(other.get(f"/vms/{vm}/stats")["cpu_time"], 0)
+            for method, path in (("GET", f"/vms/{vm}/debug"), ("PATCH", f"/vms/{vm}"), ("GET", "/audit"),
+                                 ("POST", "/volumes"), ("POST", "/networks"), ("POST", "/host/actions/shutdown")):
+                self.refused(403, method, path, None if method == "GET" else {}, client=other)
+            answer = other.raw("POST", f"/api/v1/vms/{vm}/actions/pause", b"{}", {"Content-Type": "application/json"})
+            self.assertEqual(answer.status, power, answer.body[:300])
+        self.client.wait_state(vm, ("paused",), 30)
+        self.assertTrue(self.client.get(f"/vms/{vm}/debug")["vcpus"])
+
     def test_logout(self):
         """a session that ended is worth nothing"""
         other = self.bed.login()

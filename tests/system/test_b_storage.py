@@ -1,5 +1,6 @@
 """Volumes, and the disks that guests make of them."""
 
+import errno
 import hashlib
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from bed import BUILD, MIB, Alone, bed, boot_for, remove, scratch
+from bed import BUILD, MIB, TOP, Alone, bed, boot_for, remove, scratch
 from client import ApiError
 from guests import Guest, disk_spec
 
@@ -128,6 +129,8 @@ class Storage(unittest.TestCase):
         self.assertGreaterEqual(full, 8192)
         self.assertLess(int(self.bed.console.run(kept)), 4096)
 
+        self.thin_disk(vm, guest)
+        self.cd(vm, guest)
         self.refused(409, "in_use", self.client.get, f"/volumes/{data['volume']}/content")
         self.client.request("PATCH", f"/volumes/{data['volume']}", {"size": 48 * MIB})
         guest.run(f"until [ $(cat /sys/block/xvda/size) = {48 * MIB // 512} ]; do sleep 0.1; done")
@@ -138,6 +141,33 @@ class Storage(unittest.TestCase):
         self.assertEqual(self.loops(), before)
         nodes = self.bed.console.run(f"xenstore ls {NODE}/{domid} 2>/dev/null || true")
         self.assertNotIn("frontend", nodes)
+
+    def thin_disk(self, vm, guest):
+        """A qcow2 volume takes room as it is written to, and gives it back when that is discarded."""
+        thin = self.volume("thin", format="qcow2")
+
+        def taken():
+            return self.client.get(f"/volumes/{thin}")["allocated"]
+
+        self.attach(vm, volume=thin, target="xvdd")
+        guest.run("until [ -b /dev/xvdd ]; do sleep 0.1; done")
+        guest.must("dd if=/random of=/dev/xvdd bs=1M conv=fsync")
+        self.assertGreaterEqual(taken(), 8 * MIB)
+        guest.must("blkdiscard /dev/xvdd; sync")
+        self.assertLess(taken(), 2 * MIB)
+
+    def cd(self, vm, guest):
+        """A CD is there as it was uploaded, and can't be written to; its image stays meanwhile."""
+        content = bytes(1 << 15) + b"\x01CD001\x01" + os.urandom(MIB - (1 << 15) - 7)
+        image = self.client.upload("cd", "iso", content)["id"]
+        disk = self.attach(vm, image=image, target="xvde")
+        self.assertTrue(disk["read_only"])
+        guest.run("until [ -b /dev/xvde ]; do sleep 0.1; done")
+        self.assertIn(hashlib.sha256(content).hexdigest(), guest.must("sha256sum /dev/xvde"))
+        self.assertNotIn("wrote", guest.run("dd if=/dev/zero of=/dev/xvde count=1 && echo wr''ote"))
+        self.refused(409, "in_use", self.client.delete, f"/images/{image}")
+        self.client.delete(f"/vms/{vm}/disks/{disk['id']}")
+        self.client.delete(f"/images/{image}")
 
     def test_copies(self):
         """an image is copied by a confined process, and again after mgmtd was killed meanwhile"""
@@ -161,6 +191,19 @@ class Storage(unittest.TestCase):
         self.assertEqual(digest, hashlib.sha256(content).hexdigest())
         self.attach(vm, volume=volume["id"])
         self.downloads(path, content)
+        self.no_room(image)
+
+    def no_room(self, image):
+        """A thin volume for whose copy there is no room after all: its task says so, and it is gone."""
+        volume, reader = self.caught(name="thin", size=80 * MIB, format="qcow2", image=image)
+        self.addCleanup(self.bed.console.run, "mount -o remount,size=50% /data")
+        self.bed.console.run("mount -o remount,size=$(( $(du -sk /data | cut -f1) + 16384 ))k /data")
+        self.bed.console.run(f"kill -CONT {reader}")
+        task = self.client.get(f"/tasks/{volume['task_id']}?wait=60")
+        self.assertEqual((task["status"], task["error"]["code"]), ("failed", "insufficient_storage"))
+        made = self.client.get(f"/volumes/{volume['id']}")
+        self.assertEqual((made["state"], made["reason"]["code"]), ("failed", "insufficient_storage"))
+        self.bed.console.run(f"[ ! -e /data/volumes/{volume['id']} ]")
 
     def caught(self, **spec):
         """Have a volume made of an image; stop the reader once it unpacks and has confined itself."""
@@ -186,6 +229,32 @@ class Storage(unittest.TestCase):
     def kill_mgmtd(self):
         self.bed.console.run("kill -9 $(pidof mgmtd)")
         self.bed.wait_healthy()
+
+    def test_confinement(self):
+        """who takes over a disk's server can open no other file, and neither connect nor signal"""
+        program = self.client.upload("trespasser", "initrd", trespasser())["id"]
+        self.addCleanup(self.client.delete, f"/images/{program}")
+        run = self.bed.console.run
+        run(f"chmod 755 /data/images/{program}; echo >/run/anybodys; chmod 666 /run/anybodys; : >/run/disk")
+        run(f"cp /data/images/{program} /tmp/free; chpst -u domus-nbd /tmp/free 0<>/run/disk")
+        self.assertEqual(set(self.told().values()), {"0"}, "what the user may")
+        run("rm /tmp/free /tmp/trespasser*; : >/run/disk")
+        run(f"mount --bind /data/images/{program} /usr/bin/qemu-nbd")
+        try:
+            run("/usr/lib/domus/disk-server rw 0<>/run/disk 3</dev/null")
+            run("for n in $(seq 300); do grep -q end /run/disk && break; sleep 0.1; done")
+        finally:
+            run("umount /usr/bin/qemu-nbd")
+        files = self.told()
+        calls = [files.pop(what) for what in ("socket", "kill", "rename", "ptrace")]
+        self.assertEqual(calls, [str(errno.ENOSYS)] * 4)
+        self.assertEqual(list(files.values()), [str(errno.EACCES)] * 6, files)
+
+    def told(self):
+        """What came of whatever the trespasser tried."""
+        *lines, end = self.bed.console.run("cat /run/disk").splitlines()
+        self.assertEqual(end, "end")
+        return dict(line.split() for line in lines)
 
     def test_qcow2(self):
         """qcow2: outlives mgmtd, ends with its machine, keeps what was written; its server may be killed"""
@@ -266,6 +335,15 @@ def checked(data):
     status = subprocess.run(["qemu-img", "check", "-q", path], check=False).returncode
     if status not in (0, 3):
         raise AssertionError(f"qemu-img check: {status}")
+
+
+def trespasser():
+    """The bytes of the program of that name."""
+    path = scratch("trespasser")
+    source = os.path.join(TOP, "tests/system/trespasser.c")
+    subprocess.run(["gcc", "-Os", "-Wall", "-Wextra", "-Werror", "-static", "-o", path, source], check=True)
+    with open(path, "rb") as f:
+        return f.read()
 
 
 def packed_image(content):

@@ -175,8 +175,9 @@ def show_grants(number):
         for i in range(per_page):
             m = element(page, i)
             if int(m["state"]):
-                owner = int(deref(m["granter"])["id"]) if int(m["granter"]) else "?"
-                print(f"  handle {p * per_page + i}: grant {int(m['ref'])} of domain {owner} at gfn {int(m['gfn']):#x}")
+                use, gfn = m["use"], int(m["gfn"])
+                owner = int(deref(use["granter"])["id"]) if int(use["granter"]) else "?"
+                print(f"  handle {p * per_page + i}: grant {int(use['ref'])} of domain {owner} at gfn {gfn:#x}")
 
 
 def show_log():

@@ -50,16 +50,12 @@ static long console_read(struct hypercall *hc)
 {
 	uint32_t max_bytes = min((uint32_t)hc->arg[1], CHUNK), n = 0;
 	char buf[CHUNK];
+	int c;
 
 	if (!hc->d->is_hwdom)
 		return -EPERM;
-	while (n < max_bytes) {
-		int c = console_getc();
-
-		if (c < 0)
-			break;
+	while (n < max_bytes && (c = console_getc()) >= 0)
 		buf[n++] = (char)c;
-	}
 	return guest_write(hc->arg[2], buf, n) ? -EFAULT : (long)n;
 }
 

@@ -153,24 +153,16 @@ static long op_get_runstate(struct hypercall *hc)
 }
 
 /* Of another vCPU: written when it runs next, in the address space it has then. */
-static long register_area(struct hypercall *hc, uint64_t *field)
+static long op_register_area(struct hypercall *hc)
 {
+	const bool time = (uint32_t)hc->arg[0] == VCPUOP_register_vcpu_time_memory_area;
 	struct vcpu *v = target(hc);
 
-	WRITE_ONCE(*field, *(uint64_t *)hc->op); /* all that the structures of both areas hold */
+	/* The address is all that the structures of both areas hold. */
+	WRITE_ONCE(*(time ? &v->time_gva : &v->runstate_gva), *(uint64_t *)hc->op);
 	if (v == hc->v)
 		vcpu_update_areas(v);
 	return 0;
-}
-
-static long op_register_runstate(struct hypercall *hc)
-{
-	return register_area(hc, &target(hc)->runstate_gva);
-}
-
-static long op_register_time(struct hypercall *hc)
-{
-	return register_area(hc, &target(hc)->time_gva);
 }
 
 static long op_set_periodic(struct hypercall *hc)
@@ -228,13 +220,13 @@ static const struct op_row vcpu_rows[] = {
 	[VCPUOP_down] = {op_down},
 	[VCPUOP_is_up] = {op_is_up},
 	[VCPUOP_get_runstate_info] = {op_get_runstate},
-	[VCPUOP_register_runstate_memory_area] = OP(op_register_runstate, uint64_t, 0),
+	[VCPUOP_register_runstate_memory_area] = OP(op_register_area, uint64_t, 0),
 	[VCPUOP_set_periodic_timer] = OP(op_set_periodic, struct vcpu_set_periodic_timer, 0),
 	[VCPUOP_stop_periodic_timer] = {op_stop_periodic},
 	[VCPUOP_set_singleshot_timer] = OP(op_set_singleshot, struct vcpu_set_singleshot_timer, 0),
 	[VCPUOP_stop_singleshot_timer] = {op_stop_singleshot},
 	[VCPUOP_register_vcpu_info] = OP(op_register_info, struct vcpu_register_vcpu_info, 0),
-	[VCPUOP_register_vcpu_time_memory_area] = OP(op_register_time, uint64_t, 0),
+	[VCPUOP_register_vcpu_time_memory_area] = OP(op_register_area, uint64_t, 0),
 };
 
 long hypercall_vcpu_op(struct hypercall *hc)

@@ -174,51 +174,52 @@ static int hold_frame(struct domain *rd, uint64_t frame, bool write, mfn_t *mfn)
 	return GNTST_bad_page;
 }
 
-int gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t *mfn)
+int gnttab_pin(struct grant_use *u, domid_t user)
 {
+	struct domain *rd = u->granter;
 	struct gnttab *gt = rd->gnttab;
 	struct grant_active *a;
 	struct grant_entry e;
 	bool used;
 
 	spin_guard(&gt->lock);
-	if (READ_ONCE(rd->dying) || !gnttab_entry_at(gt, ref, &e))
+	if (READ_ONCE(rd->dying) || !gnttab_entry_at(gt, u->ref, &e))
 		return GNTST_bad_gntref;
 	a = e.a;
 	used = gnttab_in_use(a);
 	if (used && (a->domid != user || a->readers == UINT16_MAX || a->writers == UINT16_MAX))
 		return GNTST_bad_gntref;
-	if (!claim_entry(gt, &e, user, write))
+	if (!claim_entry(gt, &e, user, u->write))
 		return GNTST_bad_gntref;
 	if (used) {
 		/* The frame is the one held, whatever the guest has put in the entry since. */
 		frame_get_held(a->mfn);
 	} else {
-		if (hold_frame(rd, gnttab_entry_frame(gt, &e), write, &a->mfn)) {
+		if (hold_frame(rd, gnttab_entry_frame(gt, &e), u->write, &a->mfn)) {
 			release_entry(&e);
 			return GNTST_bad_page;
 		}
 		a->domid = user;
 		gt->usage.used++;
 	}
-	*(write ? &a->writers : &a->readers) += 1;
-	*mfn = a->mfn;
+	*(u->write ? &a->writers : &a->readers) += 1;
+	u->mfn = a->mfn;
 	return 0;
 }
 
-void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn)
+void gnttab_unpin(const struct grant_use *u)
 {
-	struct gnttab *gt = rd->gnttab;
+	struct gnttab *gt = u->granter->gnttab;
 	struct grant_entry e;
 
 	spin_lock(&gt->lock);
 	/* What is pinned is there: a table only grows, and keeps its version while entries are in use. */
-	BUG_ON(!gnttab_entry_at(gt, ref, &e));
-	*(write ? &e.a->writers : &e.a->readers) -= 1;
+	BUG_ON(!gnttab_entry_at(gt, u->ref, &e));
+	*(u->write ? &e.a->writers : &e.a->readers) -= 1;
 	gt->usage.used -= !gnttab_in_use(e.a);
 	release_entry(&e);
 	spin_unlock(&gt->lock);
-	frame_put(mfn);
+	frame_put(u->mfn);
 }
 
 /*

@@ -71,28 +71,32 @@ static void handle_free(struct domain *d, uint32_t handle, struct maptrack *mt)
 }
 
 /* What is not BUSY any more is there for whoever asks. */
-static void handle_publish(struct maptrack *mt, enum maptrack_state state)
+static void handle_publish(struct maptrack *mt)
 {
-	__atomic_store_n(&mt->state, (uint8_t)state, __ATOMIC_RELEASE);
+	__atomic_store_n(&mt->state, MAPTRACK_MAPPED, __ATOMIC_RELEASE);
 }
 
-static int map_frame(struct domain *d, struct maptrack *mt, bool write)
+static enum p2m_type type_of(const struct grant_use *u)
 {
-	int rc = gnttab_pin(mt->granter, mt->ref, d->id, write, &mt->mfn);
+	return u->write ? P2M_GRANT_RW : P2M_GRANT_RO;
+}
+
+static int map_frame(struct domain *d, struct maptrack *mt)
+{
+	int rc = gnttab_pin(&mt->use, d->id);
 
 	if (rc)
 		return rc;
-	if (!p2m_map(d, gfn_of(mt->gfn), mt->mfn, ORDER_4K, write ? P2M_GRANT_RW : P2M_GRANT_RO))
+	if (!p2m_map(d, gfn_of(mt->gfn), mt->use.mfn, ORDER_4K, type_of(&mt->use)))
 		return GNTST_okay;
-	gnttab_unpin(mt->granter, mt->ref, write, mt->mfn);
+	gnttab_unpin(&mt->use);
 	return GNTST_no_space;
 }
 
 static int op_map_grant_ref(struct batch *b, void *arg)
 {
 	struct gnttab_map_grant_ref *op = arg;
-	const bool write = !(op->flags & GNTMAP_readonly);
-	struct domain *rd;
+	struct grant_use use = {.ref = op->ref, .write = !(op->flags & GNTMAP_readonly)};
 	struct maptrack *mt;
 	uint32_t handle;
 	int rc = GNTST_no_space;
@@ -102,56 +106,52 @@ static int op_map_grant_ref(struct batch *b, void *arg)
 		return GNTST_general_error;
 	if (op->host_addr % PAGE_SIZE || op->host_addr >> PAGE_SHIFT >= GFN_LIMIT)
 		return GNTST_bad_virt_addr;
-	rd = domain_get(op->dom == DOMID_SELF ? b->d->id : op->dom);
-	if (!rd)
+	use.granter = domain_get(op->dom == DOMID_SELF ? b->d->id : op->dom);
+	if (!use.granter)
 		return GNTST_bad_domain;
 	mt = handle_alloc(b->d, &handle);
 	if (mt) {
-		mt->granter = rd; /* with our reference: its table outlives the mapping */
+		mt->use = use;
 		mt->gfn = op->host_addr >> PAGE_SHIFT;
-		mt->ref = op->ref;
-		rc = map_frame(b->d, mt, write);
+		rc = map_frame(b->d, mt);
 		if (rc)
 			handle_free(b->d, handle, mt);
 	}
 	if (rc) {
-		domain_put(rd);
+		domain_put(use.granter);
 		return rc;
 	}
 	op->handle = handle;
 	/* Without an IOMMU a device would need the machine address; the kernel bounces instead. */
-	op->dev_bus_addr = mfn_to_paddr(mt->mfn);
-	handle_publish(mt, write ? MAPTRACK_RW : MAPTRACK_RO);
+	op->dev_bus_addr = mfn_to_paddr(mt->use.mfn);
+	handle_publish(mt);
 	return GNTST_okay;
 }
 
 int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 {
-	enum maptrack_state state = MAPTRACK_FREE;
 	struct domain *rd;
 	struct maptrack *mt;
-	bool write;
+	bool mapped;
 	int rc;
 
 	spin_lock(&d->gnttab->lock);
 	mt = handle_at(d->gnttab, handle);
-	if (mt)
-		state = (enum maptrack_state)__atomic_load_n(&mt->state, __ATOMIC_ACQUIRE);
-	if (state >= MAPTRACK_RO)
+	mapped = mt && __atomic_load_n(&mt->state, __ATOMIC_ACQUIRE) == MAPTRACK_MAPPED;
+	if (mapped)
 		mt->state = MAPTRACK_BUSY; /* ours alone now */
 	spin_unlock(&d->gnttab->lock);
-	if (state < MAPTRACK_RO)
+	if (!mapped)
 		return GNTST_bad_handle;
 	if (host_addr && host_addr >> PAGE_SHIFT != mt->gfn) {
-		handle_publish(mt, state);
+		handle_publish(mt);
 		return GNTST_general_error;
 	}
-	rd = mt->granter;
-	write = state == MAPTRACK_RW;
 	/* The guest may have put something else there, or nothing; then no CPU knows the frame any more. */
-	rc = p2m_unmap(d, gfn_of(mt->gfn), mt->mfn, write ? P2M_GRANT_RW : P2M_GRANT_RO);
+	rc = p2m_unmap(d, gfn_of(mt->gfn), mt->use.mfn, type_of(&mt->use));
 	(void)rc;
-	gnttab_unpin(rd, mt->ref, write, mt->mfn);
+	gnttab_unpin(&mt->use);
+	rd = mt->use.granter;
 	handle_free(d, handle, mt);
 	domain_put(rd);
 	return GNTST_okay;
@@ -174,20 +174,13 @@ static int op_unmap_and_replace(struct batch *b, void *arg)
 
 /* ---- copying: between two pages, each the caller's own or granted to it ---- */
 
-/* One side of a copy, held from side_get() to side_put(). */
-struct side {
-	struct domain *granter; /* NULL: the caller's own frame */
-	uint32_t ref;
-	mfn_t mfn;
-	bool write;
-};
-
-static int side_get(struct batch *b, const struct gnttab_copy_ptr *p, bool is_ref, struct side *s)
+/* Hold one side of a copy; its granter is NULL when the frame is the caller's own. */
+static int side_get(struct batch *b, const struct gnttab_copy_ptr *p, bool is_ref,
+		    struct grant_use *s)
 {
 	const domid_t id = p->domid == DOMID_SELF ? b->d->id : p->domid;
 	struct domain **peer = &b->peer[s->write];
 
-	s->granter = NULL;
 	if (!is_ref) {
 		if (id != b->d->id)
 			return GNTST_permission_denied;
@@ -203,13 +196,13 @@ static int side_get(struct batch *b, const struct gnttab_copy_ptr *p, bool is_re
 	}
 	s->granter = *peer;
 	s->ref = p->u.ref;
-	return gnttab_pin(s->granter, s->ref, b->d->id, s->write, &s->mfn);
+	return gnttab_pin(s, b->d->id);
 }
 
-static void side_put(const struct side *s)
+static void side_put(const struct grant_use *s)
 {
 	if (s->granter)
-		gnttab_unpin(s->granter, s->ref, s->write, s->mfn);
+		gnttab_unpin(s);
 	else
 		frame_put(s->mfn);
 }
@@ -237,7 +230,7 @@ static void copy_bytes(void *dst, const void *src, size_t len)
 static int op_copy(struct batch *b, void *arg)
 {
 	const struct gnttab_copy *op = arg;
-	struct side src = {.write = false}, dst = {.write = true};
+	struct grant_use src = {.write = false}, dst = {.write = true};
 	int rc;
 
 	if (op->len > PAGE_SIZE || op->source.offset > PAGE_SIZE - op->len ||

@@ -28,17 +28,22 @@ struct grant_active {
 enum maptrack_state {
 	MAPTRACK_FREE = 0,
 	MAPTRACK_BUSY, /* being mapped or unmapped */
-	MAPTRACK_RO,
-	MAPTRACK_RW,
+	MAPTRACK_MAPPED,
+};
+
+/* A grant of @granter's in use, and its frame: from gnttab_pin() to gnttab_unpin(). */
+struct grant_use {
+	struct domain *granter;
+	uint32_t ref;
+	bool write;
+	mfn_t mfn;
 };
 
 /* A mapping made by this domain. [gnttab] of the mapper; whoever made it BUSY owns it all until it no longer is. */
 struct maptrack {
-	struct domain *granter; /* with a reference */
+	struct grant_use use; /* with a reference of the granter: its table outlives the mapping */
 	uint64_t gfn;
-	uint32_t ref;
 	uint32_t next; /* free list */
-	mfn_t mfn;
 	uint8_t state;
 };
 
@@ -132,11 +137,11 @@ int must_check gnttab_set_version(struct domain *d, uint32_t version);
 int must_check gnttab_grow(struct domain *d, uint32_t nr);
 
 /**
- * Use grant @ref of @rd on behalf of domain @user: checks the entry, marks it in use and holds its frame.
- * Return: 0 and *@mfn, or a GNTST_ code. Undo with gnttab_unpin().
+ * Begin the use @u on behalf of domain @user: checks the entry, marks it in use and holds its frame.
+ * Return: 0 and @u->mfn, or a GNTST_ code. Undo with gnttab_unpin().
  */
-int must_check gnttab_pin(struct domain *rd, uint32_t ref, domid_t user, bool write, mfn_t *mfn);
-void gnttab_unpin(struct domain *rd, uint32_t ref, bool write, mfn_t mfn);
+int must_check gnttab_pin(struct grant_use *u, domid_t user);
+void gnttab_unpin(const struct grant_use *u);
 
 /** Undo the mapping of @handle, at @host_addr unless that is 0. Return: a GNTST_ code. */
 int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle);

@@ -45,6 +45,15 @@ int guest_write_phys(struct domain *d, uint64_t gpa, const void *src, size_t len
 	memory = (struct window){.base = gpa, .data = page, .size = len};
 	INSIST(!acpi_parse(gpa, reach, &made));
 	INSIST(made.nr_cpus == 2);
+	INSIST(made.nr_ioapics == acpi.nr_ioapics && made.nr_overrides == acpi.nr_overrides);
+	for (unsigned int i = 0; i < made.nr_ioapics; i++)
+		INSIST(made.ioapic[i].id == acpi.ioapic[i].id &&
+		       made.ioapic[i].base == acpi.ioapic[i].base &&
+		       made.ioapic[i].gsi_base == acpi.ioapic[i].gsi_base);
+	for (unsigned int i = 0; i < made.nr_overrides; i++)
+		INSIST(made.override[i].source == acpi.override[i].source &&
+		       made.override[i].gsi == acpi.override[i].gsi &&
+		       made.override[i].flags == acpi.override[i].flags);
 	window_close(&memory);
 	memory = saved;
 	return 0;

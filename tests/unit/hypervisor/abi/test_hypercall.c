@@ -311,6 +311,36 @@ START_TEST(linux_dom0_probes_get_what_they_expect)
 }
 END_TEST
 
+START_TEST(device_models_are_held_to_other_domains)
+{
+	struct domain *d = fake_domain(3, 1);
+	struct xen_dm_op_buf *buf = ARG(struct xen_dm_op_buf);
+	struct xen_dm_op *op = (void *)&fake_guest_mem[256];
+
+	*op = (struct xen_dm_op){.op = XEN_DMOP_nr_vcpus};
+	buf->h.p = op;
+	buf->size = sizeof(*op);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 1, ARG_GVA), 0);
+	ck_assert_uint_eq(op->u.nr_vcpus.vcpus, 3);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, 0, 1, ARG_GVA), -EINVAL);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, 99, 1, ARG_GVA), -ESRCH);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 5, ARG_GVA), -E2BIG);
+	/* The answer must find room. */
+	buf->size = offsetof(struct xen_dm_op, u);
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 1, ARG_GVA), -EFAULT);
+	buf->size = sizeof(*op);
+	op->op = XEN_DMOP_map_mem_type_to_ioreq_server;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 1, ARG_GVA), -EOPNOTSUPP);
+	*op = (struct xen_dm_op){.op = XEN_DMOP_remote_shutdown};
+	op->u.remote_shutdown.reason = SHUTDOWN_MAX + 1;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 1, ARG_GVA), -EINVAL);
+	op->u.remote_shutdown.reason = SHUTDOWN_crash;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_dm_op, d->id, 1, ARG_GVA), 0);
+	ck_assert(d->shut_down);
+	fake_domain_kill(d);
+}
+END_TEST
+
 START_TEST(a_guest_stops_itself)
 {
 	struct domain *d = fake_domain(1, 1);
@@ -392,6 +422,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, hvm_params_have_owners);
 	tcase_add_test(tc, upcall_vectors_find_offline_vcpus);
 	tcase_add_test(tc, linux_dom0_probes_get_what_they_expect);
+	tcase_add_test(tc, device_models_are_held_to_other_domains);
 	tcase_add_test(tc, a_guest_stops_itself);
 	tcase_add_test(tc, a_watchdog_that_is_not_fed_stops_its_domain);
 	tcase_add_test(tc, a_dead_domain_has_no_watchdog);

@@ -42,14 +42,16 @@ static const char *const allowed[] = {"FACP", "PSDT", "SSDT", "SBST", "MCFG", "S
 
 static void fill_header(struct acpi_header *h, const char *signature, uint8_t revision, size_t len)
 {
-	memcpy(h->signature, signature, 4);
-	h->length = (uint32_t)len;
-	h->revision = revision;
-	memcpy(h->oem_id, "DOMUS ", 6);
-	memcpy(h->oem_table_id, "HWDOM   ", 8);
-	h->oem_revision = 1;
-	memcpy(h->creator_id, "DOMS", 4);
-	h->creator_revision = 1;
+	*h = (struct acpi_header){
+		.length = (uint32_t)len,
+		.revision = revision,
+		.oem_id = "DOMUS ",
+		.oem_table_id = "HWDOM   ",
+		.oem_revision = 1,
+		.creator_id = "DOMS",
+		.creator_revision = 1,
+	};
+	memcpy(h->signature, signature, sizeof(h->signature));
 	h->checksum = acpi_checksum(h, len);
 }
 

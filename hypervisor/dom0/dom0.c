@@ -2,19 +2,16 @@
 /* Domain 0: the management domain, PVH, with the host's RAM 1:1 and the host's devices. */
 #include "dom0/dom0.h"
 
-#include "arch/x86/cpu/cpu.h"
 #include "arch/x86/mm/map.h"
 #include "core/console.h"
 #include "core/panic.h"
 #include "core/sched.h"
-#include "core/vcpu.h"
 #include "hvm/hvm.h"
 #include "lib/cmdline.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/bootmem.h"
 #include "mm/buddy.h"
-#include "mm/frames.h"
 #include "mm/heap.h"
 
 #define DOM0_DEFAULT_BYTES GIB(1)

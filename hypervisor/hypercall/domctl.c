@@ -32,9 +32,8 @@ static int create_check(const struct xen_domctl_createdomain *cd)
 
 	if (!(cd->flags & XEN_DOMCTL_CDF_hvm))
 		return -EOPNOTSUPP;
-	if ((cd->flags & wanted) != wanted || (cd->flags & ~(wanted | ignored)) || cd->iommu_opts)
-		return -EINVAL;
-	if (!cd->max_vcpus || cd->max_vcpus > DOMAIN_MAX_VCPUS || cd->cpupool_id ||
+	if ((cd->flags & wanted) != wanted || (cd->flags & ~(wanted | ignored)) || cd->iommu_opts ||
+	    !cd->max_vcpus || cd->max_vcpus > DOMAIN_MAX_VCPUS || cd->cpupool_id ||
 	    cd->vmtrace_size || (cd->grant_opts & ~(uint32_t)XEN_DOMCTL_GRANT_version_mask) ||
 	    XEN_DOMCTL_GRANT_version(cd->grant_opts) > 2)
 		return -EINVAL;

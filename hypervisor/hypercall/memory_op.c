@@ -66,7 +66,7 @@ static long op_pod_target(struct hypercall *hc)
 	return 0;
 }
 
-static long op_reserved_device_memory(struct hypercall *hc)
+static long op_reserved_device_memory_map(struct hypercall *hc)
 {
 	((struct xen_reserved_device_memory_map *)hc->op)->nr_entries = 0;
 	return 0;
@@ -466,34 +466,32 @@ static long op_acquire_resource(struct hypercall *hc)
 	return rc && rc != -ERESTART && items_done(hc) ? -EIO : rc;
 }
 
-#define ON_DOMAIN(fn, arg, how) OP_ON(fn, struct arg, domid, how)
+#define ROW(op, arg, how)    [XENMEM_##op] = OP(op_##op, struct xen_##arg, how)
+#define ROW_ON(op, arg, how) [XENMEM_##op] = OP_ON(op_##op, struct xen_##arg, domid, how)
+#define ANSWER(op, n)        [XENMEM_##op] = OP_ANSWER(n)
 
 static const struct op_row rows[CMD_NR] = {
-	[XENMEM_decrease_reservation] =
-		ON_DOMAIN(op_decrease_reservation, xen_memory_reservation, 0),
+	ROW_ON(decrease_reservation, memory_reservation, 0),
 	[XENMEM_maximum_ram_page] = {op_maximum_ram_page},
-	[XENMEM_current_reservation] = ON_DOMAIN(op_current_reservation, xen_memory_domain, 0),
-	[XENMEM_maximum_reservation] = ON_DOMAIN(op_maximum_reservation, xen_memory_domain, 0),
-	[XENMEM_populate_physmap] = ON_DOMAIN(op_populate_physmap, xen_memory_reservation, 0),
-	[XENMEM_add_to_physmap] = ON_DOMAIN(op_add_to_physmap, xen_add_to_physmap, 0),
-	[XENMEM_memory_map] = OP(op_memory_map, struct xen_memory_map, OP_BACK),
-	[XENMEM_exchange] = OP_ANSWER(-EOPNOTSUPP),
-	[XENMEM_set_memory_map] =
-		ON_DOMAIN(op_set_memory_map, xen_foreign_memory_map, OP_HWDOM | OP_NOT_SELF),
-	[XENMEM_remove_from_physmap] =
-		ON_DOMAIN(op_remove_from_physmap, xen_remove_from_physmap, 0),
-	[XENMEM_set_pod_target] = ON_DOMAIN(op_pod_target, xen_pod_target, OP_HWDOM),
-	[XENMEM_get_pod_target] = ON_DOMAIN(op_pod_target, xen_pod_target, OP_HWDOM | OP_BACK),
+	ROW_ON(current_reservation, memory_domain, 0),
+	ROW_ON(maximum_reservation, memory_domain, 0),
+	ROW_ON(populate_physmap, memory_reservation, 0),
+	ROW_ON(add_to_physmap, add_to_physmap, 0),
+	ROW(memory_map, memory_map, OP_BACK),
+	ANSWER(exchange, -EOPNOTSUPP),
+	ROW_ON(set_memory_map, foreign_memory_map, OP_HWDOM | OP_NOT_SELF),
+	ROW_ON(remove_from_physmap, remove_from_physmap, 0),
+	[XENMEM_set_pod_target] = OP_ON(op_pod_target, struct xen_pod_target, domid, OP_HWDOM),
+	[XENMEM_get_pod_target] =
+		OP_ON(op_pod_target, struct xen_pod_target, domid, OP_HWDOM | OP_BACK),
 	/* Pages saved by sharing between domains. */
-	[XENMEM_get_sharing_freed_pages] = OP_ANSWER(0),
-	[XENMEM_get_sharing_shared_pages] = OP_ANSWER(0),
-	[XENMEM_add_to_physmap_batch] =
-		ON_DOMAIN(op_add_to_physmap_batch, xen_add_to_physmap_batch, 0),
-	[XENMEM_claim_pages] = ON_DOMAIN(op_claim_pages, xen_memory_reservation, OP_HWDOM),
-	[XENMEM_get_vnumainfo] = OP_ANSWER(-EOPNOTSUPP),
-	[XENMEM_reserved_device_memory_map] =
-		OP(op_reserved_device_memory, struct xen_reserved_device_memory_map, OP_BACK),
-	[XENMEM_acquire_resource] = ON_DOMAIN(op_acquire_resource, xen_mem_acquire_resource, 0),
+	ANSWER(get_sharing_freed_pages, 0),
+	ANSWER(get_sharing_shared_pages, 0),
+	ROW_ON(add_to_physmap_batch, add_to_physmap_batch, 0),
+	ROW_ON(claim_pages, memory_reservation, OP_HWDOM),
+	ANSWER(get_vnumainfo, -EOPNOTSUPP),
+	ROW(reserved_device_memory_map, reserved_device_memory_map, OP_BACK),
+	ROW_ON(acquire_resource, mem_acquire_resource, 0),
 };
 
 long hypercall_memory_op(struct hypercall *hc)

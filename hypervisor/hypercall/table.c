@@ -5,7 +5,6 @@
 #include "hypercall/domctl.h"
 #include "ipc/evtchn.h"
 #include "ipc/gnttab.h"
-#include "lib/errno.h"
 
 enum caller { ANYONE, HWDOM };
 

@@ -7,15 +7,7 @@
 #define VERSION_MAJOR 4
 #define VERSION_MINOR 17
 
-/* Answer with a string in a zeroed field of @size bytes, at most 1024. */
-static long put_string(uint64_t gva, const char *s, size_t size)
-{
-	char buf[1024] = {0};
-
-	strlcpy(buf, s, size);
-	return guest_write(gva, buf, size);
-}
-
+/* Answers that are strings, each in a zeroed field of @size bytes. */
 static const struct {
 	const char *text;
 	size_t size;
@@ -24,13 +16,17 @@ static const struct {
 	[XENVER_capabilities] = {"hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 ",
 				 XEN_CAPABILITIES_INFO_LEN},
 	[XENVER_changeset] = {"", XEN_CHANGESET_INFO_LEN},
+	[XENVER_commandline] = {"<denied>", sizeof(xen_commandline_t)},
 };
 
 static long get_string(struct hypercall *hc)
 {
 	const uint32_t cmd = (uint32_t)hc->arg[0];
+	const bool ours = cmd == XENVER_commandline && hc->d->is_hwdom;
+	char buf[1024] = {0}; /* the longest */
 
-	return put_string(hc->gva, strings[cmd].text, strings[cmd].size);
+	strlcpy(buf, ours ? boot_info.cmdline : strings[cmd].text, strings[cmd].size);
+	return guest_write(hc->gva, buf, strings[cmd].size);
 }
 
 static long get_compile_info(struct hypercall *hc)
@@ -69,12 +65,6 @@ static long get_guest_handle(struct hypercall *hc)
 	return guest_write(hc->gva, hc->d->handle, sizeof(hc->d->handle));
 }
 
-static long get_commandline(struct hypercall *hc)
-{
-	return put_string(hc->gva, hc->d->is_hwdom ? boot_info.cmdline : "<denied>",
-			  sizeof(xen_commandline_t));
-}
-
 static const struct op_row rows[] = {
 	[XENVER_version] = OP_ANSWER(VERSION_MAJOR << 16 | VERSION_MINOR),
 	[XENVER_extraversion] = {get_string},
@@ -85,7 +75,7 @@ static const struct op_row rows[] = {
 	[XENVER_get_features] = OP(get_features, struct xen_feature_info, OP_BACK),
 	[XENVER_pagesize] = OP_ANSWER(PAGE_SIZE),
 	[XENVER_guest_handle] = {get_guest_handle},
-	[XENVER_commandline] = {get_commandline},
+	[XENVER_commandline] = {get_string},
 	[XENVER_build_id] = OP_ANSWER(-ENODATA), /* the image is linked without one */
 };
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Event channels: ports, what they are bound to, and the sending of events (public event_channel.h). */
-#include "ipc/evtchn.h"
+#include "ipc/evtchn_priv.h"
 
 #include "arch/x86/cpu/clock.h"
 #include "core/op.h"
-#include "ipc/evtchn_priv.h"
 #include "mm/heap.h"
 
 #define POLL_SEVERAL (~0U)
@@ -87,6 +86,21 @@ void evtchn_global_virq(unsigned int virq)
 
 	if (v)
 		evtchn_virq(v, virq);
+}
+
+bool evtchn_port_pending(struct domain *d, uint32_t port)
+{
+	const struct evtchn_abi *abi = READ_ONCE(d->evtchn->abi);
+
+	return port && port < abi->nr_ports && abi->is_pending(d, port);
+}
+
+void evtchn_vcpu_info_moved(struct vcpu *v)
+{
+	/* Whatever raced with the move left its mark on the old page: make the guest look everywhere. */
+	__atomic_store_n(&v->vcpu_info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&v->vcpu_info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
+	evtchn_mark_upcall(v);
 }
 
 /* ---- the 2-level ABI: pending and mask bitmaps in shared_info (public xen.h) ---- */
@@ -192,21 +206,6 @@ static void vtimer_stop(struct vcpu *v)
 	timer_cancel(&v->singleshot);
 	vtimer_stop_periodic(v);
 	timer_cancel(&v->poll_timer);
-}
-
-bool evtchn_port_pending(struct domain *d, uint32_t port)
-{
-	const struct evtchn_abi *abi = READ_ONCE(d->evtchn->abi);
-
-	return port && port < abi->nr_ports && abi->is_pending(d, port);
-}
-
-void evtchn_vcpu_info_moved(struct vcpu *v)
-{
-	/* Whatever raced with the move left its mark on the old page: make the guest look everywhere. */
-	__atomic_store_n(&v->vcpu_info->evtchn_pending_sel, ~0UL, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&v->vcpu_info->evtchn_upcall_pending, 0, __ATOMIC_SEQ_CST);
-	evtchn_mark_upcall(v);
 }
 
 /* ---- ports ---- */

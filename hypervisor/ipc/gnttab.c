@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Grant tables: the shared table, its growth, and the use of single entries (public grant_table.h). */
-#include "ipc/gnttab.h"
-
 #include "ipc/gnttab_priv.h"
+
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"

@@ -165,7 +165,7 @@ class Appliance:
     def _boot(self):
         image = os.path.join(self.o.build, "image")
         if self.o.boot == "direct":
-            kernel = os.path.join(self.o.build, "hypervisor/domus.elf32")
+            kernel = os.path.join(self.o.build, "hypervisor/domus.elf")
             if self.o.hypervisor:
                 kernel = unpack_hypervisor(self.o.hypervisor, self.scratch)
             modules = f"{image}/vmlinux {self.dom0_args()}".replace(",", ",,")

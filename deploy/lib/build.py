@@ -10,7 +10,6 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 # What goes into the image; unit tests and tools are built only for tests.
 SHIPPED = (
     "hypervisor/domus.elf",
-    "hypervisor/domus.elf32",
     "certs/domus-certs",
     "console-proxy/console-broker",
     "console-proxy/console-proxy",

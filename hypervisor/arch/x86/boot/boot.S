@@ -3,6 +3,8 @@
  * Entry from the boot loader: 32-bit protected mode, no paging, flat segments (Multiboot 1 and 2),
  * magic in EAX, information in EBX. Leaves for hv_main() in 64-bit mode with page tables that map
  * the first 4 GiB three times: where they are, in the direct map, and under the image.
+ *
+ * The other CPUs come in at boot_ap_start, and go the second half of that way.
  */
 #include "arch/x86/cpu/stack.h"
 #include "arch/x86/mm/layout.h"
@@ -10,7 +12,7 @@
 #define PHYS(sym) ((sym) - IMAGE_BASE)
 
 #define MB1_MAGIC 0x1badb002
-#define MB1_FLAGS 0x3 /* modules on page boundaries, memory map */
+#define MB1_FLAGS 0x10003 /* modules on page boundaries, memory map, addresses follow */
 #define MB2_MAGIC 0xe85250d6
 #define MB2_ARCH  0 /* i386, 32-bit protected mode */
 
@@ -22,11 +24,13 @@
 	.code32
 	.globl boot_entry
 boot_entry:
-	/* Must be the first instruction: the 32-bit wrapper starts the image at its first byte. */
 	jmp boot_start
 
+	/* Loaders that refuse 64-bit ELF (qemu -kernel) take the image by these addresses. */
 	.balign 4
+mb1_header:
 	.long MB1_MAGIC, MB1_FLAGS, -(MB1_MAGIC + MB1_FLAGS)
+	.long PHYS(mb1_header), PHYS(image_start), PHYS(data_end), PHYS(image_end), PHYS(boot_entry)
 
 	.balign 8
 mb2_header:
@@ -67,38 +71,17 @@ boot_start:
 	cpuid
 	bt $29, %edx
 	jnc no_long_mode
-	mov %edx, %ebp
 
-	/* Four directories of 2 MiB pages: present, writable, accessed, dirty, large. */
-	mov $PHYS(boot_pd), %ebx
-	mov $0xe3, %eax
-	xor %edx, %edx
-	mov $(4 * 512), %ecx
-1:	mov %eax, (%ebx)
-	mov %edx, 4(%ebx)
-	add $8, %ebx
-	add $0x200000, %eax
-	adc $0, %edx
-	loop 1b
-
-	mov $PHYS(boot_pdpt), %ebx
-	mov $(PHYS(boot_pd) + 0x63), %eax
-	mov $4, %ecx
-1:	mov %eax, (%ebx)
-	add $8, %ebx
-	add $0x1000, %eax
-	loop 1b
-
-	mov $(PHYS(boot_pdpt) + 0x63), %eax
-	mov %eax, PHYS(boot_pml4)
-	mov %eax, PHYS(boot_pml4) + 8 * PML4_SLOT_IMAGE
-	mov %eax, PHYS(boot_pml4) + 8 * PML4_SLOT_DIRECTMAP
-
+	lgdt PHYS(boot_gdtr)
+enter_long_mode:
 	mov $0x20, %eax /* PAE */
 	mov %eax, %cr4
 	mov $PHYS(boot_pml4), %eax
 	mov %eax, %cr3
 
+	mov $0x80000001, %eax
+	cpuid
+	mov %edx, %ebp
 	mov $0xc0000080, %ecx /* EFER: long mode, and no-execute where it exists */
 	rdmsr
 	or $0x100, %eax
@@ -109,8 +92,6 @@ boot_start:
 
 	mov $0x80010033, %eax /* PG, WP, NE, ET, MP, PE */
 	mov %eax, %cr0
-
-	lgdt PHYS(boot_gdtr)
 	ljmp $BOOT_CS, $PHYS(boot_long)
 
 no_long_mode:
@@ -129,15 +110,45 @@ boot_high:
 	xor %eax, %eax
 	mov %eax, %fs
 	mov %eax, %gs
-	lea boot_stack + CPU_STACK_SIZE(%rip), %rsp
+	mov boot_cpu(%rip), %rax
+	mov %rax, %cr3
+	mov boot_cpu + 8(%rip), %rsp
 	xor %ebp, %ebp
-	mov %esi, %eax
-	mov %edi, %esi
-	mov %eax, %edi
-	call hv_main
+	xchg %esi, %edi
+	call *boot_cpu + 16(%rip)
 1:	cli
 	hlt
 	jmp 1b
+
+/*
+ * Where other processors start: copied to a page below 1 MiB and entered there in real mode, with
+ * CS = page >> 4.
+ */
+	.section .rodata.boot, "a", @progbits
+	.code16
+	.globl boot_ap_start, boot_ap_end
+boot_ap_start:
+	cli
+	cld
+	mov %cs, %ax
+	mov %ax, %ds
+	lgdtl ap_gdtr - boot_ap_start
+	mov %cr0, %eax
+	and $0x9fffffff, %eax /* caches on: INIT leaves CD and NW set */
+	or $1, %eax
+	mov %eax, %cr0
+	ljmpl $BOOT_CS32, $PHYS(ap_protected)
+ap_gdtr:
+	.short boot_gdt_end - boot_gdt - 1
+	.long PHYS(boot_gdt)
+boot_ap_end:
+
+	.section .boot.text, "ax", @progbits
+	.code32
+ap_protected:
+	mov $BOOT_DS, %eax
+	mov %eax, %ds
+	jmp enter_long_mode
 
 	.section .rodata.boot, "a", @progbits
 	.balign 8
@@ -151,17 +162,37 @@ boot_gdtr:
 	.short boot_gdt_end - boot_gdt - 1
 	.long PHYS(boot_gdt)
 
-	.section .bss.page_aligned, "aw", @nobits
-	.balign CPU_STACK_SIZE
-	.globl boot_stack
-boot_stack:
-	.skip CPU_STACK_SIZE
+	.data
+	.balign 8
+	.globl boot_cpu
+boot_cpu: /* smp.h */
+	.quad PHYS(boot_pml4)
+	.quad boot_stack + CPU_STACK_SIZE
+	.quad hv_main
+
+	/* Present, writable, accessed, dirty; and of 2 MiB. */
 	.balign 4096
 boot_pml4:
-	.skip 4096
+	.quad PHYS(boot_pdpt) + 0x63
+	.fill PML4_SLOT_IMAGE - 1, 8, 0
+	.quad PHYS(boot_pdpt) + 0x63
+	.fill PML4_SLOT_DIRECTMAP - PML4_SLOT_IMAGE - 1, 8, 0
+	.quad PHYS(boot_pdpt) + 0x63
+	.fill 511 - PML4_SLOT_DIRECTMAP, 8, 0
 boot_pdpt:
-	.skip 4096
+	.quad PHYS(boot_pd) + 0x63, PHYS(boot_pd) + 0x1063
+	.quad PHYS(boot_pd) + 0x2063, PHYS(boot_pd) + 0x3063
+	.fill 508, 8, 0
 boot_pd:
-	.skip 4 * 4096
+	address = 0
+	.rept 4 * 512
+	.quad address + 0xe3
+	address = address + 0x200000
+	.endr
+
+	.section .bss.page_aligned, "aw", @nobits
+	.balign CPU_STACK_SIZE
+boot_stack:
+	.skip CPU_STACK_SIZE
 
 	.section .note.GNU-stack, "", @progbits

@@ -6,8 +6,6 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/msr.h"
-#include "arch/x86/cpu/regs.h"
 #include "arch/x86/mm/map.h"
 #include "lib/printf.h"
 #include "lib/string.h"
@@ -16,18 +14,17 @@
 #define AP_TIMEOUT_NS (5 * 1000 * 1000 * 1000ULL) /* an emulated CPU waits for its host, too */
 #define STOP_NS       (10 * 1000 * 1000ULL)
 
-extern const char trampoline_start[], trampoline_end[];
-extern const char trampoline_cr3[], trampoline_stack[], trampoline_entry[], trampoline_efer[];
+/* boot.S: what CPUs begin with, and the code that is copied to where they do. */
+extern struct {
+	paddr_t page_tables;
+	uint64_t stack;
+	void (*entry)(void);
+} boot_cpu;
+extern const char boot_ap_start[], boot_ap_end[];
 
 static uint32_t nr_started = 1;
 static uint32_t stopping;
 static uint32_t nr_stopped;
-
-/* In the copy of the trampoline at @page, the field that @label marks. */
-static void set_field(uint8_t *page, const char *label, uint64_t value)
-{
-	memcpy(page + (label - trampoline_start), &value, sizeof(value));
-}
 
 static void __noreturn smp_ap_entry(void)
 {
@@ -50,14 +47,9 @@ static bool wait_online(const struct cpu *c, uint64_t ns)
 
 static bool start_ap(struct cpu *c, paddr_t trampoline)
 {
-	uint8_t *page = phys_to_virt(trampoline);
 	uint8_t vector = (uint8_t)(trampoline >> PAGE_SHIFT);
 
-	memcpy(page, trampoline_start, (size_t)(trampoline_end - trampoline_start));
-	set_field(page, trampoline_cr3, map_root());
-	set_field(page, trampoline_stack, c->stack_top);
-	set_field(page, trampoline_entry, (uintptr_t)smp_ap_entry);
-	set_field(page, trampoline_efer, rdmsr(MSR_EFER) & (X86_EFER_LME | X86_EFER_NXE));
+	boot_cpu.stack = c->stack_top;
 	apic_send_init(c->apic_id);
 	apic_send_startup(c->apic_id, vector);
 	if (wait_online(c, AP_RETRY_NS))
@@ -75,7 +67,9 @@ void smp_boot_aps(paddr_t trampoline)
 {
 	uint32_t self = apic_read_id();
 
-	map_identity(trampoline, true);
+	memcpy(phys_to_virt(trampoline), boot_ap_start, (size_t)(boot_ap_end - boot_ap_start));
+	boot_cpu.page_tables = map_root();
+	boot_cpu.entry = smp_ap_entry;
 	for (uint32_t i = 0; i < acpi.nr_cpus; i++) {
 		struct cpu *c;
 
@@ -94,7 +88,6 @@ void smp_boot_aps(paddr_t trampoline)
 		}
 		printk("CPU with APIC id %u does not start\n", acpi.cpu[i].apic_id);
 	}
-	map_identity(trampoline, false);
 }
 
 void smp_stop_others(void)

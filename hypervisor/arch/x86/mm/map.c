@@ -131,16 +131,6 @@ paddr_t map_root(void)
 	return mfn_to_paddr(tables.root);
 }
 
-void map_identity(paddr_t pa, bool on)
-{
-	spin_guard(&lock);
-	if (on)
-		BUG_ON(ptab_map(&tables, pa >> PAGE_SHIFT, paddr_to_mfn(pa), 0, PT_R | PT_X));
-	else
-		BUG_ON(ptab_unmap(&tables, pa >> PAGE_SHIFT, 0));
-	invlpg((const void *)pa);
-}
-
 /* Map the pages around @pa at the next free address of the device window; 0 when that fails. */
 static uint64_t map_device(paddr_t pa, size_t size, uint64_t attr)
 {

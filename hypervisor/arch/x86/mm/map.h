@@ -58,11 +58,8 @@ void map_init(const struct boot_info *info);
 /** Switch the running CPU to the final page tables. */
 void map_load(void);
 
-/** The root of the final page tables, for the trampoline. */
+/** The root of the final page tables, for CPUs that start. */
 paddr_t map_root(void);
-
-/** Map the page at @pa onto itself (executable) while CPUs are started, and take it away. */
-void map_identity(paddr_t pa, bool on);
 
 #define FRAME_RECORD_SIZE 8u
 

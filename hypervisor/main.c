@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start-up, in order, and the rooms' first meeting. */
-#include "arch/x86/boot/boot_info.h"
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/smp.h"
 #include "arch/x86/cpu/traps.h"
 #include "arch/x86/mm/layout.h"
 #include "arch/x86/mm/map.h"
 #include "arch/x86/mm/ptab.h"
 #include "core/console.h"
-#include "core/domain.h"
 #include "core/panic.h"
 #include "core/sched.h"
 #include "core/softirq.h"
@@ -22,15 +18,12 @@
 #include "dom0/dom0.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
-#include "ipc/evtchn.h"
 #include "ipc/evtchn_priv.h"
 #include "ipc/gnttab.h"
 #include "lib/cmdline.h"
-#include "lib/errno.h"
 #include "mm/bootmem.h"
 #include "mm/buddy.h"
 #include "mm/frames.h"
-#include "mm/heap.h"
 
 /* For deploy/gdb.py: macros, which the debug information of a program compiled as one lacks. */
 const struct {
@@ -53,11 +46,6 @@ struct cpu *smp_stack_alloc(void)
 	mfn_t mfn = buddy_alloc(CPU_STACK_ORDER, BUDDY_ZERO);
 
 	return mfn_eq(mfn, INVALID_MFN) ? NULL : mfn_to_virt(mfn);
-}
-
-static mfn_t table_page(void)
-{
-	return buddy_alloc(0, BUDDY_ZERO);
 }
 
 static void start_console(void)
@@ -105,8 +93,7 @@ static void start_memory(void)
 	print_memory_map();
 	bootmem_init(&boot_info, virt_to_phys(image_start), virt_to_phys(image_end));
 	bootmem_set_limit(GIB(4));
-	map_page_source = boot_alloc_page;
-	map_init(&boot_info);
+	map_init(&boot_info, boot_alloc_page);
 	/* All RAM is mapped now. */
 	bootmem_set_limit(DIRECTMAP_SIZE);
 	for_each_ram(&boot_info, e)
@@ -114,13 +101,13 @@ static void start_memory(void)
 	boot_move_modules(&boot_info);
 	buddy_init();
 	bootmem_finish(&boot_info);
-	map_page_source = table_page;
+	map_set_page_source(buddy_alloc_page);
 	printk("memory: %lu of %lu MiB free\n", buddy_free_pages() >> 8, frames_total() >> 8);
 }
 
 static void start_devices(void)
 {
-	int rc = acpi_parse(boot_info.rsdp, acpi_access, &acpi);
+	int rc = acpi_parse(boot_info.rsdp, firmware_map, &acpi);
 
 	if (rc)
 		panic("no usable ACPI tables: error %d\n", rc);

@@ -221,7 +221,6 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d = xzalloc(sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	spin_init(&d->lock);
 	d->refs = 1;
 	d->ops = ops;
 	d->is_hwdom = is_hwdom;
@@ -503,7 +502,7 @@ int domain_claim_frames(struct domain *d, mfn_t mfn, uint64_t nr)
 
 void *domain_alloc_special(struct domain *d)
 {
-	mfn_t mfn = buddy_alloc(0, BUDDY_ZERO);
+	mfn_t mfn = buddy_alloc_page();
 
 	if (mfn_eq(mfn, INVALID_MFN))
 		return NULL;

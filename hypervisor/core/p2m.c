@@ -15,12 +15,6 @@
 #include "mm/buddy.h"
 #include "mm/frames.h"
 
-static mfn_t table_alloc(void *ctx)
-{
-	(void)ctx;
-	return buddy_alloc(0, BUDDY_ZERO);
-}
-
 /*
  * A CPU may have the way to the table cached and walk it until it has been flushed. The link is not
  * "present" to it. Page 0 is never a table.
@@ -74,9 +68,8 @@ static bool holds_reference(enum p2m_type type)
 
 int p2m_init(struct domain *d)
 {
-	spin_init(&d->p2m.lock);
 	d->p2m.tlb_gen = 1;
-	return ptab_init(&d->p2m.table, true, table_alloc, table_free, &d->p2m);
+	return ptab_init(&d->p2m.table, true, buddy_alloc_page, table_free, &d->p2m);
 }
 
 void p2m_fini(struct domain *d)
@@ -87,12 +80,15 @@ void p2m_fini(struct domain *d)
 
 mfn_t p2m_lookup_locked(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)
 {
-	unsigned int ignored;
-	uint8_t found = P2M_NONE;
-	mfn_t mfn = ptab_find(&d->p2m.table, gfn.n, &found, order ? order : &ignored);
+	struct ptab_leaf leaf;
 
-	*type = (enum p2m_type)found;
-	return mfn;
+	*type = P2M_NONE;
+	if (ptab_lookup(&d->p2m.table, gfn.n, &leaf))
+		return INVALID_MFN;
+	*type = (enum p2m_type)PT_TYPE_OF(leaf.attr);
+	if (order)
+		*order = leaf.order;
+	return ptab_leaf_mfn(&leaf, gfn.n);
 }
 
 mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int *order)

@@ -7,6 +7,7 @@
 
 #include "arch/x86/cpu/acpi.h"
 #include "arch/x86/cpu/cpu.h"
+#include "arch/x86/mm/map.h"
 #include "core/guest.h"
 #include "lib/string.h"
 
@@ -66,23 +67,12 @@ static bool table_allowed(const struct acpi_header *table)
 /* List those of the host's tables that domain 0 may see. Return: how many. */
 static unsigned int list_host_tables(void)
 {
-	const struct acpi_header *root = acpi_access(acpi.root, sizeof(*root));
-	uint32_t width, length, found = 0;
+	unsigned int found = 0;
+	paddr_t pa;
 
-	if (!root)
-		return 0;
-	width = memcmp(root->signature, "XSDT", 4) ? 4 : 8;
-	length = root->length;
-	for (uint32_t at = sizeof(*root); at + width <= length && found < MAX_TABLES; at += width) {
-		uint64_t pa = 0;
-
-		root = acpi_access(acpi.root, length); /* the accessor may reuse its window */
-		if (!root)
-			break;
-		memcpy(&pa, (const char *)root + at, width);
-		if (table_allowed(acpi_access(pa, sizeof(*root))))
+	for (uint32_t i = 0; found < MAX_TABLES && acpi_listed(&acpi, firmware_map, i, &pa); i++)
+		if (table_allowed(firmware_map(pa, sizeof(struct acpi_header))))
 			block.xsdt.table[found++] = pa;
-	}
 	return found;
 }
 

@@ -38,17 +38,8 @@ struct layout {
 
 static void add_range(struct layout *l, uint64_t addr, uint64_t size, uint32_t type)
 {
-	struct e820_range *last = l->nr_e820 ? &l->e820[l->nr_e820 - 1] : NULL;
-
-	if (!size)
-		return;
-	if (last && last->type == type && last->addr + last->size == addr) {
-		last->size += size;
-		return;
-	}
-	if (l->nr_e820 == BOOT_MAX_E820)
+	if (size && !e820_append(l->e820, &l->nr_e820, (struct e820_range){addr, size, type}))
 		panic("domain 0's memory map has more than %u ranges", BOOT_MAX_E820);
-	l->e820[l->nr_e820++] = (struct e820_range){addr, size, type};
 }
 
 /* Map [@frame, @end) of the domain's frames to themselves, in the largest leaves that fit. */

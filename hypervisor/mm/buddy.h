@@ -18,6 +18,12 @@
  */
 mfn_t must_check buddy_alloc(unsigned int order, unsigned int flags);
 
+/** One zeroed frame, as buddy_alloc() gives it; also what page tables are made of. */
+static inline mfn_t must_check buddy_alloc_page(void)
+{
+	return buddy_alloc(0, BUDDY_ZERO);
+}
+
 /** Free 2^@order frames at @mfn, whatever their references. Context: as buddy_alloc(). */
 void buddy_free(mfn_t mfn, unsigned int order);
 /** The same of the @nr frames from @mfn on. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mm/frames.h"
 
-#include "arch/x86/mm/ptab.h"
 #include "mm/buddy.h"
 
 #define MAX_RANGES 128u
@@ -105,28 +104,4 @@ void frame_put(mfn_t mfn)
 void frame_set_release_hook(frame_release_fn *fn)
 {
 	release_hook = fn;
-}
-
-/* A page table's references are one for itself, from its allocation, and one for each entry. */
-void table_count_init(mfn_t table)
-{
-	mfn_to_frame(table)->kind = FRAME_TABLE;
-}
-
-void table_count_fini(mfn_t table)
-{
-	struct frame *f = mfn_to_frame(table);
-
-	f->kind = FRAME_USED;
-	f->refs = 1;
-}
-
-void table_count_add(mfn_t table, int n)
-{
-	mfn_to_frame(table)->refs += (uint32_t)n;
-}
-
-bool table_count_empty(mfn_t table)
-{
-	return mfn_to_frame(table)->refs == 1;
 }

@@ -22,7 +22,7 @@ static const void *reach(paddr_t pa, size_t size)
 	return window_read(&memory, pa, size);
 }
 
-const void *acpi_access(paddr_t pa, size_t size)
+const void *firmware_map(paddr_t pa, size_t size)
 {
 	return reach(pa, size);
 }

@@ -78,5 +78,11 @@ void boot_e820_sanitise(struct boot_info *info);
 /** Add a range to the map of @info; a full map or an empty range is ignored. */
 void boot_e820_add(struct boot_info *info, uint64_t addr, uint64_t size, uint32_t type);
 
+/**
+ * Add @r, not empty, to the end of a map of BOOT_MAX_E820, joined with the last range if it is of the same kind
+ * and ends there. Return: whether there was room.
+ */
+bool e820_append(struct e820_range *map, uint32_t *nr, struct e820_range r);
+
 /** Where boot.S goes: the loader's @magic and the address of its information. */
 void __noreturn hv_main(uint32_t magic, paddr_t info);

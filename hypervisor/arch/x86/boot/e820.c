@@ -21,18 +21,6 @@ static uint32_t type_rank(uint32_t type)
 	return type && type <= E820_NVS ? type : E820_NVS + 1;
 }
 
-static void sort(struct e820_range *e, uint32_t n)
-{
-	for (uint32_t i = 1; i < n; i++) {
-		struct e820_range x = e[i];
-		uint32_t j = i;
-
-		for (; j && e[j - 1].addr > x.addr; j--)
-			e[j] = e[j - 1];
-		e[j] = x;
-	}
-}
-
 /* The next address after @at where a range begins or ends. */
 static uint64_t next_edge(const struct boot_info *in, uint64_t at)
 {
@@ -63,16 +51,18 @@ static uint32_t type_at(const struct boot_info *in, uint64_t at)
 	return type;
 }
 
-static void append(struct e820_range *out, uint32_t *n, uint64_t start, uint64_t end, uint32_t type)
+bool e820_append(struct e820_range *map, uint32_t *nr, struct e820_range r)
 {
-	struct e820_range *last = *n ? &out[*n - 1] : NULL;
+	struct e820_range *last = *nr ? &map[*nr - 1] : NULL;
 
-	if (last && last->type == type && last->addr + last->size == start) {
-		last->size = end - last->addr;
-		return;
+	if (last && last->type == r.type && last->addr + last->size == r.addr) {
+		last->size += r.size;
+		return true;
 	}
-	if (*n < BOOT_MAX_E820)
-		out[(*n)++] = (struct e820_range){.addr = start, .size = end - start, .type = type};
+	if (*nr == BOOT_MAX_E820)
+		return false;
+	map[(*nr)++] = r;
+	return true;
 }
 
 void boot_e820_sanitise(struct boot_info *info)
@@ -80,13 +70,12 @@ void boot_e820_sanitise(struct boot_info *info)
 	static struct e820_range out[BOOT_MAX_E820];
 	uint32_t n = 0, kept = 0;
 
-	sort(info->e820, info->nr_e820);
 	for (uint64_t at = 0, edge; at < E820_LIMIT; at = edge) {
 		uint32_t type = type_at(info, at);
 
 		edge = next_edge(info, at);
 		if (type)
-			append(out, &n, at, edge, type);
+			e820_append(out, &n, (struct e820_range){at, edge - at, type});
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		struct e820_range e = out[i];

@@ -121,25 +121,29 @@ static int root_find(paddr_t pa, acpi_access_fn *access, struct acpi_info *info)
 	return 0;
 }
 
+bool acpi_listed(const struct acpi_info *info, acpi_access_fn *access, uint32_t index, paddr_t *pa)
+{
+	struct acpi_header root;
+	const uint8_t *p = table_at(info->root, access, &root);
+	uint32_t width;
+
+	if (!p)
+		return false;
+	width = memcmp(root.signature, "XSDT", 4) ? 4 : 8;
+	if (index >= min((root.length - (uint32_t)sizeof(root)) / width, MAX_ENTRIES))
+		return false;
+	*pa = 0;
+	memcpy(pa, p + sizeof(root) + index * width, width);
+	return true;
+}
+
 int acpi_find_table(const struct acpi_info *info, acpi_access_fn *access, const char *signature,
 		    uint32_t index, paddr_t *pa, uint32_t *len)
 {
-	struct acpi_header root, h;
-	const uint8_t *p = table_at(info->root, access, &root);
-	uint32_t width, n;
+	struct acpi_header h;
+	paddr_t at;
 
-	if (!p)
-		return -ENOENT;
-	width = memcmp(root.signature, "XSDT", 4) ? 4 : 8;
-	n = min((root.length - (uint32_t)sizeof(root)) / width, MAX_ENTRIES);
-	for (uint32_t i = 0; i < n; i++) {
-		uint64_t at = 0;
-
-		/* Another table may have been mapped over the root's window meanwhile. */
-		p = access(info->root, root.length);
-		if (!p)
-			return -ENOENT;
-		memcpy(&at, p + sizeof(root) + i * width, width);
+	for (uint32_t i = 0; acpi_listed(info, access, i, &at); i++) {
 		if (!table_at(at, access, &h) || memcmp(h.signature, signature, 4) || index--)
 			continue;
 		*pa = at;
@@ -181,10 +185,11 @@ static void madt_ioapic(struct acpi_info *info, const uint8_t *e)
 {
 	if (info->nr_ioapics == MAX_IOAPICS)
 		return;
-	info->ioapic[info->nr_ioapics].id = e[2];
-	info->ioapic[info->nr_ioapics].base = get32(e + 4);
-	info->ioapic[info->nr_ioapics].gsi_base = get32(e + 8);
-	info->nr_ioapics++;
+	info->ioapic[info->nr_ioapics++] = (struct ioapic){
+		.id = e[2],
+		.base = get32(e + 4),
+		.gsi_base = get32(e + 8),
+	};
 }
 
 static void madt_override(struct acpi_info *info, const uint8_t *e)

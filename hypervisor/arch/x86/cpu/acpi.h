@@ -69,10 +69,7 @@ struct acpi_info {
 	uint32_t nr_cpus;
 	struct acpi_cpu cpu[ACPI_MAX_CPUS];
 	uint32_t nr_ioapics;
-	struct {
-		uint8_t id;
-		uint32_t base, gsi_base;
-	} ioapic[MAX_IOAPICS];
+	struct ioapic ioapic[MAX_IOAPICS]; /* as far as the MADT says */
 	uint32_t nr_overrides;
 	struct acpi_override override[ACPI_MAX_OVERRIDES];
 	paddr_t lapic_base;
@@ -94,15 +91,15 @@ extern struct acpi_info acpi;
  */
 int must_check acpi_parse(paddr_t rsdp, acpi_access_fn *access, struct acpi_info *info);
 
+/** The address of the @index-th table that the root table lists. Return: whether it lists so many. */
+bool acpi_listed(const struct acpi_info *info, acpi_access_fn *access, uint32_t index, paddr_t *pa);
+
 /**
  * The table with @signature (four characters), the @index-th of its kind.
  * Return: 0 with its address and length, or -ENOENT.
  */
 int must_check acpi_find_table(const struct acpi_info *info, acpi_access_fn *access,
 			       const char *signature, uint32_t index, paddr_t *pa, uint32_t *len);
-
-/** Physical memory as the running hypervisor sees it; an acpi_access_fn. */
-const void *acpi_access(paddr_t pa, size_t size);
 
 /** Where ISA interrupt @irq arrives: its GSI and MPS INTI flags, identity without an override. */
 void acpi_isa_irq(const struct acpi_info *info, uint8_t irq, uint32_t *gsi, uint16_t *flags);

@@ -43,28 +43,26 @@ void pic_disable(void)
 		outb(steps[i][0], steps[i][1]);
 }
 
-static void add_ioapic(uint32_t i, uint8_t id, uint32_t base, uint32_t gsi_base)
+static void add_ioapic(uint32_t i)
 {
-	regs[i] = mmio_map(base, PAGE_SIZE);
+	struct ioapic *io = &ioapics[i];
+
+	*io = acpi.ioapic[i];
+	regs[i] = mmio_map(io->base, PAGE_SIZE);
 	BUG_ON(!regs[i]);
-	ioapics[i] = (struct ioapic){
-		.id = id,
-		.nr_pins = (read_reg(i, IDX_VERSION) >> 16 & 0xff) + 1,
-		.gsi_base = gsi_base,
-		.base = base,
-	};
-	for (uint32_t pin = 0; pin < ioapics[i].nr_pins; pin++) {
+	io->nr_pins = (read_reg(i, IDX_VERSION) >> 16 & 0xff) + 1;
+	for (uint32_t pin = 0; pin < io->nr_pins; pin++) {
 		write_reg(i, IDX_RTE(pin), (uint32_t)IOAPIC_RTE_MASKED);
 		write_reg(i, IDX_RTE(pin) + 1, 0);
 	}
-	printk("IO-APIC %u at %08x: GSI %u-%u\n", id, base, gsi_base,
-	       gsi_base + ioapics[i].nr_pins - 1);
+	printk("IO-APIC %u at %08lx: GSI %u-%u\n", io->id, io->base, io->gsi_base,
+	       io->gsi_base + io->nr_pins - 1);
 }
 
 void ioapic_init(void)
 {
 	for (uint32_t i = 0; i < acpi.nr_ioapics; i++)
-		add_ioapic(i, acpi.ioapic[i].id, acpi.ioapic[i].base, acpi.ioapic[i].gsi_base);
+		add_ioapic(i);
 	nr_ioapics = acpi.nr_ioapics;
 }
 

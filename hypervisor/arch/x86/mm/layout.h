@@ -6,9 +6,9 @@
  *
  *   slot 256       machine-to-physical table, for PV domains to come
  *   slot 260       text and data; linked at IMAGE_VIRT, loaded at IMAGE_PHYS
- *   slot 261       device memory, uncached
+ *   slot 261       device memory below 512 GiB, uncached
  *   slot 262       frame table, mapped where there is RAM
- *   slots 264-271  direct map of RAM, write-back
+ *   slots 264-271  direct map of RAM and of what firmware keeps elsewhere, write-back
  *
  * Also read by assembly.
  */

@@ -5,35 +5,17 @@
 #include "arch/x86/boot/boot_info.h"
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpuid.h"
+#include "arch/x86/mm/frame.h"
 #include "arch/x86/mm/ptab.h"
 #include "lib/spinlock.h"
-
-#define MAX_FIRMWARE_MAPS 64u
 
 static_assert(IMAGE_VIRT == IMAGE_BASE + IMAGE_PHYS, "boot.S maps the image like this");
 
 extern const char image_start[], text_end[], rodata_start[], data_start[], image_end[];
 
 static struct ptab tables;
-static struct spinlock lock; /* tables and what follows; above the page source */
-static uint64_t mmio_next = MMIO_START;
+static struct spinlock lock; /* guards tables once all CPUs run; above the page source */
 static unsigned int largest_order;
-
-/* Firmware tables are looked at again and again: what is mapped stays mapped. */
-static struct firmware_map {
-	paddr_t pa;
-	uint64_t size;
-	uint64_t va;
-} firmware_maps[MAX_FIRMWARE_MAPS];
-static uint32_t nr_firmware_maps;
-
-mfn_t (*map_page_source)(void);
-
-static mfn_t take_page(void *ctx)
-{
-	(void)ctx;
-	return map_page_source();
-}
 
 /* The host's tables only ever grow. */
 static void keep_page(void *ctx, mfn_t mfn)
@@ -97,10 +79,10 @@ static void map_direct(const struct boot_info *info)
 	}
 }
 
-void map_init(const struct boot_info *info)
+void map_init(const struct boot_info *info, mfn_t (*alloc)(void))
 {
 	largest_order = cpuid_raw(0x80000001, 0).edx & BIT(26) ? ORDER_1G : ORDER_2M;
-	BUG_ON(ptab_init(&tables, false, take_page, keep_page, NULL));
+	BUG_ON(ptab_init(&tables, false, alloc, keep_page, NULL));
 	map_image_part(image_start, text_end, PT_R | PT_X);
 	map_image_part(rodata_start, data_start, PT_R);
 	map_image_part(data_start, image_end, PT_R | PT_W);
@@ -108,16 +90,21 @@ void map_init(const struct boot_info *info)
 	map_load();
 }
 
+void map_set_page_source(mfn_t (*alloc)(void))
+{
+	tables.alloc = alloc;
+}
+
 void map_frames(uint64_t start, uint64_t end)
 {
-	uint64_t va = ALIGN_DOWN(FRAMES_START + start * FRAME_RECORD_SIZE, PAGE_SIZE);
-	uint64_t last = ALIGN_UP(FRAMES_START + end * FRAME_RECORD_SIZE, PAGE_SIZE);
+	uint64_t va = ALIGN_DOWN(FRAMES_START + start * sizeof(struct frame), PAGE_SIZE);
+	uint64_t last = ALIGN_UP(FRAMES_START + end * sizeof(struct frame), PAGE_SIZE);
 	struct ptab_leaf leaf;
 
 	for (; va < last; va += PAGE_SIZE)
 		/* Two ranges of RAM may share a page of records. */
 		if (ptab_lookup(&tables, tree_frame(va), &leaf))
-			BUG_ON(ptab_map(&tables, tree_frame(va), map_page_source(), 0,
+			BUG_ON(ptab_map(&tables, tree_frame(va), tables.alloc(), 0,
 					PT_R | PT_W | PT_GLOBAL));
 }
 
@@ -131,48 +118,30 @@ paddr_t map_root(void)
 	return mfn_to_paddr(tables.root);
 }
 
-/* Map the pages around @pa at the next free address of the device window; 0 when that fails. */
-static uint64_t map_device(paddr_t pa, size_t size, uint64_t attr)
+/*
+ * Have all of [@pa, @pa + @size) mapped at its place in the window of @window bytes at @base, what is not
+ * there yet with @attr. Return: where @pa is, or NULL.
+ */
+static void *map_in_window(uint64_t base, uint64_t window, paddr_t pa, size_t size, uint64_t attr)
 {
-	paddr_t start = ALIGN_DOWN(pa, PAGE_SIZE);
-	uint64_t va = mmio_next;
+	struct ptab_leaf leaf;
 
-	if (!size || size > GIB(1) || pa >= 1ULL << 52)
-		return 0;
-	size = ALIGN_UP(pa + size, PAGE_SIZE) - start;
-	if (size > MMIO_END - va || map_range(va, start, size, attr | PT_GLOBAL))
-		return 0;
-	mmio_next += size;
-	return va + (pa - start);
+	if (pa >= window || size > window - pa)
+		return NULL;
+	spin_guard(&lock);
+	for (paddr_t at = ALIGN_DOWN(pa, PAGE_SIZE); at < pa + size; at += PAGE_SIZE)
+		if (ptab_lookup(&tables, tree_frame(base + at), &leaf) &&
+		    map_range(base + at, at, PAGE_SIZE, attr | PT_GLOBAL))
+			return NULL;
+	return (void *)(base + pa);
 }
 
 volatile void *mmio_map(paddr_t pa, size_t size)
 {
-	spin_guard(&lock);
-	return (volatile void *)map_device(pa, size, PT_R | PT_W | PT_UC);
-}
-
-static uint64_t firmware_lookup(paddr_t pa, size_t size)
-{
-	for (uint32_t i = 0; i < nr_firmware_maps; i++) {
-		const struct firmware_map *m = &firmware_maps[i];
-
-		if (pa >= m->pa && size <= m->size && pa - m->pa <= m->size - size)
-			return m->va + (pa - m->pa);
-	}
-	return 0;
+	return map_in_window(MMIO_START, MMIO_END - MMIO_START, pa, size, PT_R | PT_W | PT_UC);
 }
 
 const void *firmware_map(paddr_t pa, size_t size)
 {
-	uint64_t va;
-
-	spin_guard(&lock);
-	va = firmware_lookup(pa, size);
-	if (!va) {
-		va = map_device(pa, size, PT_R);
-		if (va && nr_firmware_maps < MAX_FIRMWARE_MAPS)
-			firmware_maps[nr_firmware_maps++] = (struct firmware_map){pa, size, va};
-	}
-	return (const void *)va;
+	return map_in_window(DIRECTMAP_START, DIRECTMAP_SIZE, pa, size, PT_R);
 }

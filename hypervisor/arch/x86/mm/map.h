@@ -41,30 +41,31 @@ static inline struct frame *frame_table(void)
 }
 
 /**
- * Map @size bytes of device memory at @pa, uncached, for good.
- * Return: the address that stands for @pa, or NULL when out of memory.
+ * Map @size bytes of device memory at @pa (below 512 GiB), uncached, for good.
+ * Return: the address that stands for @pa, or NULL when out of reach or memory. Takes the map's lock.
  */
 volatile void *mmio_map(paddr_t pa, size_t size);
 
-/** As mmio_map(), write-back and read-only: for firmware tables outside RAM. */
+/**
+ * Have the direct map cover what firmware keeps at @pa, too: read-only, where it lies outside RAM. An
+ * acpi_access_fn. Return: as mmio_map().
+ */
 const void *firmware_map(paddr_t pa, size_t size);
 
 /**
  * Build the final page tables: image (text read-only, data no-execute), direct map of all RAM and
- * ACPI ranges, frame table; then use them. Pages come from boot_alloc_page().
+ * ACPI ranges, frame table; then use them. @alloc gives zeroed pages for tables, or INVALID_MFN.
  */
-void map_init(const struct boot_info *info);
+void map_init(const struct boot_info *info, mfn_t (*alloc)(void));
+
+/** Take pages for tables from @alloc from now on. */
+void map_set_page_source(mfn_t (*alloc)(void));
 
 /** Switch the running CPU to the final page tables. */
 void map_load(void);
 
 /** The root of the final page tables, for CPUs that start. */
 paddr_t map_root(void);
-
-#define FRAME_RECORD_SIZE 8u
-
-/** Gives a zeroed page for the host's tables, or INVALID_MFN; mm/, which lies above, sets it. */
-extern mfn_t (*map_page_source)(void);
 
 /** Have records for the frames @start to @end (exclusive) in the frame table. Context: boot. */
 void map_frames(uint64_t start, uint64_t end);

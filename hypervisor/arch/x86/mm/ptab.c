@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arch/x86/mm/ptab.h"
 
-#include "arch/x86/mm/map.h"
+#include "arch/x86/mm/frame.h"
 #include "lib/errno.h"
 
 #define LEVELS    4u
@@ -64,13 +64,34 @@ static uint64_t read_entry(const uint64_t *e)
 	return __atomic_load_n(e, __ATOMIC_ACQUIRE);
 }
 
-/* Change one entry of @table, whole, and keep the table's count of entries in use. */
+/*
+ * A nested table's frame has one reference for the table itself, from its allocation, and one for each entry
+ * in use.
+ */
+static void count_entries(mfn_t table, int more)
+{
+	mfn_to_frame(table)->refs += (uint32_t)more;
+}
+
+static bool is_empty(mfn_t table)
+{
+	return mfn_to_frame(table)->refs == 1;
+}
+
+/* The frame of a nested table is one like any other again. */
+static void forget_entries(mfn_t table)
+{
+	mfn_to_frame(table)->kind = FRAME_USED;
+	mfn_to_frame(table)->refs = 1;
+}
+
+/* Change one entry of @table, whole. */
 static void write_entry(const struct ptab *pt, mfn_t table, unsigned int i, uint64_t value)
 {
 	uint64_t *e = entries(table) + i;
 
 	if (pt->nested)
-		table_count_add(table, (value != 0) - (*e != 0));
+		count_entries(table, (value != 0) - (*e != 0));
 	__atomic_store_n(e, value, __ATOMIC_RELEASE);
 }
 
@@ -79,12 +100,12 @@ static mfn_t table_new(struct ptab *pt)
 	mfn_t mfn = pt->spare;
 
 	if (mfn_eq(mfn, INVALID_MFN))
-		mfn = pt->alloc(pt->ctx);
+		mfn = pt->alloc();
 	pt->spare = INVALID_MFN;
 	if (mfn_eq(mfn, INVALID_MFN))
 		return mfn;
 	if (pt->nested)
-		table_count_init(mfn);
+		mfn_to_frame(mfn)->kind = FRAME_TABLE;
 	pt->nr_tables++;
 	return mfn;
 }
@@ -92,7 +113,7 @@ static mfn_t table_new(struct ptab *pt)
 static void table_free(struct ptab *pt, mfn_t mfn)
 {
 	if (pt->nested)
-		table_count_fini(mfn);
+		forget_entries(mfn);
 	pt->nr_tables--;
 	pt->free(pt->ctx, mfn);
 }
@@ -104,7 +125,7 @@ static void table_put(struct ptab *pt, mfn_t mfn)
 		table_free(pt, mfn);
 		return;
 	}
-	table_count_fini(mfn);
+	forget_entries(mfn);
 	pt->nr_tables--;
 	pt->spare = mfn;
 }
@@ -123,7 +144,7 @@ static void subtree_free(struct ptab *pt, mfn_t table, unsigned int level)
 	table_free(pt, table);
 }
 
-int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void *ctx),
+int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void),
 	      void (*free)(void *ctx, mfn_t mfn), void *ctx)
 {
 	*pt = (struct ptab){
@@ -138,7 +159,7 @@ int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void *ctx),
 	if (mfn_eq(pt->root, INVALID_MFN))
 		return -ENOMEM;
 	if (nested) /* if it can't be had now it is kept later */
-		pt->spare = alloc(ctx);
+		pt->spare = alloc();
 	return 0;
 }
 
@@ -169,7 +190,7 @@ static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int
 		entries(low)[j] = leaf_entry(pt, mfn, level - 1, attr);
 	}
 	if (pt->nested)
-		table_count_add(low, ENTRIES);
+		count_entries(low, ENTRIES);
 	pt->nr_leaves[level]--;
 	pt->nr_leaves[level - 1] += ENTRIES;
 	write_entry(pt, table, i, table_entry(pt, low));
@@ -181,7 +202,7 @@ static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsi
 {
 	if (!pt->nested)
 		return;
-	for (; level < TOP && table_count_empty(path->table[level]); level++) {
+	for (; level < TOP && is_empty(path->table[level]); level++) {
 		write_entry(pt, path->table[level + 1], index_at(frame, level + 1), 0);
 		table_put(pt, path->table[level]);
 	}
@@ -304,16 +325,6 @@ int ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf)
 		return -ENOENT;
 	*leaf = leaf_of(e, order);
 	return 0;
-}
-
-mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned int *order)
-{
-	uint64_t e = frame < MAX_FRAME ? find_entry(pt, frame, order) : 0;
-
-	if (!e)
-		return INVALID_MFN;
-	*type = PT_TYPE_OF(e);
-	return mfn_add(mfn_of_entry(e), frame & ((1ULL << *order) - 1));
 }
 
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx)

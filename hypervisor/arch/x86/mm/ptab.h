@@ -28,11 +28,10 @@
  * here flushes any TLB.
  */
 struct ptab {
-	mfn_t root; /* INVALID_MFN before ptab_init() */
-	/* A zeroed page for a table, or INVALID_MFN; @ctx is the user's. */
-	mfn_t (*alloc)(void *ctx);
+	mfn_t root;           /* INVALID_MFN before ptab_init() */
+	mfn_t (*alloc)(void); /* a zeroed page for a table, or INVALID_MFN */
 	void (*free)(void *ctx, mfn_t mfn);
-	void *ctx;
+	void *ctx;          /* the user's */
 	uint64_t nr_tables; /* including the root */
 	uint64_t nr_leaves[PTAB_SIZES];
 	mfn_t spare; /* of a nested one: an empty table, so that a lone leaf may come and go */
@@ -51,7 +50,7 @@ struct ptab_leaf {
  * entries in the frame table, which must be there, and frees tables that become empty. The other kind is the
  * host's own. Return: 0, or -ENOMEM.
  */
-int must_check ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void *ctx),
+int must_check ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void),
 			 void (*free)(void *ctx, mfn_t mfn), void *ctx);
 
 /** Free all tables, whatever they still map. Use ptab_walk() first when the leaves matter. */
@@ -75,12 +74,6 @@ int must_check ptab_unmap(struct ptab *pt, uint64_t frame, unsigned int order);
  */
 int must_check ptab_lookup(const struct ptab *pt, uint64_t frame, struct ptab_leaf *leaf);
 
-/**
- * The same for who wants no attributes. Return: the frame that @frame has, *@type and *@order of the leaf
- * it lies in; INVALID_MFN, and neither written, if there is none.
- */
-mfn_t ptab_find(const struct ptab *pt, uint64_t frame, uint8_t *type, unsigned int *order);
-
 /** The frame that @frame has within @leaf. */
 static inline mfn_t ptab_leaf_mfn(const struct ptab_leaf *leaf, uint64_t frame)
 {
@@ -98,17 +91,3 @@ typedef bool ptab_walk_fn(void *ctx, uint64_t frame, const struct ptab_leaf *lea
  * *@pos is where to go on next time. Return: true when the end was reached.
  */
 bool ptab_walk(struct ptab *pt, uint64_t *pos, ptab_walk_fn *fn, void *ctx);
-
-/* How many entries of a page table are in use, kept in its frame's record; mm/frames.c has these. */
-
-/** @table has just been allocated and is empty. */
-void table_count_init(mfn_t table);
-
-/** @table is about to be freed. */
-void table_count_fini(mfn_t table);
-
-/** @n entries more (or fewer) are in use. */
-void table_count_add(mfn_t table, int n);
-
-/** Whether no entry is in use. */
-bool table_count_empty(mfn_t table);

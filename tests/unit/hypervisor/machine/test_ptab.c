@@ -12,9 +12,8 @@
 static struct ptab pt;
 static uint64_t budget; /* tables that may still be allocated */
 
-static mfn_t take(void *ctx)
+static mfn_t take(void)
 {
-	(void)ctx;
 	if (!budget)
 		return INVALID_MFN;
 	budget--;

@@ -36,4 +36,7 @@ static inline struct frame *frame_table(void)
 	return fake_frames;
 }
 
+/** The test's own, where it has firmware. */
+const void *firmware_map(paddr_t pa, size_t size);
+
 #endif

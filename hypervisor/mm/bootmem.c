@@ -8,81 +8,26 @@
 #include "mm/heap.h"
 
 #define MAX_TAKEN    32u
-#define WINDOW_SIZE  MIB(2)
 #define LOW_END      0xa0000u
 #define FIRST_USABLE MIB(1) /* below is for start-up code and for domain 0 */
 
-/* Ranges of whole pages in use, ascending, apart. */
-static struct range {
+struct range {
 	paddr_t start, end;
-} taken[MAX_TAKEN];
+};
+
+/* Of whole pages: the image, and what boot_alloc_page() gave. Modules are in use, too. */
+static struct range taken[MAX_TAKEN];
 static uint32_t nr_taken;
 
 static const struct boot_info *map;
 static paddr_t limit;
-static struct range window; /* what boot_alloc_page() has left of its last helping */
-
-static void remove_taken(uint32_t i)
-{
-	memmove(&taken[i], &taken[i + 1], (--nr_taken - i) * sizeof(taken[0]));
-}
-
-/* Add a range, joined with all it touches. */
-static void take(paddr_t start, paddr_t end)
-{
-	uint32_t i = 0;
-
-	while (i < nr_taken) {
-		if (taken[i].end < start || taken[i].start > end) {
-			i++;
-			continue;
-		}
-		start = min(start, taken[i].start);
-		end = max(end, taken[i].end);
-		remove_taken(i);
-	}
-	BUG_ON(nr_taken == MAX_TAKEN);
-	for (i = nr_taken++; i && taken[i - 1].start > start; i--)
-		taken[i] = taken[i - 1];
-	taken[i] = (struct range){start, end};
-}
-
-/* Take [start, end) out of whatever overlaps it. */
-static void release(paddr_t start, paddr_t end)
-{
-	uint32_t i = 0;
-
-	while (i < nr_taken) {
-		struct range r = taken[i];
-
-		if (r.end <= start || r.start >= end) {
-			i++;
-			continue;
-		}
-		remove_taken(i);
-		if (r.start < start)
-			take(r.start, start);
-		if (end < r.end)
-			take(end, r.end);
-		/* What was put back lies clear of [start, end): look at all again. */
-		i = 0;
-	}
-}
-
-static void take_module(const struct boot_module *m)
-{
-	take(ALIGN_DOWN(m->start, PAGE_SIZE), ALIGN_UP(m->start + m->size, PAGE_SIZE));
-}
 
 void bootmem_init(const struct boot_info *info, paddr_t image_start, paddr_t image_end)
 {
 	map = info;
-	nr_taken = 0;
-	window = (struct range){0, 0};
-	take(0, FIRST_USABLE);
-	take(ALIGN_DOWN(image_start, PAGE_SIZE), ALIGN_UP(image_end, PAGE_SIZE));
-	for (uint32_t i = 0; i < info->nr_modules; i++)
-		take_module(&info->module[i]);
+	nr_taken = 1;
+	taken[0].start = ALIGN_DOWN(image_start, PAGE_SIZE);
+	taken[0].end = ALIGN_UP(image_end, PAGE_SIZE);
 }
 
 void bootmem_set_limit(paddr_t l)
@@ -90,19 +35,23 @@ void bootmem_set_limit(paddr_t l)
 	limit = l;
 }
 
-/* The highest @size bytes free in [start, end), or 0. */
-static paddr_t gap_in(paddr_t start, paddr_t end, uint64_t size)
+/* The lowest range in use that reaches into [start, end), whole; an empty one at @end if all is free. */
+static struct range first_used(paddr_t start, paddr_t end)
 {
-	for (uint32_t i = nr_taken; i-- && end > start;) {
-		if (taken[i].start >= end)
-			continue;
-		if (taken[i].end <= start)
-			break;
-		if (end > taken[i].end && end - taken[i].end >= size)
-			return end - size;
-		end = taken[i].start;
+	struct range first = {end, end};
+
+	for (uint32_t i = 0; i < nr_taken; i++)
+		if (taken[i].end > start && taken[i].start < first.start)
+			first = taken[i];
+	for (uint32_t i = 0; i < map->nr_modules; i++) {
+		const struct boot_module *m = &map->module[i];
+		paddr_t m_start = ALIGN_DOWN(m->start, PAGE_SIZE);
+		paddr_t m_end = ALIGN_UP(m->start + m->size, PAGE_SIZE);
+
+		if (m_end > start && m_start < first.start)
+			first = (struct range){m_start, m_end};
 	}
-	return end > start && end - start >= size ? end - size : 0;
+	return first;
 }
 
 /* The highest @size bytes of free RAM, or 0. */
@@ -110,35 +59,33 @@ static paddr_t gap_find(uint64_t size)
 {
 	for (uint32_t i = map->nr_e820; i--;) {
 		const struct e820_range *e = &map->e820[i];
-		paddr_t found;
+		paddr_t start = max(e->addr, FIRST_USABLE), end = min(e->addr + e->size, limit);
 
-		if (e->type != E820_RAM || e->addr >= limit)
-			continue;
-		found = gap_in(e->addr, min(e->addr + e->size, limit), size);
-		if (found)
-			return found;
+		while (e->type == E820_RAM && end > start && end - start >= size) {
+			struct range used = first_used(end - size, end);
+
+			if (used.start == end)
+				return end - size;
+			end = used.start;
+		}
 	}
 	return 0;
 }
 
-static bool refill(uint64_t size)
-{
-	paddr_t at = gap_find(size);
-
-	if (!at)
-		return false;
-	take(at, at + size);
-	window = (struct range){at, at + size};
-	return true;
-}
-
 mfn_t boot_alloc_page(void)
 {
-	if (window.start == window.end || window.end > limit)
-		BUG_ON(!refill(WINDOW_SIZE) && !refill(PAGE_SIZE));
-	window.end -= PAGE_SIZE;
-	page_clear(phys_to_virt(window.end));
-	return paddr_to_mfn(window.end);
+	paddr_t at = gap_find(PAGE_SIZE);
+	struct range *last = &taken[nr_taken - 1];
+
+	BUG_ON(!at);
+	if (last->start == at + PAGE_SIZE) {
+		last->start = at;
+	} else {
+		BUG_ON(nr_taken == MAX_TAKEN);
+		taken[nr_taken++] = (struct range){at, at + PAGE_SIZE};
+	}
+	page_clear(phys_to_virt(at));
+	return paddr_to_mfn(at);
 }
 
 void boot_move_modules(struct boot_info *info)
@@ -152,12 +99,7 @@ void boot_move_modules(struct boot_info *info)
 			continue;
 		memcpy(phys_to_virt(at), phys_to_virt(m->start), m->size);
 		memset((uint8_t *)phys_to_virt(at) + m->size, 0, size - m->size);
-		/* Its neighbours may share its first and last page: they are taken again below. */
-		release(ALIGN_DOWN(m->start, PAGE_SIZE), ALIGN_UP(m->start + m->size, PAGE_SIZE));
-		take(at, at + size);
 		m->start = at;
-		for (uint32_t j = 0; j < info->nr_modules; j++)
-			take_module(&info->module[j]);
 	}
 }
 
@@ -167,33 +109,24 @@ static void keep(paddr_t start, paddr_t end)
 		    (struct frame){.refs = 1, .owner = FRAME_NONE, .kind = FRAME_RESERVED});
 }
 
-/* Hand over what lies between the taken ranges in [start, end), and keep these. */
+/* Hand over what is free in [start, end), and keep the rest. */
 static void share_out(paddr_t start, paddr_t end)
 {
-	for (uint32_t i = 0; i < nr_taken && start < end; i++) {
-		paddr_t next = min(taken[i].end, end);
+	while (start < end) {
+		struct range used = first_used(start, end);
 
-		if (taken[i].end <= start)
-			continue;
-		if (taken[i].start >= end)
-			break;
-		if (taken[i].start > start) {
-			buddy_add(paddr_to_mfn(start), (taken[i].start - start) >> PAGE_SHIFT);
-			start = taken[i].start;
+		if (used.start > start) {
+			buddy_add(paddr_to_mfn(start), (used.start - start) >> PAGE_SHIFT);
+			start = used.start;
 		}
-		keep(start, next);
-		start = next;
+		used.end = min(used.end, end);
+		keep(start, used.end);
+		start = used.end;
 	}
-	if (start < end)
-		buddy_add(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
 }
 
 void bootmem_finish(const struct boot_info *info)
 {
-	/* The first MiB is free from now on. */
-	release(0, FIRST_USABLE);
-	if (window.start < window.end)
-		release(window.start, window.end);
 	/* All of it is known before any is freed: merging looks at neighbours. */
 	for_each_ram(info, e)
 		frames_add_range(e->addr >> PAGE_SHIFT, (e->addr + e->size) >> PAGE_SHIFT);

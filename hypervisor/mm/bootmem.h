@@ -9,7 +9,7 @@ struct boot_info;
  * Memory before the buddy allocator runs: taken from the top of RAM down, and never given back.
  */
 
-/** Note what of RAM is in use: [@image_start, @image_end), modules, the first MiB. */
+/** Note what of RAM is in use: [@image_start, @image_end), and the modules of @info, which stays. */
 void bootmem_init(const struct boot_info *info, paddr_t image_start, paddr_t image_end);
 
 /** Take from RAM below @limit only: what is mapped by now. */

@@ -168,7 +168,7 @@ static void hvm_vcpu_fini(struct vcpu *v)
 	if (!v->hvm)
 		return;
 	vlapic_destroy(v);
-	page_free(v->hvm->xstate);
+	xfree(v->hvm->xstate);
 	virt->vcpu_fini(v);
 	xfree(v->hvm);
 	v->hvm = NULL;
@@ -181,7 +181,7 @@ static int hvm_vcpu_init(struct vcpu *v)
 	v->hvm = xzalloc(sizeof(*v->hvm));
 	if (!v->hvm)
 		return -ENOMEM;
-	v->hvm->xstate = page_alloc();
+	v->hvm->xstate = xzalloc(PAGE_SIZE);
 	rc = v->hvm->xstate ? virt->vcpu_init(v) : -ENOMEM;
 	if (!rc)
 		rc = vlapic_create(v, hvm_default_apic_id(v->domain, v->id));

@@ -48,7 +48,7 @@ static bool xcr0_valid(uint64_t xcr0, uint64_t allowed)
 
 int xstate_init(void)
 {
-	struct area *area = page_alloc();
+	struct area *area = xzalloc(PAGE_SIZE);
 
 	if (!area)
 		return -ENOMEM;
@@ -60,7 +60,7 @@ int xstate_init(void)
 	}
 	__asm__ volatile("fxsaveq (%0)" ::"r"(area) : "memory");
 	mxcsr_mask = area->mxcsr_mask ? area->mxcsr_mask : MXCSR_MASK_DEFAULT;
-	page_free(area);
+	xfree(area);
 	return 0;
 }
 

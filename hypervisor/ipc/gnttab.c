@@ -56,7 +56,7 @@ static void free_arrays(struct gnttab *gt)
 	for (uint32_t i = 0; i < gt->nr_status; i++)
 		domain_free_special(gt->status[i]);
 	for (uint32_t i = 0; i < gt->nr_maptrack; i++)
-		page_free(gt->maptrack[i]);
+		xfree(gt->maptrack[i]);
 	xfree(gt->shared);
 	xfree(gt->status);
 	xfree(gt->active);

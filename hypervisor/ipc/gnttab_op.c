@@ -30,7 +30,7 @@ bool gnttab_grow_maptrack(struct gnttab *gt)
 
 	if (gt->nr_maptrack >= gt->max_maptrack)
 		return false;
-	page = page_alloc();
+	page = xzalloc(PAGE_SIZE);
 	if (!page)
 		return false;
 	base = gt->nr_maptrack * MAPTRACK_PER_PAGE;

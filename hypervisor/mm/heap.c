@@ -103,16 +103,14 @@ static void slab_free(struct slab *s, void *p)
 	}
 }
 
-void *xmalloc(size_t size)
+static void *large_alloc(size_t size, unsigned int flags)
 {
 	unsigned int order = 0;
 	mfn_t mfn;
 
-	if (size <= SLAB_MAX)
-		return slab_alloc(size);
 	while (order <= BUDDY_MAX_ORDER && (PAGE_SIZE << order) < size)
 		order++;
-	mfn = buddy_alloc(order, 0);
+	mfn = buddy_alloc(order, flags);
 	if (mfn_eq(mfn, INVALID_MFN))
 		return NULL;
 	mfn_to_frame(mfn)->kind = FRAME_LARGE;
@@ -120,10 +118,18 @@ void *xmalloc(size_t size)
 	return mfn_to_virt(mfn);
 }
 
+void *xmalloc(size_t size)
+{
+	return size <= SLAB_MAX ? slab_alloc(size) : large_alloc(size, 0);
+}
+
 void *xzalloc(size_t size)
 {
-	void *p = xmalloc(size);
+	void *p;
 
+	if (size > SLAB_MAX)
+		return large_alloc(size, BUDDY_ZERO);
+	p = slab_alloc(size);
 	if (p)
 		memset(p, 0, size);
 	return p;
@@ -133,9 +139,7 @@ void *xcalloc(size_t n, size_t size)
 {
 	size_t bytes;
 
-	if (__builtin_mul_overflow(n, size, &bytes))
-		return NULL;
-	return xzalloc(bytes);
+	return __builtin_mul_overflow(n, size, &bytes) ? NULL : xzalloc(bytes);
 }
 
 void xfree(void *p)
@@ -153,19 +157,6 @@ void xfree(void *p)
 	buddy_free(virt_to_mfn(p), f->order);
 }
 
-void *page_alloc(void)
-{
-	mfn_t mfn = buddy_alloc(0, BUDDY_ZERO);
-
-	return mfn_eq(mfn, INVALID_MFN) ? NULL : mfn_to_virt(mfn);
-}
-
-void page_free(void *p)
-{
-	if (p)
-		buddy_free(virt_to_mfn(p), 0);
-}
-
 /*
  * Eight plain stores a turn: as good as any string instruction on hardware whose limit is the
  * memory, and several times as fast under an emulator that runs those one word at a time.
@@ -174,14 +165,7 @@ void page_clear(void *p)
 {
 	uint64_t *q = p;
 
-	for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*q); i += 8) {
+#pragma GCC unroll 8
+	for (unsigned int i = 0; i < PAGE_SIZE / sizeof(*q); i++)
 		WRITE_ONCE(q[i], 0);
-		WRITE_ONCE(q[i + 1], 0);
-		WRITE_ONCE(q[i + 2], 0);
-		WRITE_ONCE(q[i + 3], 0);
-		WRITE_ONCE(q[i + 4], 0);
-		WRITE_ONCE(q[i + 5], 0);
-		WRITE_ONCE(q[i + 6], 0);
-		WRITE_ONCE(q[i + 7], 0);
-	}
 }

@@ -18,11 +18,5 @@ void *must_check xcalloc(size_t n, size_t size);
 /** Free what xmalloc() and friends gave; NULL is fine. A page that empties is freed at once. */
 void xfree(void *p);
 
-/** One zeroed page. Return: NULL when there is none. */
-void *must_check page_alloc(void);
-
-/** Free what page_alloc() gave; NULL is fine. */
-void page_free(void *p);
-
 /** Zero the page at @p, fast. */
 void page_clear(void *p);

@@ -129,8 +129,8 @@ static int svm_cpu_init(void)
 
 	if (!s)
 		return -ENOMEM;
-	hsave = page_alloc();
-	host = page_alloc();
+	hsave = xzalloc(PAGE_SIZE);
+	host = xzalloc(PAGE_SIZE);
 	if (!hsave || !host || nr_asids < 2)
 		goto fail;
 	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | X86_EFER_SVME);
@@ -142,8 +142,8 @@ static int svm_cpu_init(void)
 	c->gif = 1;
 	return 0;
 fail:
-	page_free(host);
-	page_free(hsave);
+	xfree(host);
+	xfree(hsave);
 	xfree(s);
 	return -ENOMEM;
 }
@@ -169,7 +169,7 @@ static void init_controls(struct vcpu *v, struct vmcb *b)
 
 static int svm_vcpu_init(struct vcpu *v)
 {
-	struct vmcb *b = page_alloc();
+	struct vmcb *b = xzalloc(PAGE_SIZE);
 
 	if (!b)
 		return -ENOMEM;
@@ -181,7 +181,7 @@ static int svm_vcpu_init(struct vcpu *v)
 
 static void svm_vcpu_fini(struct vcpu *v)
 {
-	page_free(v->hvm->control);
+	xfree(v->hvm->control);
 	v->hvm->control = NULL;
 }
 

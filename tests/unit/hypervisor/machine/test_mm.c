@@ -240,7 +240,6 @@ START_TEST(heap_random)
 	while (n--)
 		xfree(held[n].p);
 	xfree(NULL);
-	page_free(NULL);
 	ck_assert_uint_eq(buddy_free_pages(), FREE_AT_FIRST);
 }
 END_TEST
@@ -256,7 +255,7 @@ START_TEST(heap_limits)
 	p = xcalloc(3, 5);
 	ck_assert_ptr_nonnull(p);
 	xfree(p);
-	while ((p = page_alloc()))
+	while ((p = xzalloc(PAGE_SIZE)))
 		ck_assert(all_zero(virt_to_mfn(p), 1));
 	ck_assert_ptr_null(xmalloc(16));
 }

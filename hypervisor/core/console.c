@@ -2,10 +2,7 @@
 #include "core/console.h"
 
 #include "arch/x86/cpu/acpi.h"
-#include "arch/x86/cpu/apic.h"
 #include "arch/x86/cpu/clock.h"
-#include "arch/x86/cpu/cpu.h"
-#include "arch/x86/cpu/ioapic.h"
 #include "arch/x86/cpu/irq.h"
 #include "core/log_ring.h"
 #include "core/softirq.h"
@@ -262,14 +259,12 @@ void console_push_input(char c)
 		console_input_waits();
 }
 
-static void receive_interrupt(uint8_t vector)
+static void receive_interrupt(void)
 {
 	int c;
 
-	(void)vector;
 	while ((c = uart_read()) >= 0)
 		console_push_input((char)c);
-	apic_eoi();
 }
 
 static void key_softirq(void)

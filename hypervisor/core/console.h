@@ -2,7 +2,6 @@
 #pragma once
 
 #include "lib/printf.h"
-#include "lib/types.h"
 
 #define CONSOLE_RING_SIZE 65536u
 

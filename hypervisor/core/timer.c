@@ -182,17 +182,13 @@ static void timer_softirq(void)
 	spin_unlock(&q->lock);
 }
 
-static void timer_interrupt(uint8_t vector)
+static void timer_interrupt(void)
 {
-	(void)vector;
-	apic_eoi();
 	softirq_raise(cpu_id(), SOFTIRQ_TIMER);
 }
 
 void timers_init(void)
 {
-	for (uint32_t i = 0; i < MAX_CPUS; i++)
-		spin_init(&queues[i].lock);
 	softirq_register(SOFTIRQ_TIMER, timer_softirq);
 	irq_register(IRQ_TIMER, timer_interrupt);
 }

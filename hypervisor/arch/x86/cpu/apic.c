@@ -2,6 +2,7 @@
 /* The local APIC; registers as in SDM vol. 3, chapter 11 (xAPIC and x2APIC). */
 #include "arch/x86/cpu/apic.h"
 
+#include "arch/x86/cpu/apic_regs.h"
 #include "arch/x86/cpu/clock.h"
 #include "arch/x86/cpu/cpu.h"
 #include "arch/x86/cpu/cpuid.h"
@@ -11,33 +12,8 @@
 #include "arch/x86/mm/map.h"
 #include "lib/printf.h"
 
-#define APIC_ID          0x020u
-#define APIC_VERSION     0x030u
-#define APIC_TPR         0x080u
-#define APIC_EOI         0x0b0u
-#define APIC_LDR         0x0d0u
-#define APIC_DFR         0x0e0u
-#define APIC_SPURIOUS    0x0f0u
-#define APIC_ISR         0x100u
-#define APIC_ESR         0x280u
-#define APIC_ICR_LOW     0x300u
-#define APIC_ICR_HIGH    0x310u
-#define APIC_LVT_TIMER   0x320u
-#define APIC_LVT_THERMAL 0x330u
-#define APIC_LVT_PERF    0x340u
-#define APIC_LVT_LINT0   0x350u
-#define APIC_LVT_LINT1   0x360u
-#define APIC_LVT_ERROR   0x370u
-#define APIC_TIMER_INIT  0x380u
-#define APIC_TIMER_COUNT 0x390u
-#define APIC_TIMER_DIV   0x3e0u
-
-#define LVT_MASKED        (1u << 16)
-#define SPURIOUS_ENABLE   (1u << 8)
 #define TIMER_DIVIDE_BY_1 0xbu
-#define ICR_NMI           (4u << 8)
-#define ICR_INIT          (5u << 8)
-#define ICR_STARTUP       (6u << 8)
+#define ICR_MODE(m)       ((uint32_t)(m) << 8)
 #define ICR_PENDING       (1u << 12)
 #define ICR_ASSERT        (1u << 14)
 #define ICR_ALL_BUT_SELF  (3u << 18)
@@ -48,16 +24,16 @@ static uint32_t timer_khz;
 static uint32_t apic_read(uint32_t reg)
 {
 	if (regs)
-		return mmio_read32(regs + reg);
-	return (uint32_t)rdmsr(MSR_X2APIC_FIRST + (reg >> 4));
+		return mmio_read32(regs + (reg << 4));
+	return (uint32_t)rdmsr(MSR_X2APIC_FIRST + reg);
 }
 
 static void apic_write(uint32_t reg, uint32_t v)
 {
 	if (regs)
-		mmio_write32(regs + reg, v);
+		mmio_write32(regs + (reg << 4), v);
 	else
-		wrmsr(MSR_X2APIC_FIRST + (reg >> 4), v);
+		wrmsr(MSR_X2APIC_FIRST + reg, v);
 }
 
 static void write_icr(uint32_t dest, uint32_t low)
@@ -65,13 +41,13 @@ static void write_icr(uint32_t dest, uint32_t low)
 	if (!regs) {
 		/* Unlike a store, WRMSR to the x2APIC does not wait for earlier stores. */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		wrmsr(MSR_X2APIC_FIRST + (APIC_ICR_LOW >> 4), (uint64_t)dest << 32 | low);
+		wrmsr(MSR_X2APIC_FIRST + APIC_ICR, (uint64_t)dest << 32 | low);
 		return;
 	}
-	while (mmio_read32(regs + APIC_ICR_LOW) & ICR_PENDING)
+	while (apic_read(APIC_ICR) & ICR_PENDING)
 		__builtin_ia32_pause();
-	mmio_write32(regs + APIC_ICR_HIGH, dest << 24);
-	mmio_write32(regs + APIC_ICR_LOW, low);
+	apic_write(APIC_ICR2, dest << 24);
+	apic_write(APIC_ICR, low);
 }
 
 void apic_init(paddr_t base)
@@ -86,23 +62,14 @@ void apic_init(paddr_t base)
 	printk("APIC: %s, boot CPU has id %u\n", regs ? "xAPIC" : "x2APIC", apic_read_id());
 }
 
-static void kick_handler(uint8_t vector)
+static void kick_handler(void)
 {
-	(void)vector;
 	this_cpu()->nr_kicks++;
-	apic_eoi();
 }
 
-static void error_handler(uint8_t vector)
+static void error_handler(void)
 {
-	(void)vector;
 	apic_write(APIC_ESR, 0);
-	apic_eoi();
-}
-
-static void spurious_handler(uint8_t vector)
-{
-	(void)vector;
 }
 
 void apic_init_cpu(void)
@@ -114,25 +81,24 @@ void apic_init_cpu(void)
 		wrmsr(MSR_APIC_BASE, msr | APIC_BASE_EXTD);
 	irq_register(IRQ_KICK, kick_handler);
 	irq_register(IRQ_APIC_ERROR, error_handler);
-	irq_register(IRQ_SPURIOUS, spurious_handler);
-	apic_write(APIC_SPURIOUS, SPURIOUS_ENABLE | IRQ_SPURIOUS);
+	apic_write(APIC_SVR, APIC_SVR_ENABLE | IRQ_SPURIOUS);
 	if (regs) {
 		apic_write(APIC_DFR, 0xffffffff);
 		apic_write(APIC_LDR, 0);
 	}
 	apic_write(APIC_TPR, 0);
-	apic_write(APIC_LVT_TIMER, LVT_MASKED);
-	apic_write(APIC_LVT_LINT0, LVT_MASKED);
-	apic_write(APIC_LVT_LINT1, LVT_MASKED);
+	apic_write(APIC_LVTT, APIC_LVT_MASKED);
+	apic_write(APIC_LVT(LVT_LINT0), APIC_LVT_MASKED);
+	apic_write(APIC_LVT(LVT_LINT1), APIC_LVT_MASKED);
 	if ((apic_read(APIC_VERSION) >> 16 & 0xff) >= 4)
-		apic_write(APIC_LVT_PERF, LVT_MASKED);
+		apic_write(APIC_LVT(LVT_PERF), APIC_LVT_MASKED);
 	if ((apic_read(APIC_VERSION) >> 16 & 0xff) >= 5)
-		apic_write(APIC_LVT_THERMAL, LVT_MASKED);
-	apic_write(APIC_TIMER_DIV, TIMER_DIVIDE_BY_1);
-	apic_write(APIC_TIMER_INIT, 0);
-	apic_write(APIC_LVT_TIMER, IRQ_TIMER);
+		apic_write(APIC_LVT(LVT_THERMAL), APIC_LVT_MASKED);
+	apic_write(APIC_TDCR, TIMER_DIVIDE_BY_1);
+	apic_write(APIC_TMICT, 0);
+	apic_write(APIC_LVTT, IRQ_TIMER);
 	apic_write(APIC_ESR, 0);
-	apic_write(APIC_LVT_ERROR, IRQ_APIC_ERROR);
+	apic_write(APIC_LVTERR, IRQ_APIC_ERROR);
 }
 
 uint32_t apic_read_id(void)
@@ -154,24 +120,24 @@ void apic_send_kick(const struct cpu *c)
 
 void apic_send_nmi_others(void)
 {
-	write_icr(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_NMI);
+	write_icr(0, ICR_ALL_BUT_SELF | ICR_ASSERT | ICR_MODE(APIC_NMI));
 }
 
 void apic_send_init(uint32_t apic_id)
 {
-	write_icr(apic_id, ICR_ASSERT | ICR_INIT);
+	write_icr(apic_id, ICR_ASSERT | ICR_MODE(APIC_INIT));
 	delay_ns(10 * 1000);
 }
 
 void apic_send_startup(uint32_t apic_id, uint8_t vector)
 {
-	write_icr(apic_id, ICR_ASSERT | ICR_STARTUP | vector);
+	write_icr(apic_id, ICR_ASSERT | ICR_MODE(APIC_SIPI) | vector);
 	delay_ns(10 * 1000);
 }
 
 bool apic_in_service(uint8_t vector)
 {
-	return apic_read(APIC_ISR + (vector / 32u) * 0x10) >> (vector % 32) & 1;
+	return apic_read(APIC_ISR + vector / 32u) >> (vector % 32) & 1;
 }
 
 void apic_timer_arm(uint64_t delta_ns)
@@ -179,28 +145,28 @@ void apic_timer_arm(uint64_t delta_ns)
 	/* 2^32 ns at 1 GHz already fill the counter: cap first, so that the product can't wrap. */
 	uint64_t ticks = min(delta_ns, 0xffffffffULL) * timer_khz / 1000000 + 1;
 
-	apic_write(APIC_TIMER_INIT, (uint32_t)min(ticks, 0xffffffffULL));
+	apic_write(APIC_TMICT, (uint32_t)min(ticks, 0xffffffffULL));
 }
 
 void apic_timer_stop(void)
 {
-	apic_write(APIC_TIMER_INIT, 0);
+	apic_write(APIC_TMICT, 0);
 }
 
 void apic_timer_calibrate_start(void)
 {
-	apic_write(APIC_LVT_TIMER, LVT_MASKED | IRQ_TIMER);
-	apic_write(APIC_TIMER_INIT, 0xffffffff);
+	apic_write(APIC_LVTT, APIC_LVT_MASKED | IRQ_TIMER);
+	apic_write(APIC_TMICT, 0xffffffff);
 }
 
 uint32_t apic_timer_calibrate_elapsed(void)
 {
-	return 0xffffffff - apic_read(APIC_TIMER_COUNT);
+	return 0xffffffff - apic_read(APIC_TMCCT);
 }
 
 void apic_timer_set_khz(uint32_t khz)
 {
-	apic_write(APIC_TIMER_INIT, 0);
-	apic_write(APIC_LVT_TIMER, IRQ_TIMER);
+	apic_write(APIC_TMICT, 0);
+	apic_write(APIC_LVTT, IRQ_TIMER);
 	timer_khz = khz;
 }

@@ -5,34 +5,38 @@
 #include "arch/x86/cpu/asm.h"
 #include "arch/x86/cpu/cpu.h"
 
-static irq_fn *own_handler[256 - IRQ_OWN_FIRST];
-static irq_fn *guest_handler;
+static void (*own_handler[256 - IRQ_OWN_FIRST])(void);
+static void (*guest_handler)(uint8_t vector);
 uint64_t irq_unexpected, irq_stray_nmis;
 
-void irq_register(uint8_t vector, irq_fn *fn)
+void irq_register(uint8_t vector, void (*fn)(void))
 {
 	BUG_ON(vector < IRQ_OWN_FIRST);
 	own_handler[vector - IRQ_OWN_FIRST] = fn;
 }
 
-void irq_set_guest_handler(irq_fn *fn)
+void irq_set_guest_handler(void (*fn)(uint8_t vector))
 {
 	guest_handler = fn;
 }
 
 void irq_dispatch(uint8_t vector)
 {
-	irq_fn *fn = vector >= IRQ_OWN_FIRST ? own_handler[vector - IRQ_OWN_FIRST] : guest_handler;
+	void (*fn)(void) = vector >= IRQ_OWN_FIRST ? own_handler[vector - IRQ_OWN_FIRST] : NULL;
 
 	this_cpu()->nr_irqs++;
-	if (fn) {
-		fn(vector);
+	if (vector < IRQ_OWN_FIRST && guest_handler) {
+		guest_handler(vector);
 		return;
 	}
-	__atomic_fetch_add(&irq_unexpected, 1, __ATOMIC_RELAXED);
-	/* SDM vol. 3, 11.9: a spurious interrupt is never in service. */
-	if (vector != IRQ_SPURIOUS && apic_in_service(vector))
+	if (vector == IRQ_SPURIOUS) /* SDM vol. 3, 11.9: never in service */
+		return;
+	if (fn || apic_in_service(vector))
 		apic_eoi();
+	if (fn)
+		fn();
+	else
+		__atomic_fetch_add(&irq_unexpected, 1, __ATOMIC_RELAXED);
 }
 
 /*

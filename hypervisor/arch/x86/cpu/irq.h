@@ -14,16 +14,14 @@
 #define IRQ_APIC_ERROR  0xfe
 #define IRQ_SPURIOUS    0xff
 
-typedef void irq_fn(uint8_t vector);
-
 /**
- * Call @fn for interrupts of our own @vector (0xec-0xff). The handler does its own apic_eoi().
+ * Call @fn for interrupts of our own @vector (0xec-0xff), which have had their EOI.
  * Context of @fn: inside irq_window(), interrupts off, may take any lock.
  */
-void irq_register(uint8_t vector, irq_fn *fn);
+void irq_register(uint8_t vector, void (*fn)(void));
 
 /** Call @fn for vectors 0x20-0xeb, which belong to domain 0; @fn decides about the EOI. */
-void irq_set_guest_handler(irq_fn *fn);
+void irq_set_guest_handler(void (*fn)(uint8_t vector));
 
 /**
  * Halt until an interrupt has come and been handled; one that is pending already ends the halt at once.

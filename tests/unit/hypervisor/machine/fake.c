@@ -60,7 +60,7 @@ void apic_eoi(void)
 {
 }
 
-void irq_register(uint8_t vector, irq_fn *fn)
+void irq_register(uint8_t vector, void (*fn)(void))
 {
 	(void)vector;
 	(void)fn;

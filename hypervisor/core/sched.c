@@ -48,6 +48,14 @@ static struct runq *lock_queue_of(struct vcpu *v)
 	}
 }
 
+static void unlock_queue(struct runq **rq)
+{
+	spin_unlock(&(*rq)->lock);
+}
+
+/* spin_guard() of the queue that @v belongs to, as @rq. */
+#define queue_guard(rq, v) struct runq *rq __cleanup(unlock_queue) = lock_queue_of(v)
+
 /* By an administrator or the hypervisor. */
 static bool paused(const struct vcpu *v)
 {
@@ -65,6 +73,12 @@ static bool held(const struct vcpu *v)
 static bool queued(const struct vcpu *v)
 {
 	return !list_empty(&v->run_link);
+}
+
+/* Whether @v is to be queued: runnable, and neither that already nor on a CPU nor held. [lock] of @rq, its queue. */
+static bool waits(const struct runq *rq, const struct vcpu *v)
+{
+	return v->state == VCPU_RUNNABLE && !queued(v) && rq->running != v && !held(v);
 }
 
 /* Run states follow every change of v->state; under the lock of its queue. */
@@ -105,6 +119,13 @@ static void dequeue(struct runq *rq, struct vcpu *v)
 static void kick_cpu(uint32_t cpu)
 {
 	softirq_raise(cpu, SOFTIRQ_SCHED);
+}
+
+/* Have @v leave the other CPU it may be on. [lock] of @rq, its queue. */
+static void force_exit(const struct runq *rq, const struct vcpu *v)
+{
+	if (rq->running == v && v->cpu != cpu_id())
+		apic_send_kick(cpu_by_id(v->cpu));
 }
 
 static bool allowed(const struct vcpu *v, uint32_t cpu)
@@ -179,90 +200,71 @@ static uint64_t lead_of(struct runq *rq, const struct vcpu *v)
 	return v->vruntime > rq->min_vruntime ? v->vruntime - rq->min_vruntime : 0;
 }
 
-/* The queue's lock is held and dropped. @v is runnable, not queued, not on a CPU, not held. */
-static void queue_on(struct runq *rq, struct vcpu *v, uint32_t cpu)
+/* Queue @v, which waits, on @cpu. The lock of its queue @rq is held, then that of the queue @rq becomes. */
+static void queue_on(struct runq **rq, struct vcpu *v, uint32_t cpu)
 {
 	struct vcpu *rival;
 
-	if (&runqs[cpu] != rq) {
-		uint64_t lead = lead_of(rq, v);
+	if (v->cpu != cpu) {
+		uint64_t lead = lead_of(*rq, v);
 
 		v->cpu = cpu;
-		spin_unlock(&rq->lock);
-		rq = &runqs[cpu];
-		spin_lock(&rq->lock);
-		/* Meanwhile it may have been moved, held or queued by somebody else. */
-		if (v->cpu != cpu || queued(v) || v->state != VCPU_RUNNABLE || held(v) ||
-		    rq->running == v) {
-			spin_unlock(&rq->lock);
+		spin_unlock(&(*rq)->lock);
+		*rq = lock_queue_of(v);
+		/* Meanwhile it may have been held or queued by somebody else. */
+		if (!waits(*rq, v))
 			return;
-		}
-		advance_clock(rq);
-		v->vruntime = rq->min_vruntime + lead;
+		advance_clock(*rq);
+		v->vruntime = (*rq)->min_vruntime + lead;
 	}
-	place(rq, v);
-	enqueue(rq, v);
-	rival = rq->running;
-	if (!rival || v->vruntime + WAKE_GRANULARITY_NS < vruntime_now(rival, rq) ||
-	    rq->waiting == 1)
-		kick_cpu(cpu);
-	spin_unlock(&rq->lock);
+	place(*rq, v);
+	enqueue(*rq, v);
+	rival = (*rq)->running;
+	if (!rival || v->vruntime + WAKE_GRANULARITY_NS < vruntime_now(rival, *rq) ||
+	    (*rq)->waiting == 1)
+		kick_cpu(v->cpu);
 }
 
-static void queue_somewhere(struct runq *rq, struct vcpu *v)
+/* queue_on() where it is best off, if it waits. */
+static void settle(struct runq **rq, struct vcpu *v)
 {
-	queue_on(rq, v, choose_cpu(v, 0));
+	if (waits(*rq, v))
+		queue_on(rq, v, choose_cpu(v, 0));
 }
 
 void sched_wake(struct vcpu *v, bool from_down)
 {
-	struct runq *rq = lock_queue_of(v);
+	queue_guard(rq, v);
 
 	if (v->state != VCPU_BLOCKED && !(from_down && v->state == VCPU_DOWN)) {
-		uint32_t cpu = v->cpu;
-		bool remote = rq->running == v && cpu != cpu_id();
-
-		spin_unlock(&rq->lock);
-		if (remote)
-			apic_send_kick(cpu_by_id(cpu));
-		return;
-	}
-	if (rq->running == v) { /* on its way out: it need not go */
+		force_exit(rq, v);
+	} else if (rq->running == v) { /* on its way out: it need not go */
 		v->state = VCPU_RUNNING;
 		account(v, RUNSTATE_running);
-		spin_unlock(&rq->lock);
-		return;
+	} else {
+		v->state = VCPU_RUNNABLE;
+		account_waiting(v);
+		settle(&rq, v);
 	}
-	v->state = VCPU_RUNNABLE;
-	account_waiting(v);
-	if (held(v)) {
-		spin_unlock(&rq->lock);
-		return;
-	}
-	queue_somewhere(rq, v);
 }
 
 void sched_sleep(struct vcpu *v, unsigned int state)
 {
-	struct runq *rq = lock_queue_of(v);
+	queue_guard(rq, v);
 
 	v->state = (enum vcpu_state)state;
 	account(v, state == VCPU_DOWN ? RUNSTATE_offline : RUNSTATE_blocked);
-	spin_unlock(&rq->lock);
 }
 
 void sched_nudge(struct vcpu *v)
 {
-	struct runq *rq = lock_queue_of(v);
-	uint32_t cpu = v->cpu;
+	queue_guard(rq, v);
 
 	if (queued(v))
 		dequeue(rq, v);
 	if (v->state == VCPU_RUNNABLE)
 		account_waiting(v);
-	if (rq->running == v && cpu != cpu_id())
-		apic_send_kick(cpu_by_id(cpu));
-	spin_unlock(&rq->lock);
+	force_exit(rq, v);
 }
 
 bool sched_on_cpu(const struct vcpu *v)
@@ -283,13 +285,11 @@ void sched_hold(struct vcpu *v)
 
 void sched_release(struct vcpu *v)
 {
-	struct runq *rq = lock_queue_of(v);
+	queue_guard(rq, v);
 
-	if (v->state == VCPU_RUNNABLE && !queued(v) && rq->running != v && !held(v)) {
+	if (waits(rq, v)) {
 		account_waiting(v);
-		queue_somewhere(rq, v);
-	} else {
-		spin_unlock(&rq->lock);
+		queue_on(&rq, v, choose_cpu(v, 0));
 	}
 }
 
@@ -301,39 +301,34 @@ bool sched_others_wait(void)
 int sched_set_affinity(struct vcpu *v, uint64_t hard)
 {
 	uint64_t online = nr_cpus == 64 ? ~0ULL : (1ULL << nr_cpus) - 1;
-	struct runq *rq;
 
 	if (!(hard & online))
 		return -EINVAL;
-	rq = lock_queue_of(v);
+	queue_guard(rq, v);
 	v->affinity_hard = hard;
 	if (queued(v)) {
 		dequeue(rq, v);
-		queue_somewhere(rq, v);
-		return 0;
-	}
-	if (!allowed(v, v->cpu) && rq->running == v)
+		settle(&rq, v);
+	} else if (!allowed(v, v->cpu) && rq->running == v) {
 		kick_cpu(v->cpu);
-	spin_unlock(&rq->lock);
+	}
 	return 0;
 }
 
 void sched_reconsider(struct vcpu *v)
 {
-	struct runq *rq = lock_queue_of(v);
+	queue_guard(rq, v);
 
 	if (rq->running == v)
 		kick_cpu(v->cpu);
-	spin_unlock(&rq->lock);
 }
 
 void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
 {
-	struct runq *rq = lock_queue_of(v);
+	queue_guard(rq, v);
 
 	*info = v->runstate;
 	info->time[info->state] += now_ns() - info->state_entry_time;
-	spin_unlock(&rq->lock);
 }
 
 int sched_set_weight(struct domain *d, uint32_t weight)
@@ -365,11 +360,12 @@ static void sched_softirq(void)
 	this_cpu()->resched = true;
 }
 
-/* Take one vCPU that waits elsewhere and may run here. */
+/* Take off @rq one vCPU that may run on @self, and make it @self's. */
 static struct vcpu *steal_from(struct runq *rq, uint32_t self)
 {
 	struct vcpu *v;
 
+	spin_guard(&rq->lock);
 	list_for_each_entry(v, &rq->queue, run_link) {
 		if (allowed(v, self)) {
 			dequeue(rq, v);
@@ -381,20 +377,24 @@ static struct vcpu *steal_from(struct runq *rq, uint32_t self)
 	return NULL;
 }
 
-static struct vcpu *steal(uint32_t self)
+/* Queue here one vCPU that waits elsewhere. */
+static void steal(uint32_t self)
 {
-	struct vcpu *found = NULL;
+	struct vcpu *v = NULL;
 
-	for (uint32_t i = 1; i < nr_cpus && !found; i++) {
+	for (uint32_t i = 1; i < nr_cpus && !v; i++) {
 		struct runq *rq = &runqs[(self + i) % nr_cpus];
 
-		if (!rq->waiting)
-			continue;
-		spin_lock(&rq->lock);
-		found = steal_from(rq, self);
-		spin_unlock(&rq->lock);
+		v = rq->waiting ? steal_from(rq, self) : NULL;
 	}
-	return found;
+	if (!v)
+		return;
+	queue_guard(rq, v);
+	/* Meanwhile it may have been pinned to other CPUs, held or queued. */
+	if (v->cpu == self && allowed(v, self) && waits(rq, v))
+		enqueue(rq, v);
+	else
+		settle(&rq, v);
 }
 
 /* The first of the queue whose domain has time left; the others go to wait for their cap's timer. */
@@ -415,22 +415,13 @@ static struct vcpu *first_with_time(struct runq *rq, uint64_t now, uint64_t *tim
 static struct vcpu *pick(uint32_t self)
 {
 	struct runq *rq = &runqs[self];
-	struct vcpu *v, *stolen = NULL;
 	uint64_t now, time;
+	struct vcpu *v;
 
 	if (!rq->waiting)
-		stolen = steal(self);
-	spin_lock(&rq->lock);
+		steal(self);
+	spin_guard(&rq->lock);
 	this_cpu()->resched = rq->slice_over = false;
-	if (stolen && stolen->cpu == self && stolen->state == VCPU_RUNNABLE && !queued(stolen) &&
-	    !held(stolen)) {
-		if (!allowed(stolen, self)) { /* pinned elsewhere meanwhile */
-			queue_somewhere(rq, stolen);
-			spin_lock(&rq->lock);
-		} else {
-			enqueue(rq, stolen);
-		}
-	}
 	now = now_ns();
 	v = first_with_time(rq, now, &time);
 	if (v) {
@@ -445,16 +436,17 @@ static struct vcpu *pick(uint32_t self)
 			timer_set(&rq->slice, now + time);
 	}
 	__atomic_store_n(&rq->running, v, __ATOMIC_RELEASE);
-	spin_unlock(&rq->lock);
 	return v;
 }
 
 /* @v has left the CPU; its state says why. */
-static void put(struct runq *rq, struct vcpu *v)
+static void put(struct vcpu *v)
 {
+	bool turn_over;
 	uint64_t ran;
+	uint32_t cpu;
 
-	spin_lock(&rq->lock);
+	queue_guard(rq, v);
 	advance_clock(rq);
 	ran = now_ns() - v->run_since;
 	v->cpu_time += ran;
@@ -465,21 +457,19 @@ static void put(struct runq *rq, struct vcpu *v)
 		v->state = VCPU_RUNNABLE;
 		account_waiting(v);
 	}
-	if (v->state == VCPU_RUNNABLE && !held(v)) {
-		bool turn_over = rq->slice_over && rq->waiting;
-		uint32_t cpu = choose_cpu(v, turn_over ? -1 : 0);
-
-		if (cpu != v->cpu) {
-			advance_clock(rq);
-			if (turn_over) /* it has had its turn: behind those over there */
-				v->vruntime =
-					max(v->vruntime, rq->min_vruntime + weighted(v, SLICE_NS));
-			queue_on(rq, v, cpu);
-			return;
-		}
+	if (!waits(rq, v))
+		return;
+	turn_over = rq->slice_over && rq->waiting;
+	cpu = choose_cpu(v, turn_over ? -1 : 0);
+	if (cpu == v->cpu) {
 		enqueue(rq, v);
+		return;
 	}
-	spin_unlock(&rq->lock);
+	if (turn_over) { /* it has had its turn: behind those over there */
+		advance_clock(rq);
+		v->vruntime = max(v->vruntime, rq->min_vruntime + weighted(v, SLICE_NS));
+	}
+	queue_on(&rq, v, cpu);
 }
 
 static void idle(struct runq *rq)
@@ -522,14 +512,13 @@ void sched_start(void)
 		}
 		run(v);
 		timer_cancel(&rq->slice);
-		put(rq, v);
+		put(v);
 	}
 }
 
 void sched_init(void)
 {
 	for (unsigned int cpu = 0; cpu < MAX_CPUS; cpu++) {
-		spin_init(&runqs[cpu].lock);
 		list_init(&runqs[cpu].queue);
 		timer_init(&runqs[cpu].slice, slice_over, NULL);
 	}

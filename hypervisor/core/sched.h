@@ -2,7 +2,6 @@
 #pragma once
 
 #include "arch/x86/cpu/cpu.h"
-#include "lib/types.h"
 
 struct domain;
 struct vcpu;

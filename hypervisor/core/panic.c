@@ -12,7 +12,6 @@
 #include "lib/cmdline.h"
 
 #define DEFAULT_DELAY 5u
-#define NSEC_PER_SEC  1000000000ULL
 
 static uint64_t reboot_delay = DEFAULT_DELAY; /* seconds, 0: stay */
 static uint32_t panicking;
@@ -45,7 +44,7 @@ static void __noreturn leave(uint64_t rip, uint64_t rbp)
 		machine_halt();
 	}
 	printk(LOG_ERR "reset in %lu seconds\n", reboot_delay);
-	delay_ns(reboot_delay * NSEC_PER_SEC);
+	delay_ns(reboot_delay * NS_PER_S);
 	machine_reboot();
 }
 

@@ -62,7 +62,6 @@ static void unpark(void *arg)
 
 void sched_cap_init(struct domain *d)
 {
-	spin_init(&d->cap.lock);
 	timer_init(&d->cap.unpark, unpark, d);
 }
 

@@ -40,7 +40,6 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 		return -ENOMEM;
 	v->domain = d;
 	v->id = id;
-	spin_init(&v->lock);
 	init_sched_fields(v);
 	v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->own_info;
 	v->vcpu_info_mfn = INVALID_MFN;

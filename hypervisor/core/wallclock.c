@@ -6,8 +6,6 @@
 #include "core/domain.h"
 #include "lib/spinlock.h"
 
-#define NS_PER_S 1000000000ULL
-
 static struct spinlock lock;
 static uint64_t base_sec;  /* [lock] UTC at system time 0 */
 static uint32_t base_nsec; /* [lock] */

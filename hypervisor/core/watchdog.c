@@ -6,8 +6,6 @@
 #include "core/console.h"
 #include "lib/errno.h"
 
-#define NS_PER_S 1000000000ULL
-
 static void fired(void *arg)
 {
 	struct domain *d = arg;
@@ -61,7 +59,6 @@ long watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
 
 static int watchdogs_init(struct domain *d)
 {
-	spin_init(&d->watchdog_lock);
 	for (unsigned int i = 0; i < ARRAY_SIZE(d->watchdogs); i++)
 		timer_init(&d->watchdogs[i].timer, fired, d);
 	return 0;

@@ -5,8 +5,6 @@
 #include "core/wallclock.h"
 #include "hypercall/hypercall.h"
 
-#define NS_PER_S 1000000000u
-
 static long set_time(uint64_t sec, uint32_t nsec, uint64_t system_time)
 {
 	if (nsec >= NS_PER_S || system_time > now_ns())

@@ -89,21 +89,16 @@ uint64_t cmdline_size(const char *cmdline, const char *name, uint64_t fallback)
 	uint64_t v;
 	char buf[32];
 
-	if (!cmdline_get(cmdline, name, buf, sizeof(buf)) || parse_size(buf, &v))
-		return fallback;
-	return v;
+	return cmdline_get(cmdline, name, buf, sizeof(buf)) && !parse_size(buf, &v) ? v : fallback;
 }
 
 uint64_t cmdline_number(const char *cmdline, const char *name, uint64_t fallback)
 {
-	const char *p;
 	char buf[32];
+	const char *p = buf;
 	uint64_t v;
 
-	if (!cmdline_get(cmdline, name, buf, sizeof(buf)))
-		return fallback;
-	p = buf;
-	if (parse_digits(&p, &v) || *p)
+	if (!cmdline_get(cmdline, name, buf, sizeof(buf)) || parse_digits(&p, &v) || *p)
 		return fallback;
 	return v;
 }

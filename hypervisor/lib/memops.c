@@ -27,18 +27,13 @@ static void store(uint8_t *p, uint64_t v)
 
 static void copy_64(uint8_t *d, const uint8_t *s)
 {
-	uint64_t a = load(s), b = load(s + 8), c = load(s + 16), e = load(s + 24);
-	uint64_t f = load(s + 32), g = load(s + 40), h = load(s + 48), i = load(s + 56);
+	uint64_t v[8];
 
+	for (unsigned int i = 0; i < 8; i++)
+		v[i] = load(s + i * 8);
 	barrier();
-	store(d, a);
-	store(d + 8, b);
-	store(d + 16, c);
-	store(d + 24, e);
-	store(d + 32, f);
-	store(d + 40, g);
-	store(d + 48, h);
-	store(d + 56, i);
+	for (unsigned int i = 0; i < 8; i++)
+		store(d + i * 8, v[i]);
 }
 
 /* Fewer than eight bytes, each loaded before any is stored. */

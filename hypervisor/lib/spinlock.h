@@ -13,11 +13,6 @@ struct spinlock {
 	uint16_t next;  /* the ticket the next comer gets */
 };
 
-static inline void spin_init(struct spinlock *l)
-{
-	*l = (struct spinlock){0};
-}
-
 static inline void spin_lock(struct spinlock *l)
 {
 	uint16_t me = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);

@@ -61,50 +61,38 @@
 #define READ_ONCE(x)     (*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, v) (*(volatile __typeof__(x) *)&(x) = (v))
 
-/** A machine (host physical) frame number. */
-typedef struct {
-	uint64_t n;
-} mfn_t;
-
-/** A guest frame number: what a guest calls a physical frame. */
-typedef struct {
-	uint64_t n;
-} gfn_t;
-
-/** A host physical address. */
-typedef uint64_t paddr_t;
+/*
+ * Frame numbers of 4 KiB, a type for each kind so that none is taken for another: KIND_t, KIND_of(n),
+ * KIND_add(a, n) and KIND_eq(a, b).
+ */
+#define FRAME_NUMBER(kind)                                        \
+	typedef struct {                                          \
+		uint64_t n;                                       \
+	} kind##_t;                                               \
+                                                                  \
+	static inline kind##_t kind##_of(uint64_t n)              \
+	{                                                         \
+		return (kind##_t){n};                             \
+	}                                                         \
+                                                                  \
+	static inline kind##_t kind##_add(kind##_t a, uint64_t n) \
+	{                                                         \
+		return (kind##_t){a.n + n};                       \
+	}                                                         \
+                                                                  \
+	static inline bool kind##_eq(kind##_t a, kind##_t b)      \
+	{                                                         \
+		return a.n == b.n;                                \
+	}
+/** A machine's (host physical) frame. */
+FRAME_NUMBER(mfn)
+/** What a guest calls a physical frame. */
+FRAME_NUMBER(gfn)
 
 #define INVALID_MFN ((mfn_t){~0ULL})
 
-static inline mfn_t mfn_of(uint64_t n)
-{
-	return (mfn_t){n};
-}
-
-static inline gfn_t gfn_of(uint64_t n)
-{
-	return (gfn_t){n};
-}
-
-static inline mfn_t mfn_add(mfn_t m, uint64_t n)
-{
-	return (mfn_t){m.n + n};
-}
-
-static inline gfn_t gfn_add(gfn_t g, uint64_t n)
-{
-	return (gfn_t){g.n + n};
-}
-
-static inline bool mfn_eq(mfn_t a, mfn_t b)
-{
-	return a.n == b.n;
-}
-
-static inline bool gfn_eq(gfn_t a, gfn_t b)
-{
-	return a.n == b.n;
-}
+/** A host physical address. */
+typedef uint64_t paddr_t;
 
 static inline paddr_t mfn_to_paddr(mfn_t m)
 {

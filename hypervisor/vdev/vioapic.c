@@ -141,7 +141,6 @@ int vioapic_create(struct domain *d)
 
 	if (!d->is_hwdom)
 		return 0;
-	spin_init(&lock);
 	for (uint32_t i = 0; i < nr_ioapics; i++)
 		nr_pins += ioapics[i].nr_pins;
 	pins = pin = xcalloc(max(nr_pins, 1u), sizeof(*pins));

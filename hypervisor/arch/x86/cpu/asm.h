@@ -1,35 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-/* Single instructions that touch the machine; hosted tests have their own copy of this file. */
+/* Single instructions that touch the machine. */
 #include "lib/types.h"
 
-static inline void cpu_relax(void)
-{
-	__asm__ volatile("pause" ::: "memory");
-}
-
-static inline void irq_enable(void)
-{
-	__asm__ volatile("sti" ::: "memory");
-}
-
-static inline void irq_disable(void)
-{
-	__asm__ volatile("cli" ::: "memory");
-}
-
-/** Sleep until an interrupt and take it; interrupts are off again on return. */
-static inline void cpu_sleep(void)
-{
-	/* STI holds interrupts off for one more instruction: nothing can slip in before HLT. */
-	__asm__ volatile("sti; hlt; cli" ::: "memory");
-}
-
-static inline void cpu_stop(void)
-{
-	__asm__ volatile("cli; hlt" ::: "memory");
-}
+/* cpu_relax() and so on: instructions without operands, none moved across an access to memory. */
+#define INSTRUCTION(name, text)                      \
+	static inline void name(void)                \
+	{                                            \
+		__asm__ volatile(text ::: "memory"); \
+	}
+INSTRUCTION(cpu_relax, "pause")
+INSTRUCTION(cpu_stop, "cli; hlt")
+INSTRUCTION(irq_enable, "sti")
+INSTRUCTION(irq_disable, "cli")
+INSTRUCTION(wbinvd, "wbinvd")
+INSTRUCTION(clts, "clts")
+/*
+ * Sleep until an interrupt and take it; interrupts are off again on return. STI holds them off for one
+ * more instruction: nothing can slip in before HLT.
+ */
+INSTRUCTION(cpu_sleep, "sti; hlt; cli")
 
 static inline uint64_t read_tsc(void)
 {
@@ -60,11 +51,6 @@ CR_WRITE(0)
 CR_WRITE(3)
 CR_WRITE(4)
 
-static inline void invlpg(const void *va)
-{
-	__asm__ volatile("invlpg (%0)" ::"r"(va) : "memory");
-}
-
 static inline uint64_t read_xcr0(void)
 {
 	uint32_t lo, hi;
@@ -78,15 +64,11 @@ static inline void write_xcr0(uint64_t v)
 	__asm__ volatile("xsetbv" ::"a"((uint32_t)v), "d"((uint32_t)(v >> 32)), "c"(0) : "memory");
 }
 
-static inline void wbinvd(void)
-{
-	__asm__ volatile("wbinvd" ::: "memory");
-}
-
-static inline void clts(void)
-{
-	__asm__ volatile("clts" ::: "memory");
-}
+/** What LGDT and LIDT load. */
+struct table_register {
+	uint16_t limit;
+	uint64_t base;
+} __packed;
 
 /* Inside an asm statement: when the instruction at label @from faults, go on at label @to. */
 #define EXTABLE(from, to)                              \

@@ -11,7 +11,6 @@
 #define PIT_HZ       1193182u
 #define CALIBRATE_MS 10u
 #define SAMPLE_TRIES 8
-#define NSEC_PER_SEC 1000000000ULL
 /* A reference clock that stands still is given up after this many reads. */
 #define MAX_READS    10000000u
 
@@ -132,7 +131,7 @@ void clock_init(void)
 	apic_timer_set_khz(apic_khz);
 	clock_scale_of_khz(clock_tsc_khz, &clock_scale.mul_frac, &clock_scale.shift);
 	clock_scale.tsc_base = start_tsc;
-	clock_boot_seconds = rtc_read_seconds() - now_ns() / NSEC_PER_SEC;
+	clock_boot_seconds = rtc_read_seconds() - now_ns() / NS_PER_S;
 	printk("clock: TSC %lu.%03lu MHz, APIC timer %u.%03u MHz (by %s)\n", clock_tsc_khz / 1000,
 	       clock_tsc_khz % 1000, apic_khz / 1000, apic_khz % 1000, r->name);
 }

@@ -3,6 +3,8 @@
 
 #include "lib/types.h"
 
+#define NS_PER_S 1000000000ULL
+
 /**
  * The TSC's scale in pvclock form:
  * ns = ((ticks << shift or >> -shift) * mul_frac) >> 32, ticks counted from tsc_base.

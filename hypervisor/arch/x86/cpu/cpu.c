@@ -31,11 +31,6 @@ struct tables {
 	struct tss tss;
 };
 
-struct table_register {
-	uint16_t limit;
-	uint64_t base;
-} __packed;
-
 uint32_t nr_cpus;
 static struct cpu *cpus[MAX_CPUS];
 static struct tables tables[MAX_CPUS];

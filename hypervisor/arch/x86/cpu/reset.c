@@ -50,10 +50,7 @@ static void reset_by_keyboard_controller(void)
 
 static void __noreturn reset_by_triple_fault(void)
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __packed none = {0, 0};
+	struct table_register none = {0, 0};
 
 	for (;;)
 		__asm__ volatile("lidt %0; int3" ::"m"(none));

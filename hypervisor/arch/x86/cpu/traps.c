@@ -67,10 +67,7 @@ void traps_init(void)
 
 void traps_load(void)
 {
-	struct {
-		uint16_t limit;
-		uint64_t base;
-	} __packed r = {sizeof(idt) - 1, (uintptr_t)idt};
+	struct table_register r = {sizeof(idt) - 1, (uintptr_t)idt};
 
 	__asm__ volatile("lidt %0" ::"m"(r));
 }

@@ -124,66 +124,45 @@ void domain_set_parts(const struct domain_part *const *p, unsigned int nr)
 	nr_parts = nr;
 }
 
-/* Undo the first @n parts. */
-static void vcpu_parts_fini(struct vcpu *v, unsigned int n)
-{
-	while (n--)
-		if (parts[n]->vcpu_fini)
-			parts[n]->vcpu_fini(v);
-}
-
 int domain_vcpu_parts_init(struct vcpu *v)
 {
-	for (unsigned int i = 0; i < nr_parts; i++) {
-		int rc = parts[i]->vcpu_init ? parts[i]->vcpu_init(v) : 0;
+	int rc = 0;
 
-		if (rc) {
-			vcpu_parts_fini(v, i);
-			return rc;
-		}
-	}
-	return 0;
+	for (unsigned int i = 0; i < nr_parts && !rc; i++)
+		rc = parts[i]->vcpu_init ? parts[i]->vcpu_init(v) : 0;
+	return rc;
 }
 
-static void domain_parts_fini(struct domain *d, unsigned int n)
+void domain_vcpu_parts_fini(struct vcpu *v)
 {
-	while (n--)
-		if (parts[n]->domain_fini)
-			parts[n]->domain_fini(d);
+	for (unsigned int i = nr_parts; i--;)
+		if (parts[i]->vcpu_fini)
+			parts[i]->vcpu_fini(v);
 }
 
 static int domain_parts_init(struct domain *d)
 {
-	for (unsigned int i = 0; i < nr_parts; i++) {
-		int rc = parts[i]->domain_init ? parts[i]->domain_init(d) : 0;
+	int rc = 0;
 
-		if (rc) {
-			domain_parts_fini(d, i);
-			return rc;
-		}
-	}
-	return 0;
+	for (unsigned int i = 0; i < nr_parts && !rc; i++)
+		rc = parts[i]->domain_init ? parts[i]->domain_init(d) : 0;
+	return rc;
 }
 
-/* The structure itself, of which any part may never have been made. */
-static void domain_free_base(struct domain *d)
+/* Of @d, on no list, any part may never have been made. */
+static void domain_free(struct domain *d)
 {
+	sched_cap_fini(d);
+	for_each_vcpu(d, v)
+		vcpu_destroy(v);
+	for (unsigned int i = nr_parts; i--;)
+		if (parts[i]->domain_fini)
+			parts[i]->domain_fini(d);
 	p2m_fini(d);
 	domain_free_special(d->shared_info);
 	xfree(d->e820);
 	xfree(d->vcpus);
 	xfree(d);
-}
-
-static void domain_free(struct domain *d)
-{
-	sched_cap_fini(d);
-	for_each_vcpu(d, v) {
-		vcpu_parts_fini(v, nr_parts);
-		vcpu_destroy(v);
-	}
-	domain_parts_fini(d, nr_parts);
-	domain_free_base(d);
 }
 
 /* Reserve an id and enter the list. Return: 0, -EEXIST, -EINVAL. */
@@ -224,7 +203,6 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d->refs = 1;
 	d->ops = ops;
 	d->is_hwdom = is_hwdom;
-	d->max_vcpus = max_vcpus;
 	d->controller_paused = true;
 	d->weight = SCHED_DEFAULT_WEIGHT;
 	sched_cap_init(d);
@@ -237,6 +215,7 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d->vcpus = xzalloc(max_vcpus * sizeof(d->vcpus[0]));
 	if (!d->vcpus)
 		goto fail;
+	d->max_vcpus = max_vcpus;
 	rc = domain_insert(d, id);
 	if (rc)
 		goto fail;
@@ -252,7 +231,7 @@ fail:
 	spin_lock(&list_lock);
 	list_del(&d->link);
 	spin_unlock(&list_lock);
-	domain_free_base(d);
+	domain_free(d);
 	return rc;
 }
 

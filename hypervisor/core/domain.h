@@ -150,8 +150,9 @@ void domain_frame_released(uint16_t owner, mfn_t mfn);
 void domain_ended(void);
 /** Before the first domain, on the boot CPU. */
 void domain_init(void);
-/** vcpu_create()'s call of every part's vcpu_init; undoes them when one fails. */
+/** Every part's vcpu_init, until one fails, and vcpu_fini; for vcpu.c. */
 int must_check domain_vcpu_parts_init(struct vcpu *v);
+void domain_vcpu_parts_fini(struct vcpu *v);
 
 /** Domain 0, once it exists. */
 extern struct domain *hwdom;

@@ -38,8 +38,9 @@ struct guest_ops {
 };
 
 /*
- * Parts that hang their own state on a domain. Each init is undone by its fini; kill runs first, on a
- * dying domain, may return -ERESTART when preempted, and is called again until it returns 0.
+ * Parts that hang their own state on a domain. Each init is undone by its fini, also one that failed halfway
+ * or was never called; kill runs first, on a dying domain, may return -ERESTART when preempted, and is called
+ * again until it returns 0.
  */
 struct domain_part {
 	int (*domain_init)(struct domain *d);

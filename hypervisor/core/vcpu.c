@@ -45,7 +45,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 	v->vcpu_info_mfn = INVALID_MFN;
 	rc = domain_vcpu_parts_init(v);
 	if (rc) {
-		xfree(v);
+		vcpu_destroy(v);
 		return rc;
 	}
 	vcpu_update_time(v);
@@ -56,6 +56,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 
 void vcpu_destroy(struct vcpu *v)
 {
+	domain_vcpu_parts_fini(v);
 	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN))
 		frame_put(v->vcpu_info_mfn);
 	xfree(v);

@@ -79,7 +79,7 @@ struct vcpu {
 /** Make vCPU @id of @d, down. Return: 0, -EEXIST, -EINVAL, -ENOMEM. */
 int must_check vcpu_create(struct domain *d, unsigned int id, struct vcpu **out);
 
-/** Free @v, whose parts are gone; it never runs again. */
+/** Free @v with its parts; it never runs again. */
 void vcpu_destroy(struct vcpu *v);
 /** Drop the references every vCPU of a dying @d holds of its own frames (vcpu_info). */
 void vcpus_release_info(struct domain *d);

@@ -185,10 +185,8 @@ static int hvm_vcpu_init(struct vcpu *v)
 	rc = v->hvm->xstate ? virt->vcpu_init(v) : -ENOMEM;
 	if (!rc)
 		rc = vlapic_create(v, hvm_default_apic_id(v->domain, v->id));
-	if (rc) {
-		hvm_vcpu_fini(v);
+	if (rc)
 		return rc;
-	}
 	xstate_reset(v);
 	virt->set_reg(v, HVM_PAT, HVM_PAT_RESET);
 	hvm_reset_state(v);

@@ -599,6 +599,8 @@ static void part_domain_fini(struct domain *d)
 {
 	struct evtchn_domain *e = d->evtchn;
 
+	if (!e)
+		return;
 	for (unsigned int i = 0; i < EVTCHN_BUCKETS; i++)
 		xfree(e->bucket[i]);
 	xfree(e->fifo);

@@ -300,6 +300,8 @@ int gnttab_set_version(struct domain *d, uint32_t version)
 
 static void part_domain_fini(struct domain *d)
 {
+	if (!d->gnttab)
+		return;
 	free_arrays(d->gnttab);
 	xfree(d->gnttab);
 }
@@ -316,10 +318,7 @@ static int part_domain_init(struct domain *d)
 	/* Domain 0 maps grants of every guest: handles for the usual devices are no cost of the first guests. */
 	while (ok && d->is_hwdom && gt->nr_maptrack < HWDOM_MAPTRACK)
 		ok = gnttab_grow_maptrack(gt);
-	if (ok)
-		return 0;
-	part_domain_fini(d);
-	return -ENOMEM;
+	return ok ? 0 : -ENOMEM;
 }
 
 /* Give back what @d has mapped of others. What others have mapped of it stays until they unmap it. */

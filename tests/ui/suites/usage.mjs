@@ -25,7 +25,7 @@ async function checkLooks(page, where) {
 export default function define() {
 	test('charts show what a running machine uses, and go on when one comes back to them', async () => {
 		const network = (await items('networks')).find((one) => one.builtin).id;
-		const vm = await makeVm('watched', { start: true, nics: [{ network, spoof_protection: true, link: true }] });
+		const vm = await makeVm('watched', { start: true, vcpus_max: 2, memory_min: 96 * 2 ** 20, nics: [{ network, spoof_protection: true, link: true }] });
 		await waitForState(vm.id, 'running');
 		await withSession({}, async (page) => {
 			await visit(page, `/vms/${vm.id}`, vm.name);
@@ -70,6 +70,30 @@ export default function define() {
 			await page.getByRole('button', { name: 'Read again' }).focus();
 			await page.keyboard.press('Enter');
 			await again;
+		});
+	});
+
+	test('a running machine is given a CPU and less memory, and no more than it can have', async () => {
+		const vm = (await call('GET', '/vms?limit=1000')).items.find((one) => one.name.endsWith('watched'));
+		await withSession({}, async (page) => {
+			await visit(page, `/vms/${vm.id}`, vm.name);
+			await page.getByRole('button', { name: 'Edit' }).click();
+			const dialog = page.getByRole('dialog');
+			await dialog.getByText('At most 2 while it runs').waitFor();
+			check(await dialog.getByRole('button', { name: '256 MiB' }).count() === 0, 'more memory than it can have is proposed');
+			await dialog.getByLabel('vCPUs').fill('3');
+			await dialog.getByRole('button', { name: 'Save' }).click();
+			await dialog.locator('.field-error', { hasText: 'from 1 to 2' }).waitFor();
+			await checkLooks(page, 'edit');
+			await dialog.getByLabel('vCPUs').fill('2');
+			await dialog.getByLabel('Memory in MiB').fill('112');
+			await dialog.getByRole('button', { name: 'Save' }).click();
+			await dialog.waitFor({ state: 'detached' });
+			await page.locator('.facts').getByText('112 MiB (96 MiB to 128 MiB)').waitFor();
+			await eventually('the guest has given memory back and takes the CPU', async () => {
+				const { memory, vcpus } = await call('GET', `/vms/${vm.id}/stats`);
+				return memory.actual < 116 * 2 ** 20 && vcpus.every((one) => one.state !== 'offline');
+			}, 90);
 		});
 	});
 

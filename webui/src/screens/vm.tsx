@@ -42,7 +42,7 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 
 	const go = () => {
 		const names = [...all.vms.values()].filter((other) => other.id !== vm.id).map((other) => other.name);
-		return submit(checkForm(form, names, hostNow?.capabilities.max_vcpus ?? 128), async () => {
+		return submit(checkForm(form, names, isUp ? vm.vcpus_max : hostNow?.capabilities.max_vcpus ?? 128), async () => {
 			const patch = patchRequest(vm, form);
 			if (Object.keys(patch).length) {
 				learn('vm.updated', await api.updateVm(vm.id, patch));
@@ -59,7 +59,7 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 			<div ref={body} class="form">
 				{failure && <Note tone="bad">{failure}</Note>}
 				{isUp && <p class="hint">What it boots, and the most vCPUs and memory, can be changed when the machine is stopped.</p>}
-				<VmFields form={form} errors={errors} host={hostNow} isUp={isUp}
+				<VmFields form={form} errors={errors} host={hostNow} up={isUp ? vm : undefined}
 					images={[...all.images.values()]} change={(patch) => setForm({ ...form, ...patch })} />
 			</div>
 		</Dialog>

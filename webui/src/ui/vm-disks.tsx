@@ -79,6 +79,10 @@ function nameOf(disk: Disk, all: World): string {
 	return all.images.get(disk.image ?? '')?.name ?? 'An image';
 }
 
+function sizeOf(disk: Disk, all: World): number {
+	return (all.volumes.get(disk.volume ?? '') ?? all.images.get(disk.image ?? ''))?.size ?? 0;
+}
+
 async function reload(vm: Vm): Promise<void> {
 	learn('vm.updated', await api.vm(vm.id));
 }
@@ -131,6 +135,7 @@ export function Disks({ vm, all }: { vm: Vm; all: World }) {
 					{vm.disks.map((disk) => (
 						<li key={disk.id}>
 							<code>{disk.target}</code> <span>{nameOf(disk, all)}</span>{' '}
+							<span class="hint">{formatBytes(sizeOf(disk, all))}</span>
 							{disk.image ? <span class="chip">CD</span> : disk.read_only && <span class="chip">Read-only</span>}
 							{all.volumes.get(disk.volume ?? '')?.format === 'qcow2' && <span class="chip">qcow2</span>}
 							{disk.state === 'failed' && <><Badge tone="bad">Failed</Badge> <span class="hint">{disk.reason?.detail}</span></>}

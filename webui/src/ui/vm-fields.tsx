@@ -1,9 +1,9 @@
 /** The fields of a machine, for creating and for editing one. */
 
-import type { Host, Image } from '../api/types';
+import type { Host, Image, Vm } from '../api/types';
 import { cpuText } from '../lib/cpus';
 import { formatBytes } from '../lib/format';
-import { mostVcpus, RESTART_POLICIES, type FormErrors, type VmForm } from '../lib/vm-form';
+import { MIB, mostVcpus, RESTART_POLICIES, type FormErrors, type VmForm } from '../lib/vm-form';
 import { CheckField, SelectField, TextField } from './field';
 
 const MAX_VCPUS = 128;
@@ -24,8 +24,8 @@ interface Props {
 	errors: FormErrors;
 	images: readonly Image[];
 	host: Host | null;
-	/** Only what can be changed while the machine is up. */
-	isUp?: boolean;
+	/** The machine, when it is up: only what can be changed then. */
+	up?: Vm | undefined;
 	change: (patch: Partial<VmForm>) => void;
 }
 
@@ -92,54 +92,54 @@ function SharingFields({ form, errors, host, change }: Pick<Props, 'form' | 'err
 }
 
 /** How far CPUs and memory can be changed while it runs; what is left empty is as much as it has. */
-function LimitFields({ form, errors, isUp, change }: Pick<Props, 'form' | 'errors' | 'isUp' | 'change'>) {
+function LimitFields({ form, errors, up, change }: Pick<Props, 'form' | 'errors' | 'up' | 'change'>) {
 	return (
-		<div class="pair">
-			{!isUp && <TextField label="Most CPUs" name="vcpus_max" type="number" inputMode="numeric" min={1}
+		<div class="pair thirds">
+			{!up && <TextField label="Most CPUs" name="vcpus_max" type="number" inputMode="numeric" min={1}
 				value={form.vcpusMax} error={errors['vcpus_max']} hint="While it runs; empty: as many as it has"
 				onInput={(vcpusMax) => change({ vcpusMax })} />}
 			<TextField label="Least MiB" name="memory_min" type="number" inputMode="numeric" min={16}
 				value={form.memoryMin} error={errors['memory_min']} hint="While it runs; empty: what it has"
 				onInput={(memoryMin) => change({ memoryMin })} />
-			{!isUp && <TextField label="Most MiB" name="memory_max" type="number" inputMode="numeric" min={16}
+			{!up && <TextField label="Most MiB" name="memory_max" type="number" inputMode="numeric" min={16}
 				value={form.memoryMax} error={errors['memory_max']} hint="While it runs; a start takes as much"
 				onInput={(memoryMax) => change({ memoryMax })} />}
 		</div>
 	);
 }
 
-export function VmFields({ form, errors, images, host, isUp, change }: Props) {
+export function VmFields({ form, errors, images, host, up, change }: Props) {
 	const name = <TextField label="Name" name="name" value={form.name} error={errors['name']}
 		autocomplete="off" spellcheck={false} onInput={(text) => change({ name: text })} />;
 	const policy = <PolicyFields form={form} errors={errors} change={change} />;
-	const fits = (mib: number) => !host || mib * 1024 * 1024 < host.memory.free;
+	const fits = (mib: number) => up ? mib * MIB >= up.memory_min && mib * MIB <= up.memory_max : !host || mib * MIB < host.memory.free;
 	const sizes = (
 		<>
 			<div class="pair">
 				<TextField label="vCPUs" name="vcpus" type="number" inputMode="numeric" min={1}
-					max={host?.capabilities.max_vcpus ?? 128} value={form.vcpus} error={errors['vcpus']}
-					hint={host ? `This host has ${host.cpus.online}` : undefined}
+					max={up?.vcpus_max ?? host?.capabilities.max_vcpus ?? 128} value={form.vcpus} error={errors['vcpus']}
+					hint={up ? `At most ${up.vcpus_max} while it runs` : host ? `This host has ${host.cpus.online}` : undefined}
 					onInput={(vcpus) => change({ vcpus })} />
 				<div>
 					<TextField label="Memory in MiB" name="memory" type="number" inputMode="numeric" min={16}
 						value={form.memory} error={errors['memory']}
-						hint={host ? `${formatBytes(host.memory.free)} free on this host` : undefined}
+						hint={up ? `At most ${up.memory_max / MIB} while it runs` : host ? `${formatBytes(host.memory.free)} free on this host` : undefined}
 						onInput={(memory) => change({ memory })} />
 					<div class="presets" role="group" aria-label="Usual sizes">
 						{MEMORY_CHOICES.filter(fits).map((mib) => (
 							<button key={mib} type="button" aria-pressed={form.memory === String(mib)}
 								onClick={() => change({ memory: String(mib) })}>
-								{formatBytes(mib * 1024 * 1024)}
+								{formatBytes(mib * MIB)}
 							</button>
 						))}
 					</div>
 				</div>
 			</div>
-			<LimitFields form={form} errors={errors} isUp={isUp ?? false} change={change} />
+			<LimitFields form={form} errors={errors} up={up} change={change} />
 			<SharingFields form={form} errors={errors} host={host} change={change} />
 		</>
 	);
-	if (isUp)
+	if (up)
 		return <>{name}{sizes}{policy}</>;
 	return (
 		<>

@@ -81,7 +81,8 @@ ROWS = [
     Row(WHOLE, "haproxy", "resident memory of the front door", 25, None, MB),
     *(Row(LOST, f"beside_{name}", f"`{name}` of tests/guest", 0.2, form="{:.1%}") for name, _ in LOUD),
     *(
-        Row(DISKS, f"{what}_{order}{deep}", f"{what}s, {words}, {depth}", None, form=SHARE)
+        Row(DISKS, f"{thin}{what}_{order}{deep}", f"{what}s, {words}, {depth}{kind}", None, form=SHARE)
+        for thin, kind in (("", ""), ("thin_", ", qcow2"))
         for deep, depth in (("", "one at a time"), ("_deep", "16 at once"))
         for order, words in (("sequential", "in order"), ("random", "at random"))
         for what in ("read", "write")
@@ -137,7 +138,8 @@ def take_disks(hypervisor, name, port):
         make_data(data, "1G")
         with Machine(f"bench-{name}-disks", hypervisor, port, data=data) as m:
             rates = devices.disks(m)
-    shares = {n: rate / rates[f"file_{n}"] for n, rate in rates.items() if f"file_{n}" in rates}
+    files = {n: f"file_{n.removeprefix('thin_')}" for n in rates}
+    shares = {n: rate / rates[files[n]] for n, rate in rates.items() if files[n] in rates}
     return {**rates, **shares}
 
 
@@ -180,7 +182,7 @@ def cell(row, value, found):
     """A figure as words; a share says of what."""
     if value is None:
         return "-"
-    whole = found.get(f"file_{row.name}")
+    whole = found.get(f"file_{row.name.removeprefix('thin_')}")
     return row.form.format(value) + (f" of {whole:,}/s" if whole else "")
 
 

@@ -111,6 +111,14 @@ static void start_at(struct vcpu *v, uint8_t vector)
 	__atomic_store_n(&v->hvm->wait_sipi, false, __ATOMIC_SEQ_CST);
 }
 
+void hvm_vcpu_down(struct vcpu *v)
+{
+	vcpu_down(v);
+	/* A message to start that came meanwhile found it still up. */
+	if (__atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST))
+		vcpu_up(v);
+}
+
 bool hvm_handle_requests(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
@@ -127,9 +135,6 @@ bool hvm_handle_requests(struct vcpu *v)
 	}
 	if (!h->wait_sipi)
 		return true;
-	vcpu_down(v);
-	/* A SIPI that came while it went down found it still up. */
-	if (__atomic_load_n(&h->requests, __ATOMIC_SEQ_CST))
-		vcpu_up(v);
+	hvm_vcpu_down(v);
 	return false;
 }

@@ -412,6 +412,11 @@ const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *cou
 	return names[why];
 }
 
+void hvm_vcpu_down(struct vcpu *v)
+{
+	vcpu_down(v);
+}
+
 size_t hvm_save_size(struct domain *d)
 {
 	return 8u * d->max_vcpus;

@@ -3,6 +3,11 @@
 
 #include <stdbool.h>
 
+#define MSR_TSC            0x10u
+#define MSR_APIC_BASE      0x1bu
+#define MSR_PRED_CMD       0x49u
+#define MSR_HYPERCALL_PAGE 0x40000000u
+
 static struct {
 	uint32_t index;
 	uint32_t size;
@@ -27,6 +32,45 @@ static void write_msr(void *arg)
 			   "d"((uint32_t)(now.value >> 32)));
 }
 
+/*
+ * Each bit of an MSR that exists changed, all bits and none, and again what it held. Return: whether that is
+ * what it holds then.
+ */
+static bool boundaries(void)
+{
+	const uint64_t was = now.value;
+
+	for (unsigned int i = 0; i < 66; i++) {
+		now.value = i < 64 ? was ^ 1ull << i : i == 64 ? 0 : ~0ull;
+		probe(write_msr, 0);
+	}
+	if (now.index == MSR_APIC_BASE) { /* from the MSRs to the page only by way of off */
+		now.value = was & ~0xc00ull;
+		probe(write_msr, 0);
+	}
+	now.value = was;
+	probe(write_msr, 0);
+	return now.index == MSR_TSC || (!probe(read_msr, 0) && now.value == was);
+}
+
+/* Those that cannot be read: a page of hypercalls to where memory is, and is not; barriers. */
+static void written_only(void)
+{
+	static const uint64_t values[] = {0,          0x1000,     0x8001,     0xfee00000,
+					  0xfec00000, 0x50000000, 1ull << 40, 1ull << 52,
+					  1ull << 63, ~0xfffull};
+
+	for (unsigned int i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		now.index = MSR_HYPERCALL_PAGE;
+		now.value = values[i];
+		if (!probe(write_msr, 0))
+			say_number("hypercall page", values[i]);
+		now.index = MSR_PRED_CMD;
+		now.value = values[i];
+		probe(write_msr, 0);
+	}
+}
+
 static void msrs(void)
 {
 	static const uint32_t ranges[][2] = {
@@ -35,7 +79,7 @@ static void msrs(void)
 		{0xc0000000, 0xc0003fff},
 		{0xc0010000, 0xc0013fff},
 	};
-	uint64_t readable = 0, writable = 0, absent = 0;
+	uint64_t readable = 0, writable = 0, absent = 0, changed = 0;
 
 	for (unsigned int i = 0; i < 4; i++) {
 		uint32_t first = 0;
@@ -54,6 +98,7 @@ static void msrs(void)
 			if (exists) {
 				readable++;
 				writable += !probe(write_msr, 0);
+				changed += !boundaries();
 			} else {
 				absent++;
 				now.value = ~0ull; /* and garbage there */
@@ -65,6 +110,8 @@ static void msrs(void)
 	say_number("msrs readable", readable);
 	say_number("msrs writable", writable);
 	say_number("msrs absent", absent);
+	written_only();
+	say_number("msrs changed", changed);
 }
 
 static uint32_t cpuid(uint32_t leaf, uint32_t sub)

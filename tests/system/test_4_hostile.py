@@ -118,6 +118,8 @@ class Hostile(unittest.TestCase):
         beyond = [row for row in rows if not any(a <= row[0] and row[1] <= b for a, b in MSRS)]
         self.assertEqual(beyond, [])
         self.assertLessEqual(set(numbers(text, "msr that is only written")), WRITE_ONLY)
+        self.assertEqual(number(text, "msrs changed"), 0)
+        self.assertEqual(numbers(text, "hypercall page"), [0, 0x1000])
         self.assertEqual(number(text, "ports faulting"), 0)
         self.assertEqual(number(text, "ports answering"), 6)  # of the timer that is not there: zeros
 
@@ -134,18 +136,28 @@ class Hostile(unittest.TestCase):
         self.assertGreater(number(text, "frames given away"), 0)
         self.assertEqual(number(text, "freed grants copied"), 0)
 
-    def test_fatal(self):
-        """registers, tables and stacks that no processor goes on with, each its own end"""
+    def ways(self, name, ends):
+        """Run a guest once for each of the ways it has, at once; each ends as told."""
         free, channels = self.bed.free(), self.bed.channels()
-        vms = [self.start("fatal", cmdline=f"way={n}", number=n) for n in range(len(FATAL))]
-        for vm, why in zip(vms, FATAL):
+        vms = [self.start(name, cmdline=f"way={n}", number=n) for n in range(len(ends))]
+        for vm, why in zip(vms, ends):
             now = self.client.wait_state(vm, ("crashed",), 180)
             self.assertRegex(now["reason"]["detail"], why, now["name"])
-        self.others_go_on("fatal")
+        self.others_go_on(name)
         for vm in vms:
             remove(self.client, vm)
         self.assertEqual(self.bed.free(), free)
         self.assertEqual(self.bed.channels(), channels)
+
+    def test_fatal(self):
+        """registers, tables and stacks that no processor goes on with, each its own end"""
+        self.ways("fatal", FATAL)
+
+    def test_apic(self):
+        """the local APIC's registers, timer and messages, by page and MSR, from all processors"""
+        text = self.crash("apic", 300, ("done",), vcpus=4, cmdline=f"vcpus=4 seed={SEED}")
+        self.assertEqual(number(text, "wrong"), 0, text)
+        self.assertGreaterEqual(number(text, "processors started"), 3)
 
     def test_instructions(self):
         """code across, over and beyond pages, bits no register has, jumps to nowhere"""

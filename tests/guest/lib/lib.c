@@ -20,7 +20,8 @@ static uint64_t seed;
 static struct xencons_interface *console;
 static uint32_t console_port;
 static void (*ap_fn)(unsigned int id);
-static volatile unsigned int running = 1;
+static unsigned int ap_id;
+static volatile unsigned int ap_running;
 uint32_t ap_stack;
 
 void *memcpy(void *to, const void *from, unsigned long n)
@@ -154,7 +155,9 @@ static void enter(unsigned int id)
 
 	load_idt();
 	cpu->id = id;
-	cpu->random = (seed + id + 1) * 0x9e3779b97f4a7c15u;
+	cpu->recover = 0;
+	if (!cpu->random) /* started anew it goes on */
+		cpu->random = (seed + id + 1) * 0x9e3779b97f4a7c15u;
 	*lapic(0xf0) = 0x1ff; /* enabled, spurious vector 255 */
 }
 
@@ -175,27 +178,35 @@ void guest_setup(void *start_info)
 
 void ap_enter(void)
 {
-	unsigned int id = running;
+	void (*fn)(unsigned int id) = ap_fn;
+	unsigned int id = ap_id;
 
 	enter(id);
-	__atomic_store_n(&running, id + 1, __ATOMIC_RELEASE);
-	ap_fn(id);
+	__atomic_store_n(&ap_running, 1, __ATOMIC_RELEASE);
+	fn(id);
+}
+
+void start_cpu(unsigned int id, void (*fn)(unsigned int id))
+{
+	const uint32_t to = id * 2 << 24; /* a virtual processor's APIC id is twice its number */
+
+	ap_fn = fn;
+	ap_id = id;
+	ap_stack = (uint32_t)(uintptr_t)stacks[id] + STACK;
+	ap_running = 0;
+	memcpy((void *)(uintptr_t)AP_PAGE, ap_start, (unsigned long)(ap_end - ap_start));
+	*lapic(0x310) = to;
+	*lapic(0x300) = 0x4500; /* INIT */
+	*lapic(0x310) = to;
+	*lapic(0x300) = 0x4600 | AP_PAGE >> 12; /* start-up */
+	while (!__atomic_load_n(&ap_running, __ATOMIC_ACQUIRE))
+		call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
 }
 
 void start_cpus(unsigned int n, void (*fn)(unsigned int id))
 {
-	ap_fn = fn;
-	memcpy((void *)(uintptr_t)AP_PAGE, ap_start, (unsigned long)(ap_end - ap_start));
-	for (unsigned int id = 1; id < n; id++) {
-		ap_stack = (uint32_t)(uintptr_t)stacks[id] + STACK;
-		*lapic(0x310) = id * 2
-				<< 24;  /* a virtual processor's APIC id is twice its number */
-		*lapic(0x300) = 0x4500; /* INIT */
-		*lapic(0x310) = id * 2 << 24;
-		*lapic(0x300) = 0x4600 | AP_PAGE >> 12; /* start-up */
-		while (__atomic_load_n(&running, __ATOMIC_ACQUIRE) == id)
-			call_op(__HYPERVISOR_sched_op, SCHEDOP_yield, 0);
-	}
+	for (unsigned int id = 1; id < n; id++)
+		start_cpu(id, fn);
 }
 
 uint64_t next_random(void)

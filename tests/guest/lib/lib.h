@@ -50,7 +50,9 @@ uint64_t guest_option(const char *name, uint64_t otherwise);
 uint64_t guest_param(uint32_t index);
 /** Run fn(arg). Return: 0, or the vector + 1 of the exception that ended it. */
 int probe(void (*fn)(void *), void *arg);
-/** Start processors 1 to n - 1, each at fn(id), and wait until they run. */
+/** Start processor @id at fn(id), whatever it does now, and wait until it runs. */
+void start_cpu(unsigned int id, void (*fn)(unsigned int id));
+/** The same with processors 1 to n - 1. */
 void start_cpus(unsigned int n, void (*fn)(unsigned int id));
 /** The next number of this processor's generator. */
 uint64_t next_random(void);

@@ -27,6 +27,8 @@ WRITE_ONLY = {0x49, 0x40000000}
 RESERVED = "invalid registers|triple fault"
 BROKEN = "triple fault|in a double fault"
 FATAL = (*(RESERVED,) * 7, "page table at", *(BROKEN,) * 5)
+# Hardware reports a task switch; QEMU does it.
+TASKS = ("hardware task switch|said so itself", *("hardware task switch|triple fault",) * 6)
 
 
 def numbers(text, name):
@@ -152,6 +154,10 @@ class Hostile(unittest.TestCase):
     def test_fatal(self):
         """registers, tables and stacks that no processor goes on with, each its own end"""
         self.ways("fatal", FATAL)
+
+    def test_tasks(self):
+        """hardware task switches, to where a task is and is not"""
+        self.ways("tasks", TASKS)
 
     def test_apic(self):
         """the local APIC's registers, timer and messages, by page and MSR, from all processors"""

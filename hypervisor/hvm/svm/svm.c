@@ -259,11 +259,13 @@ static void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
 		[HVM_WINDOW_NMI] = SVM_EXIT_IRET,
 		[HVM_WINDOW_TPR] = SVM_EXIT_CR8_WRITE,
 	};
+	/* A virtual interrupt that is never delivered: VINTR exits in its place. */
+	const uint64_t irq = SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR;
 	struct vmcb *b = svm_vmcb(v);
 
 	svm_intercept(b, exits[window], on);
-	if (window == HVM_WINDOW_INTR) /* never delivered: VINTR exits in its place */
-		b->int_ctl = on ? b->int_ctl | SVM_INT_VIRTUAL : b->int_ctl & ~SVM_INT_VIRTUAL;
+	if (window == HVM_WINDOW_INTR)
+		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
 }
 
 static void svm_trap_debug_regs(struct vcpu *v, bool trap)
@@ -357,45 +359,18 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 		keep_event(v, b->exit_int_info);
 }
 
-/*
- * An interrupt goes in as a virtual one, unless a window needs those bits: to the guest it is the
- * same, which can take it. QEMU's TCG (7.2) has an injected interrupt still in hand until the next
- * exit: should its own loop be called away meanwhile, it delivers that again, IF set or not.
- */
-static bool inject_virtual(struct vmcb *b)
-{
-	if (likely((b->event_inj & (SVM_EVENT_VALID | SVM_EVENT_TYPE)) != SVM_EVENT_VALID) ||
-	    b->int_ctl & SVM_INT_IRQ)
-		return false;
-	b->int_ctl |= SVM_INT_VIRTUAL | (b->event_inj & 0xff) << SVM_INT_VECTOR_SHIFT;
-	b->event_inj = 0;
-	return true;
-}
-
-/* The entry is over; did the host's interrupt come first, it counts as an event cut short. */
-static void end_virtual(struct vmcb *b)
-{
-	if (b->int_ctl & SVM_INT_IRQ)
-		b->exit_int_info = SVM_EVENT_VALID | b->int_ctl >> SVM_INT_VECTOR_SHIFT;
-	b->int_ctl = (uint32_t)(b->int_ctl & ~SVM_INT_VIRTUAL);
-}
-
 static void svm_enter(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
 	struct svm_cpu *host = c->virt;
 	struct vmcb *b = svm_vmcb(v);
-	bool is_virtual;
 
 	load_state(v, b);
-	is_virtual = inject_virtual(b);
 	/* Whoever changes the p2m first bumps tlb_gen, then looks at in_guest; we the other way. */
 	__atomic_store_n(&c->in_guest, 1, __ATOMIC_SEQ_CST);
 	refresh_tlb(v, b, &host->asids);
 	svm_enter_guest(&v->regs, b->own.pa, host->host_vmcb_pa, &c->in_guest);
 	b->event_inj = 0;
-	if (unlikely(is_virtual))
-		end_virtual(b);
 	if (likely((int32_t)b->exit_code != SVM_EXIT_INVALID))
 		store_state(v, b);
 }

@@ -87,13 +87,9 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_INT_PRIO_MAX   (0xfULL << 16)
 #define SVM_INT_IGNORE_TPR (1ULL << 20)
 #define SVM_INT_MASKING    (1ULL << 24)
-#define SVM_INT_VIRTUAL    (SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR)
-
-#define SVM_INT_VECTOR_SHIFT 32 /* 8 bits */
 
 #define SVM_SHADOW 1ULL
 
-#define SVM_EVENT_TYPE  (7ULL << 8) /* enum hvm_event_type */
 #define SVM_EVENT_ERROR (1ULL << 11)
 #define SVM_EVENT_VALID (1ULL << 31)
 

@@ -191,19 +191,6 @@ class Storage(unittest.TestCase):
         self.assertEqual(digest, hashlib.sha256(content).hexdigest())
         self.attach(vm, volume=volume["id"])
         self.downloads(path, content)
-        self.no_room(image)
-
-    def no_room(self, image):
-        """A thin volume for whose copy there is no room after all: its task says so, and it is gone."""
-        volume, reader = self.caught(name="thin", size=80 * MIB, format="qcow2", image=image)
-        self.addCleanup(self.bed.console.run, "mount -o remount,size=50% /data")
-        self.bed.console.run("mount -o remount,size=$(( $(du -sk /data | cut -f1) + 16384 ))k /data")
-        self.bed.console.run(f"kill -CONT {reader}")
-        task = self.client.get(f"/tasks/{volume['task_id']}?wait=60")
-        self.assertEqual((task["status"], task["error"]["code"]), ("failed", "insufficient_storage"))
-        made = self.client.get(f"/volumes/{volume['id']}")
-        self.assertEqual((made["state"], made["reason"]["code"]), ("failed", "insufficient_storage"))
-        self.bed.console.run(f"[ ! -e /data/volumes/{volume['id']} ]")
 
     def caught(self, **spec):
         """Have a volume made of an image; stop the reader once it unpacks and has confined itself."""

@@ -6,14 +6,6 @@ import { check, eventually, test } from '../lib/harness.mjs';
 
 const SIZES = [{ width: 1280, height: 860 }, { width: 375, height: 740 }];
 
-/** The page is drawn as it is to look: two frames on, and no colour on its way to another. */
-const settled = (page) => page.evaluate(async () => {
-	const frame = () => new Promise(requestAnimationFrame);
-	await frame();
-	await frame();
-	await Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished));
-});
-
 /** No rule of axe is broken, and nothing sticks out, in light and dark, wide and narrow. */
 async function checkLooks(page, where) {
 	const before = page.viewportSize();
@@ -22,7 +14,6 @@ async function checkLooks(page, where) {
 		for (const colorScheme of ['light', 'dark']) {
 			await page.setViewportSize(size);
 			await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-			await settled(page);
 			found.push(...await violations(page, `${where}, ${colorScheme}, ${size.width}`));
 			const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 			check(wide <= 0, `${where}: ${wide} pixels too wide at ${size.width}`);

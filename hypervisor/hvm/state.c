@@ -83,7 +83,8 @@ void hvm_request_nmi(struct vcpu *v)
 
 void hvm_request_init(struct vcpu *v)
 {
-	__atomic_fetch_or(&v->hvm->requests, HVM_REQ_INIT, __ATOMIC_SEQ_CST);
+	/* Of a SIPI before it nothing is left. */
+	__atomic_store_n(&v->hvm->requests, HVM_REQ_INIT, __ATOMIC_SEQ_CST);
 	vcpu_kick(v);
 }
 
@@ -92,8 +93,8 @@ void hvm_request_sipi(struct vcpu *v, uint8_t vector)
 {
 	struct hvm_vcpu *h = v->hvm;
 
-	if (!__atomic_load_n(&h->wait_sipi, __ATOMIC_SEQ_CST) &&
-	    !(__atomic_load_n(&h->requests, __ATOMIC_SEQ_CST) & HVM_REQ_INIT))
+	if (!(__atomic_load_n(&h->requests, __ATOMIC_SEQ_CST) & HVM_REQ_INIT) &&
+	    !__atomic_load_n(&h->wait_sipi, __ATOMIC_SEQ_CST))
 		return;
 	__atomic_store_n(&h->sipi_vector, vector, __ATOMIC_SEQ_CST);
 	__atomic_fetch_or(&h->requests, HVM_REQ_SIPI, __ATOMIC_SEQ_CST);
@@ -119,15 +120,27 @@ void hvm_vcpu_down(struct vcpu *v)
 		vcpu_up(v);
 }
 
+/* From an INIT on a SIPI counts: at any time it finds that requested, or @h waiting. */
+static uint32_t take_requests(struct hvm_vcpu *h)
+{
+	uint32_t requests = __atomic_load_n(&h->requests, __ATOMIC_SEQ_CST);
+
+	do {
+		if (requests & HVM_REQ_INIT)
+			__atomic_store_n(&h->wait_sipi, true, __ATOMIC_SEQ_CST);
+	} while (!__atomic_compare_exchange_n(&h->requests, &requests, 0, false, __ATOMIC_SEQ_CST,
+					      __ATOMIC_SEQ_CST));
+	return requests;
+}
+
 bool hvm_handle_requests(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
-	uint32_t requests = __atomic_exchange_n(&h->requests, 0, __ATOMIC_SEQ_CST);
+	uint32_t requests = take_requests(h);
 
 	if (requests & HVM_REQ_INIT) {
 		hvm_reset_state(v);
 		vlapic_reset(v);
-		__atomic_store_n(&h->wait_sipi, true, __ATOMIC_SEQ_CST);
 	}
 	if ((requests & HVM_REQ_SIPI) && h->wait_sipi) {
 		start_at(v, __atomic_load_n(&h->sipi_vector, __ATOMIC_SEQ_CST));

@@ -25,6 +25,7 @@
 
 uint8_t fake_mem[FAKE_MEM_SIZE];
 uint64_t fake_now;
+void (*fake_meanwhile)(struct vcpu *v);
 unsigned int fake_kicks, fake_crashes, fake_mapped, fake_host_eois;
 uint64_t fake_rte[24];
 uint8_t fake_last_eoi;
@@ -305,6 +306,11 @@ static uint64_t get_reg(const struct vcpu *v, enum hvm_reg reg)
 
 static void set_reg(struct vcpu *v, enum hvm_reg reg, uint64_t value)
 {
+	void (*meanwhile)(struct vcpu *) = fake_meanwhile;
+
+	fake_meanwhile = NULL;
+	if (meanwhile)
+		meanwhile(v);
 	fake_control(v)->reg[reg] = value;
 }
 
@@ -438,6 +444,7 @@ void fake_setup(bool is_hwdom, bool x2apic)
 		fake_rte[i] = IOAPIC_RTE_MASKED;
 	for (uint32_t i = 0; i < FAKE_VCPUS; i++)
 		cpus[i] = (struct cpu){.id = i, .apic_id = i};
+	fake_meanwhile = NULL;
 	fake_now = 1000000;
 	fake_kicks = fake_crashes = fake_mapped = fake_host_eois = 0;
 	fake_last_eoi = 0;

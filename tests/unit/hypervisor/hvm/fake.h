@@ -30,6 +30,8 @@ extern uint8_t fake_last_eoi;
 extern unsigned int fake_host_eois;
 extern struct domain fake_domain;
 extern long fake_hypercall_result;
+/** What another CPU does while the registers of a vCPU are reset; once. */
+extern void (*fake_meanwhile)(struct vcpu *v);
 
 /** vCPUs up, APICs enabled in x2APIC mode if @x2apic, registers in 64-bit mode at RIP 0x1000. */
 void fake_setup(bool hwdom, bool x2apic);

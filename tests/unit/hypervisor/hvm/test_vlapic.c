@@ -173,6 +173,46 @@ START_TEST(init_and_sipi_at_once)
 }
 END_TEST
 
+static void start(struct vcpu *v)
+{
+	hvm_request_sipi(v, 0x30);
+}
+
+static void start_again(struct vcpu *v)
+{
+	hvm_request_init(v);
+	hvm_request_sipi(v, 0x40);
+}
+
+/* An INIT being taken is one that was had: no message after it is lost, and each INIT undoes those before. */
+START_TEST(a_sipi_meets_the_init)
+{
+	struct vcpu *v = fake_vcpu(3);
+
+	v->hvm->wait_sipi = false;
+	hvm_request_init(v);
+	fake_meanwhile = start;
+	ck_assert(!hvm_handle_requests(v));
+	ck_assert_int_eq(v->state, VCPU_RUNNABLE);
+	ck_assert(hvm_handle_requests(v));
+	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].base, 0x30000);
+
+	hvm_request_init(v);
+	hvm_request_sipi(v, 0x50);
+	fake_meanwhile = start_again;
+	ck_assert(hvm_handle_requests(v));
+	ck_assert_uint_eq(v->hvm->requests, HVM_REQ_INIT | HVM_REQ_SIPI);
+	ck_assert(hvm_handle_requests(v));
+	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].base, 0x40000);
+
+	hvm_request_init(v);
+	hvm_request_sipi(v, 0x50);
+	hvm_request_init(v);
+	ck_assert(!hvm_handle_requests(v));
+	ck_assert_int_eq(v->state, VCPU_DOWN);
+}
+END_TEST
+
 START_TEST(timer_counts)
 {
 	struct vcpu *v = fake_vcpu(0);
@@ -371,6 +411,7 @@ Suite *vlapic_suite(void)
 	tcase_add_test(x2, ipis_find_their_target);
 	tcase_add_test(x2, init_and_sipi_start_a_vcpu);
 	tcase_add_test(x2, init_and_sipi_at_once);
+	tcase_add_test(x2, a_sipi_meets_the_init);
 	tcase_add_test(x2, timer_counts);
 	tcase_add_test(x2, an_upcall_survives_the_apic_being_off);
 	suite_add_tcase(s, x2);

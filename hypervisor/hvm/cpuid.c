@@ -194,8 +194,11 @@ static void refine_xen_vcpu(const struct vcpu *v, uint32_t subleaf, uint32_t out
 {
 	if (subleaf || !v)
 		return;
-	out[A] = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
-		 XEN_HVM_CPUID_UPCALL_VECTOR;
+	/*
+	 * Not XEN_HVM_CPUID_UPCALL_VECTOR: an upcall through the local APIC ends with an EOI, which
+	 * is an exit where no hardware takes it; the one of HVM_PARAM_CALLBACK_IRQ needs none.
+	 */
+	out[A] = XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT;
 	out[B] = v->id;
 	out[C] = v->domain->id;
 }

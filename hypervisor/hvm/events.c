@@ -112,30 +112,27 @@ static bool deliver_nmi(struct vcpu *v)
 void hvm_deliver_events(struct vcpu *v)
 {
 	struct hvm_vcpu *h = v->hvm;
-	int callback = callback_vector(v), vector;
-	bool busy = false;
+	int callback = callback_vector(v), vector = vlapic_pending(v);
+	bool busy = true;
 
 	if (unlikely(h->event.valid)) {
 		virt->inject(v, &h->event);
 		h->event.valid = false;
-		busy = true;
 	} else {
 		busy = deliver_nmi(v);
 	}
-	vector = callback >= 0 ? callback : vlapic_pending(v);
 	if (vector < 0) {
-		want_window(v, HVM_WINDOW_INTR, false);
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));
-		return;
-	}
-	if (busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
+	} else if (busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
 		want_window(v, HVM_WINDOW_INTR, true);
 		return;
-	}
-	if (callback < 0)
+	} else {
 		vlapic_accept(v, (uint8_t)vector);
-	inject_simple(v, HVM_EV_INTR, (uint8_t)vector);
+		inject_simple(v, HVM_EV_INTR, (uint8_t)vector);
+	}
 	want_window(v, HVM_WINDOW_INTR, false);
+	if (callback >= 0)
+		virt->offer(v, (uint8_t)callback);
 }
 
 void hvm_exit_iret(struct vcpu *v)

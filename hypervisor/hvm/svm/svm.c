@@ -259,13 +259,22 @@ static void svm_set_window(struct vcpu *v, enum hvm_window window, bool on)
 		[HVM_WINDOW_NMI] = SVM_EXIT_IRET,
 		[HVM_WINDOW_TPR] = SVM_EXIT_CR8_WRITE,
 	};
-	/* A virtual interrupt that is never delivered: VINTR exits in its place. */
-	const uint64_t irq = SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR;
 	struct vmcb *b = svm_vmcb(v);
 
 	svm_intercept(b, exits[window], on);
-	if (window == HVM_WINDOW_INTR)
-		b->int_ctl = on ? b->int_ctl | irq : b->int_ctl & ~irq;
+	if (window == HVM_WINDOW_INTR) /* never delivered: VINTR exits in its place */
+		b->int_ctl = on ? b->int_ctl | SVM_INT_VIRTUAL : b->int_ctl & ~SVM_INT_VIRTUAL;
+}
+
+/*
+ * Not by EVENTINJ, whatever IF says: what goes in that way QEMU's TCG (7.2) has still in hand until
+ * the next exit, and delivers again should its own loop be called away meanwhile.
+ */
+static void svm_offer(struct vcpu *v, uint8_t vector)
+{
+	struct vmcb *b = svm_vmcb(v);
+
+	b->int_ctl = (uint32_t)b->int_ctl | SVM_INT_VIRTUAL | SVM_INT_VECTOR(vector);
 }
 
 static void svm_trap_debug_regs(struct vcpu *v, bool trap)
@@ -390,6 +399,7 @@ const struct virt_ops svm_ops = {
 	.get_paging = svm_get_paging,
 	.inject = svm_inject,
 	.set_window = svm_set_window,
+	.offer = svm_offer,
 	.trap_debug_regs = svm_trap_debug_regs,
 	.insn_bytes = svm_insn_bytes,
 	.describe_exit = svm_describe_exit,

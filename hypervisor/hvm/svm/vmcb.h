@@ -87,6 +87,8 @@ static_assert(offsetof(struct vmcb, pat) == 0x668, "APM vol. 2, table B-2");
 #define SVM_INT_PRIO_MAX   (0xfULL << 16)
 #define SVM_INT_IGNORE_TPR (1ULL << 20)
 #define SVM_INT_MASKING    (1ULL << 24)
+#define SVM_INT_VECTOR(v)  ((uint64_t)(v) << 32)
+#define SVM_INT_VIRTUAL    (SVM_INT_IRQ | SVM_INT_PRIO_MAX | SVM_INT_IGNORE_TPR)
 
 #define SVM_SHADOW 1ULL
 

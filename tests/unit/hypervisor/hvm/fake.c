@@ -333,6 +333,13 @@ static void inject(struct vcpu *v, const struct hvm_event *event)
 static void set_window(struct vcpu *v, enum hvm_window window, bool on)
 {
 	fake_control(v)->window[window] = on;
+	if (window == HVM_WINDOW_INTR)
+		fake_control(v)->offered = 0;
+}
+
+static void offer(struct vcpu *v, uint8_t vector)
+{
+	fake_control(v)->offered = vector;
 }
 
 static void trap_debug_regs(struct vcpu *v, bool trap)
@@ -364,6 +371,7 @@ static const struct virt_ops fake_ops = {
 	.get_paging = get_paging,
 	.inject = inject,
 	.set_window = set_window,
+	.offer = offer,
 	.trap_debug_regs = trap_debug_regs,
 	.insn_bytes = insn_bytes,
 };

@@ -18,6 +18,7 @@ struct fake_control {
 	uint8_t cpl;
 	struct hvm_event injected; /* by the last hvm_deliver_events() */
 	bool window[HVM_NR_WINDOWS];
+	uint8_t offered; /* a vector, 0 = none */
 };
 
 extern uint8_t fake_mem[FAKE_MEM_SIZE];

@@ -118,14 +118,34 @@ START_TEST(a_callback_vector_needs_no_apic)
 	fake_domain.hvm_params[HVM_PARAM_CALLBACK_IRQ] = 2ULL << 56 | 0xf3;
 	hvm_upcall(v);
 	hvm_deliver_events(v);
-	ck_assert(!c->injected.valid);
+	ck_assert_uint_eq(c->offered, 0);
 	v->vcpu_info->evtchn_upcall_pending = 1;
 	ck_assert(hvm_wakeup_pending(v));
+	v->regs.rflags &= ~RFLAGS_IF; /* the hardware waits for it */
 	hvm_deliver_events(v);
-	ck_assert_uint_eq(c->injected.vector, 0xf3);
+	ck_assert_uint_eq(c->offered, 0xf3);
+	ck_assert(!c->window[HVM_WINDOW_INTR]);
 	v->upcall_vector = 0x88; /* the per-vCPU vector takes over */
 	hvm_upcall(v);
 	ck_assert_int_eq(vlapic_pending(v), 0x88);
+}
+END_TEST
+
+/* The local APIC's interrupt needs the window, and goes first; the callback comes right behind it. */
+START_TEST(a_callback_comes_behind_the_apic)
+{
+	fake_domain.hvm_params[HVM_PARAM_CALLBACK_IRQ] = 2ULL << 56 | 0xf3;
+	v->vcpu_info->evtchn_upcall_pending = 1;
+	vlapic_set_irq(v, 0x40, false);
+	v->regs.rflags &= ~RFLAGS_IF;
+	hvm_deliver_events(v);
+	ck_assert(c->window[HVM_WINDOW_INTR]);
+	ck_assert_uint_eq(c->offered, 0);
+	v->regs.rflags |= RFLAGS_IF;
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->injected.vector, 0x40);
+	ck_assert_uint_eq(c->offered, 0xf3);
+	ck_assert(!c->window[HVM_WINDOW_INTR]);
 }
 END_TEST
 
@@ -344,6 +364,7 @@ Suite *events_suite(void)
 	tcase_add_test(tc, which_faults_double);
 	tcase_add_test(tc, nmis_do_not_nest);
 	tcase_add_test(tc, a_callback_vector_needs_no_apic);
+	tcase_add_test(tc, a_callback_comes_behind_the_apic);
 	tcase_add_test(tc, lengths_of_known_instructions);
 	tcase_add_test(tc, exits_move_on_only_when_the_code_is_there);
 	tcase_add_test(tc, hypercalls_have_rings_and_restarts);

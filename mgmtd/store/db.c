@@ -2,15 +2,26 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <string.h>
 
+#include "../util/clock.h"
 #include "../util/log.h"
 #include "migrations.h"
 
 #define CACHED_STATEMENTS 128
+#define SLOW_MS           2000
+/*
+ * What is taken of the disk ahead of need: others, such as volumes that take room as they are written
+ * to, may fill it to the last byte, and what becomes of that must still be recorded. The log is written
+ * into the file after 1000 pages, and then from its beginning again; the rest is for when the file
+ * can't grow just then.
+ */
+#define LOG_ROOM          (8 << 20)
+#define FILE_STEP         (1 << 20)
 
 struct db_query {
 	struct db *db;
@@ -37,6 +48,37 @@ static int fail(struct db *db, const char *what)
 static int exec(struct db *db, const char *sql)
 {
 	return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : fail(db, sql);
+}
+
+/* Context: returns with the lock held. */
+static void lock(struct db *db)
+{
+	int64_t began;
+
+	if (!pthread_mutex_trylock(&db->lock))
+		return;
+	began = clock_mono_ms();
+	pthread_mutex_lock(&db->lock);
+	if (clock_mono_ms() - began >= SLOW_MS)
+		log_line("database: others had it for %lld ms",
+			 (long long)(clock_mono_ms() - began));
+}
+
+/* Nothing makes the log shorter until db_close() deletes it, so that it keeps its room. */
+static void take_room(struct db *db, const char *path)
+{
+	int step = FILE_STEP;
+	char log[512];
+	int fd;
+
+	sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_CHUNK_SIZE, &step);
+	snprintf(log, sizeof(log), "%s-wal", path);
+	/* Of the files this one alone has no locks on it, which closing it would undo. */
+	fd = open(log, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, LOG_ROOM))
+		log_line("database: no room could be kept for it: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 static int migrate(struct db *db)
@@ -87,6 +129,7 @@ int db_open(const char *path, struct db **out)
 	rc = migrate(db);
 	if (rc)
 		goto out_close;
+	take_room(db, path);
 	*out = db;
 	return 0;
 out_close:
@@ -107,7 +150,7 @@ void db_close(struct db *db)
 
 int db_begin(struct db *db)
 {
-	pthread_mutex_lock(&db->lock);
+	lock(db);
 	if (db->depth == 0) {
 		db->failed = false;
 		if (exec(db, "BEGIN IMMEDIATE")) {
@@ -128,7 +171,8 @@ static int leave(struct db *db)
 			rc = -EIO;
 		if (db->failed || exec(db, "COMMIT")) {
 			rc = -EIO;
-			exec(db, "ROLLBACK");
+			if (!sqlite3_get_autocommit(db->sqlite)) /* a full disk has undone it */
+				exec(db, "ROLLBACK");
 		}
 	}
 	pthread_mutex_unlock(&db->lock);
@@ -165,7 +209,7 @@ static struct db_query *prepare(struct db *db, const char *sql, bool keep)
 {
 	struct db_query *q;
 
-	pthread_mutex_lock(&db->lock);
+	lock(db);
 	q = keep ? cache_find(db, sql) : NULL;
 	if (!q) {
 		q = calloc(1, sizeof(*q));

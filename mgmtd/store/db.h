@@ -4,7 +4,10 @@
  *
  * Formats of arguments: 's' const char * (NULL is SQL NULL), 'i' int64_t, 'j' json_t * (text or
  * integer by its type). One lock, recursive, guards everything: it is held inside a call, from
- * db_query() to db_end(), and from db_begin() to db_commit() or db_rollback().
+ * db_query() to db_end(), and from db_begin() to db_commit() or db_rollback(). All who answer clients
+ * need it: nothing that may be slow is done meanwhile.
+ *
+ * Room is taken ahead, so that a good many things can be recorded when the disk is full.
  */
 #ifndef MGMTD_STORE_DB_H
 #define MGMTD_STORE_DB_H

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fixture.h"
 #include "store/db.h"
@@ -78,6 +80,34 @@ static int add(const char *name, int64_t size)
 		      " VALUES (?, ?, 'initrd', ?, '', '')",
 		      "ssi", name, name, size);
 }
+
+/* Its log has room however full the disk gets, and is no longer than what is in it. */
+START_TEST(room_is_taken_ahead)
+{
+	char log[160];
+	struct stat st;
+	int fd;
+
+	snprintf(log, sizeof(log), "%s-try", path);
+	fd = open(log, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	if (!fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 4096)) {
+		snprintf(log, sizeof(log), "%s-wal", path);
+		for (int i = 0; i < 30; i++) /* 100 pages each */
+			ck_assert_int_eq(db_run(db,
+						"INSERT INTO event (type, time, vm, resource)"
+						" VALUES ('t', 'now', 'v', hex(zeroblob(204800)))",
+						""),
+					 0);
+		ck_assert_int_eq(stat(log, &st), 0);
+		ck_assert_int_lt(st.st_size, 6 << 20);
+		ck_assert_int_ge(st.st_blocks * 512, 8 << 20);
+		/* What was written back took its room in steps. */
+		ck_assert_int_eq(stat(path, &st), 0);
+		ck_assert_int_eq(st.st_size % (1 << 20), 0);
+	}
+	close(fd);
+}
+END_TEST
 
 START_TEST(transactions_nest)
 {
@@ -175,6 +205,7 @@ Suite *suite_store(void)
 	tcase_add_test(tc, migrations_run_once);
 	tcase_add_test(tc, migrations_go_on_from_any_version);
 	tcase_add_test(tc, newer_database_is_refused);
+	tcase_add_test(tc, room_is_taken_ahead);
 	tcase_add_test(tc, transactions_nest);
 	tcase_add_test(tc, pages_are_complete_and_ordered);
 	tcase_add_test(tc, foreign_cursors_are_refused);

@@ -13,6 +13,8 @@
 #define WORKERS_MAX  16u
 #define WORKER_STACK (1u << 20)
 #define PROGRESS_MS  300 /* between two records of progress */
+#define AGAIN_MS     500 /* until the end of a task is tried to be recorded again, the first time */
+#define AGAIN_MAX_MS 30000
 #define KEEP_DAYS    30
 
 /* The machine that a task is about, or NULL. */
@@ -178,6 +180,34 @@ static int mark_running(struct svc *svc, struct task_run *run)
 	return svc_commit(svc);
 }
 
+/* Wait. Return: false when the service stops. */
+static bool pause_for(struct svc *svc, int64_t ms)
+{
+	int64_t until = clock_mono_ms() + ms;
+	bool ok;
+
+	pthread_mutex_lock(&svc->lock);
+	while (!svc->stopping && clock_mono_ms() < until)
+		svc_wait(svc, until);
+	ok = !svc->stopping;
+	pthread_mutex_unlock(&svc->lock);
+	return ok;
+}
+
+/* A task ends: what can't be recorded now, for the data disk is full, can be when somebody made room. */
+static void finish(struct svc *svc, const struct task_run *run, const char *status,
+		   const struct problem *p)
+{
+	int64_t ms = AGAIN_MS;
+
+	while (task_finish(svc, run->id, status, p)) {
+		log_line("task %s: its end can't be recorded yet", run->id);
+		if (!pause_for(svc, ms))
+			return; /* the next start takes it up again */
+		ms = ms * 2 < AGAIN_MAX_MS ? ms * 2 : AGAIN_MAX_MS;
+	}
+}
+
 /* Do one task from beginning to end. Context: a worker, no locks. */
 static void perform(struct svc *svc, struct task_run *run)
 {
@@ -203,8 +233,7 @@ static void perform(struct svc *svc, struct task_run *run)
 			run->kind->abandon(svc, run, &p);
 		log_line("task %s (%s) %s: %s", run->id, run->kind->name, status, p.detail);
 	}
-	if (task_finish(svc, run->id, status, rc ? &p : NULL))
-		log_line("task %s: its end could not be recorded", run->id);
+	finish(svc, run, status, rc ? &p : NULL);
 out:
 	problem_fini(&p);
 }

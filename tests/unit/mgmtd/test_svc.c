@@ -258,6 +258,30 @@ START_TEST(copies_that_fail_leave_no_file)
 }
 END_TEST
 
+/* As on a disk that is full: what could not be recorded is, as soon as it can be. */
+START_TEST(tasks_end_once_that_can_be_recorded)
+{
+	char task[UUID_TEXT_LEN], reader[128], path[512];
+	struct volume volume;
+
+	script("slow", slow_reader, reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	copy_volume("given-up", &volume, task);
+	volume_path(&svc, volume.id, path, sizeof(path));
+	ck_assert_int_eq(db_run(svc.db, "PRAGMA query_only = ON", ""), 0);
+	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){0}), 0);
+	while (!access(path, F_OK))
+		usleep(10000);
+	usleep(200000);
+	ck_assert_str_eq(volume_word(volume.id, "state"), "creating");
+	ck_assert_int_eq(db_run(svc.db, "PRAGMA query_only = OFF", ""), 0);
+	wait_task(task, "cancelled");
+	ck_assert_str_eq(volume_word(volume.id, "state"), "failed");
+	ck_assert_str_eq(volume_word(volume.id, "task_id"), "");
+}
+END_TEST
+
 /* A machine made with the volume twice over is refused whole; once over it has its disk. */
 START_TEST(disks_come_with_the_machine)
 {
@@ -845,6 +869,7 @@ Suite *suite_svc(void)
 	tcase_add_test(tc, volumes_grow_while_in_use);
 	tcase_add_test(tc, copies_are_made_by_tasks);
 	tcase_add_test(tc, copies_that_fail_leave_no_file);
+	tcase_add_test(tc, tasks_end_once_that_can_be_recorded);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

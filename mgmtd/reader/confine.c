@@ -23,6 +23,7 @@ static struct sock_filter filter[] = {
 	ALLOW(pread64),
 	ALLOW(pwrite64),
 	ALLOW(write),
+	ALLOW(fdatasync),
 	ALLOW(lseek),
 	ALLOW(brk),
 	ALLOW(munmap),

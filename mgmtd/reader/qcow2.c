@@ -14,6 +14,7 @@
 #define L1_ENTRIES_MAX   (1u << 20) /* with the usual clusters that is 512 TiB */
 #define SECTOR           512u
 #define WINDOW_BITS      12 /* of deflated clusters */
+#define SYNC_EVERY       (32ull << 20)
 
 #define INCOMPATIBLE_CORRUPT     (1ull << 1)
 #define INCOMPATIBLE_DATA_FILE   (1ull << 2)
@@ -62,6 +63,9 @@ int read_all_at(int fd, void *to, size_t len, uint64_t offset)
 
 int write_all_at(int fd, const uint8_t *from, size_t len, uint64_t offset)
 {
+	static uint64_t unsynced;
+
+	unsynced += len;
 	while (len) {
 		ssize_t n = pwrite(fd, from, len, (off_t)offset);
 
@@ -73,7 +77,10 @@ int write_all_at(int fd, const uint8_t *from, size_t len, uint64_t offset)
 		len -= (size_t)n;
 		offset += (uint64_t)n;
 	}
-	return 0;
+	if (unsynced < SYNC_EVERY)
+		return 0;
+	unsynced = 0;
+	return fdatasync(fd) ? -errno : 0;
 }
 
 bool qcow2_is(int fd)

@@ -38,7 +38,10 @@ must_check int qcow2_unpack(const struct qcow2 *q, int out, const char **why);
 
 /** Read @len bytes at @offset; what is past the end of the file is zeros. Return: 0 or -errno. */
 must_check int read_all_at(int fd, void *to, size_t len, uint64_t offset);
-/** Write @len bytes at @offset. Return: 0 or -errno. */
+/**
+ * Write @len bytes at @offset. Now and then it waits until all is on the disk: one that is full may say so
+ * only then, and what comes after would be in vain. Return: 0 or -errno.
+ */
 must_check int write_all_at(int fd, const uint8_t *from, size_t len, uint64_t offset);
 
 #endif

@@ -38,17 +38,6 @@ static int full(struct problem *p)
 	return problem_set(p, 507, "insufficient_storage", "The data disk is full.");
 }
 
-/* What the reader came back with, in words. */
-static int explain(int rc, const struct disk_image *disk, struct problem *p)
-{
-	if (rc == -ECANCELED)
-		return cancelled(p);
-	if (rc == -EINVAL)
-		return problem_set(p, 409, "invalid_disk", "The image can't be read. %s",
-				   disk->why);
-	return problem_internal(p, "a volume can't be filled");
-}
-
 /* A format that does not reserve its room may find that there is none. */
 static int unwritten(struct svc *svc, struct problem *p)
 {
@@ -57,6 +46,17 @@ static int unwritten(struct svc *svc, struct problem *p)
 	if (!storage_room(svc, &total, &available) && !available)
 		return full(p);
 	return problem_internal(p, "a volume can't be written");
+}
+
+/* What the reader came back with, in words. */
+static int explain(struct svc *svc, int rc, const struct disk_image *disk, struct problem *p)
+{
+	if (rc == -ECANCELED)
+		return cancelled(p);
+	if (rc == -EINVAL)
+		return problem_set(p, 409, "invalid_disk", "The image can't be read. %s",
+				   disk->why);
+	return unwritten(svc, p);
 }
 
 static int copy(struct svc *svc, struct task_run *run, const struct image *image, int to,
@@ -72,7 +72,7 @@ static int copy(struct svc *svc, struct task_run *run, const struct image *image
 		return problem_internal(p, "an image can't be opened");
 	rc = disk_image_read(svc, &job, &disk);
 	if (rc)
-		return explain(rc, &disk, p);
+		return explain(svc, rc, &disk, p);
 	task_progress(svc, run, COPIED_PERCENT, "writing to the disk");
 	return fsync(to) ? unwritten(svc, p) : 0;
 }

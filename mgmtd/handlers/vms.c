@@ -68,7 +68,7 @@ static bool load(struct http_request *req, struct vm *vm)
 	return http_if_revision(req, vm->revision);
 }
 
-void handle_vm_update(struct http_request *req)
+static void update(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct vm vm;
@@ -79,6 +79,12 @@ void handle_vm_update(struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		reply_vm(req, 200, vm.id);
+}
+
+/* The hypervisor and xenstore have their say in it. */
+void handle_vm_update(struct http_request *req)
+{
+	http_defer(req, update);
 }
 
 /* The broker is told, which may take its time. */

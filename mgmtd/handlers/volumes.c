@@ -107,7 +107,7 @@ static void reply_content(struct http_request *req, const struct volume *volume)
 	http_reply_content(req, "application/octet-stream", fd, (uint64_t)st.st_size, is_still);
 }
 
-void handle_volume_content(struct http_request *req)
+static void content(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct volume volume;
@@ -120,6 +120,11 @@ void handle_volume_content(struct http_request *req)
 			  "A machine that runs has this volume; shut it down or detach it first.");
 	else
 		reply_content(req, &volume);
+}
+
+void handle_volume_content(struct http_request *req)
+{
+	http_defer(req, content);
 }
 
 static void create(struct http_request *req)

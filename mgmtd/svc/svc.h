@@ -46,7 +46,7 @@ struct svc {
 	unsigned int workers;   /* [s] threads */
 	unsigned int builders;  /* [s] domains being built */
 	bool stopping;          /* [s] */
-	char claims[64][UUID_TEXT_LEN]; /* [s] virtual machines whose domain someone handles */
+	char claims[64][UUID_TEXT_LEN]; /* [s] machines and volumes that someone handles */
 	struct ticket *tickets;         /* [s] */
 	unsigned int tickets_count;     /* [s] */
 
@@ -74,7 +74,8 @@ void svc_kick(struct svc *svc);
 void svc_wait(struct svc *svc, int64_t until);
 
 /**
- * One at a time may create or destroy the domain of @vm. Waits for its turn.
+ * One at a time may create or destroy the domain of @vm, or change the file of a volume, which has the
+ * same kind of name. Waits for its turn.
  * Return: false when the service stops.
  */
 must_check bool svc_claim(struct svc *svc, const char *vm);

@@ -299,40 +299,66 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 	return rc ? problem_internal(p, "a volume can't be resized") : 0;
 }
 
+/* Is what is to be changed still as it was loaded, and may it be called so? */
+static int check_update(struct svc *svc, const struct volume *volume, const char *name,
+			struct problem *p)
+{
+	struct volume now;
+
+	if (volume_require(svc, volume->id, &now, p))
+		return -ECANCELED;
+	if (now.revision != volume->revision)
+		return problem_set(p, 409, "changed",
+				   "It was changed at the same time; read it again.");
+	if (name && db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ? AND id <> ?", "ss",
+			     name, volume->id))
+		return name_taken(p);
+	return 0;
+}
+
+static int record_update(struct svc *svc, const struct volume *volume, const char *name,
+			 uint64_t size, struct problem *p)
+{
+	auto_json json_t *json = NULL;
+	int rc;
+
+	if (db_begin(svc->db))
+		return problem_internal(p, "volume_update");
+	rc = check_update(svc, volume, name, p);
+	if (!rc && db_run(svc->db,
+			  "UPDATE volume SET name = coalesce(?, name), size = ?,"
+			  " revision = revision + 1 WHERE id = ?",
+			  "sis", name, (int64_t)size, volume->id))
+		rc = problem_internal(p, "volume_update");
+	json = rc ? NULL : volume_json(svc, volume->id);
+	if (!rc && (!json || event_add(svc, "volume.updated", NULL, json)))
+		rc = problem_internal(p, "volume_update");
+	if (rc) {
+		db_rollback(svc->db);
+		return rc;
+	}
+	return svc_commit(svc) ? problem_internal(p, "volume_update") : 0;
+}
+
+/* To make a file larger may take long: the claim keeps others from this one, and nobody from the database. */
 int volume_update(struct svc *svc, const struct volume *volume, const json_t *patch,
 		  struct problem *p)
 {
 	const json_t *given = json_object_get(patch, "size");
 	const char *name = json_string_value(json_object_get(patch, "name"));
 	uint64_t size = given ? (uint64_t)json_integer_value(given) : volume->size;
-	auto_json json_t *json = NULL;
-	struct volume now;
 	int rc;
 
-	if (db_begin(svc->db))
-		return problem_internal(p, "volume_update");
-	rc = volume_require(svc, volume->id, &now, p);
-	if (!rc && now.revision != volume->revision)
-		rc = problem_set(p, 409, "changed",
-				 "It was changed at the same time; read it again.");
+	if (!svc_claim(svc, volume->id))
+		return problem_set(p, 503, "unavailable", "The service is stopping.");
+	rc = check_update(svc, volume, name, p);
 	if (!rc)
 		rc = grow(svc, volume, size, p);
 	if (!rc)
-		rc = db_run(svc->db,
-			    "UPDATE volume SET name = coalesce(?, name), size = ?,"
-			    " revision = revision + 1 WHERE id = ?",
-			    "sis", name, (int64_t)size, volume->id);
-	if (rc == -EEXIST)
-		rc = name_taken(p);
-	json = rc ? NULL : volume_json(svc, volume->id);
-	if (!rc && (!json || event_add(svc, "volume.updated", NULL, json)))
-		rc = -EIO;
-	if (rc) {
-		db_rollback(svc->db);
-		return p->status ? -ECANCELED : problem_internal(p, "volume_update");
-	}
-	if (svc_commit(svc))
-		return problem_internal(p, "volume_update");
+		rc = record_update(svc, volume, name, size, p);
+	svc_unclaim(svc, volume->id);
+	if (rc)
+		return rc;
 	return given && volume->format->grows_live ? disks_resized(svc, volume->id, p) : 0;
 }
 

@@ -381,8 +381,11 @@ static int transact(struct svc *svc,
 				  struct problem *),
 		    const char *vm, const json_t *spec, const char *nic, struct problem *p)
 {
-	int rc = db_begin(svc->db) ? problem_internal(p, "nic") : change(svc, vm, spec, nic, p);
+	int rc;
 
+	if (db_begin(svc->db))
+		return problem_internal(p, "nic");
+	rc = change(svc, vm, spec, nic, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
@@ -457,15 +460,19 @@ static int change_live(struct svc *svc, const struct vm *vm, const char *id, con
 	return connect_one(svc, &nic[0], domid, p);
 }
 
-int nic_change(struct svc *svc, const char *id, const char *nic, const json_t *patch,
-	       struct problem *p)
+int nic_change(struct svc *svc, const char *id, const char *nic, const int64_t *seen,
+	       const json_t *patch, struct problem *p)
 {
 	struct vm vm;
 	int rc;
 
 	if (enter(svc, id, nic, &vm, p))
 		return -ECANCELED;
-	rc = transact(svc, update_row, id, patch, nic, p);
+	if (seen && *seen != vm.revision)
+		rc = problem_set(p, 409, "changed",
+				 "It was changed at the same time; read it again.");
+	else
+		rc = transact(svc, update_row, id, patch, nic, p);
 	if (!rc && network_apply(svc))
 		rc = problem_set(p, 503, "not_applied",
 				 "It is recorded, but the host could not set it up.");

@@ -22,8 +22,9 @@ json_t *nic_json(struct svc *svc, const char *vm, const char *nic);
  */
 must_check int nic_add(struct svc *svc, const char *vm, const json_t *spec, char id[UUID_TEXT_LEN],
 		       struct problem *p);
-must_check int nic_change(struct svc *svc, const char *vm, const char *nic, const json_t *patch,
-			  struct problem *p);
+/** @seen: the revision of the machine that is to be changed, or NULL for whichever there is. */
+must_check int nic_change(struct svc *svc, const char *vm, const char *nic, const int64_t *seen,
+			  const json_t *patch, struct problem *p);
 must_check int nic_remove(struct svc *svc, const char *vm, const char *nic, struct problem *p);
 
 /** Those that a new machine is made with (checked NicCreates). Context: within a transaction. */

@@ -306,6 +306,10 @@ class Tour:
             nic = self.do("nic_update", 200, {"network": vlan["id"], "rate": None}, id=vm,
                           nic=nic["id"])[1]
             assert nic["address"] is None and nic["rate"] is None, nic
+            seen = self.do("vm_get", 200, id=vm)[0]["ETag"]
+            for status in (200, 412):
+                self.do("nic_update", status, {"rate": 1000000}, headers={"If-Match": seen}, id=vm,
+                        nic=nic["id"])
             self.do("nic_list", 200, id=vm)
             self.do("network_delete", 409, id=vlan["id"])
             if not running:

@@ -3,7 +3,7 @@ import { closeBrowser, foreignRequests, origin } from './lib/browser.mjs';
 import { connectApi, removeLeftovers } from './lib/api.mjs';
 import { check, runTests, summary, test } from './lib/harness.mjs';
 
-const SUITES = ['load', 'login', 'host', 'create', 'console', 'images', 'volumes', 'networks', 'usage', 'tasks', 'tokens', 'live', 'keyboard', 'narrow', 'axe'];
+const SUITES = ['load', 'login', 'host', 'create', 'edit', 'console', 'images', 'volumes', 'networks', 'usage', 'tasks', 'tokens', 'live', 'keyboard', 'narrow', 'axe'];
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !SUITES.includes(name));

@@ -1,4 +1,5 @@
 /** Every screen there is, and how to get there; used by the tests that look at all of them. */
+import { call } from './api.mjs';
 import { visit } from './browser.mjs';
 
 /** @vm is a stopped machine, for the screens of one. */
@@ -22,6 +23,13 @@ export function screens(vm) {
 		['machine, edit dialog', async (page) => {
 			await page.getByRole('button', { name: 'Edit' }).click();
 			await dialog(page);
+		}],
+		['machine, changed meanwhile', async (page) => {
+			await page.getByRole('button', { name: 'Edit' }).click();
+			await page.getByLabel('Weight').fill('1000');
+			await call('PATCH', `/vms/${vm.id}`, { weight: 2000 });
+			await page.getByRole('dialog').getByRole('button', { name: 'Save' }).click();
+			await page.getByText('Changed meanwhile').waitFor();
 		}],
 		['machine, attach dialog', async (page) => {
 			await page.getByRole('button', { name: 'Attach' }).click();

@@ -1,6 +1,6 @@
 /** One way to the REST API: cookies, the CSRF token, and errors that carry words. */
 
-import { ApiError, networkError, parseRetryAfter, problemError } from './problem';
+import { ApiError, ChangedError, networkError, parseRetryAfter, problemError } from './problem';
 import type {
 	Disk, DiskCreate, Host, Image, ImageKind, Network, NetworkCreate, NetworkPatch, Nic, NicCreate, NicPatch, NicStatus, Page, Session,
 	Storage, Task, Ticket, Token, TokenCreate, TokenCreated, Vm, VmActionHow, VmCreate, VmDebug, VmPatch, VmStats, Volume, VolumeCreate, VolumePatch,
@@ -8,6 +8,7 @@ import type {
 
 const BASE = '/api/v1';
 const MERGE_PATCH = 'application/merge-patch+json';
+const CHANGE_TRIES = 4;
 
 let csrfToken = '';
 let onLoggedOut: () => void = () => {};
@@ -88,6 +89,30 @@ async function json<T>(method: string, path: string, options?: Options): Promise
 	return parseJson(await response.text()) as T;
 }
 
+/** @returns whether what can be edited of a resource still is as it was shown. */
+type IsAsShown<T> = (now: T) => boolean;
+
+/**
+ * Change what @p path is (of) if it still is as it was shown: throws ChangedError otherwise. What can't be edited, such
+ * as a state, has a part in the ETag too, and may have changed: then that of now is looked at once more.
+ */
+async function change<T, R = T>(path: string, patch: unknown, asShown: IsAsShown<T>, part = ''): Promise<R> {
+	for (let tries = 1; ; tries++) {
+		const response = await send('GET', path);
+		const now = parseJson(await response.text()) as T;
+		if (!asShown(now))
+			throw new ChangedError(now);
+		try {
+			const etag = response.headers.get('ETag') ?? '';
+			return await json<R>('PATCH', path + part, { body: patch, type: MERGE_PATCH, etag });
+		} catch (error) {
+			const changed = error instanceof ApiError && (error.status === 412 || error.code === 'changed');
+			if (!changed || tries === CHANGE_TRIES)
+				throw error;
+		}
+	}
+}
+
 /** @returns every item of a list, page after page. */
 async function all<T>(path: string, limit = 500): Promise<T[]> {
 	const items: T[] = [];
@@ -122,8 +147,7 @@ export const api = {
 	vms: () => all<Vm>('/vms'),
 	vm: (id: string) => json<Vm>('GET', `/vms/${id}`),
 	createVm: (vm: VmCreate) => json<Vm>('POST', '/vms', { body: vm, idempotent: true }),
-	updateVm: (id: string, patch: VmPatch) =>
-		json<Vm>('PATCH', `/vms/${id}`, { body: patch, type: MERGE_PATCH }),
+	updateVm: (id: string, patch: VmPatch, asShown: IsAsShown<Vm>) => change<Vm>(`/vms/${id}`, patch, asShown),
 	vmStats: (id: string) => json<VmStats>('GET', `/vms/${id}/stats`),
 	vmDebug: (id: string) => json<VmDebug>('GET', `/vms/${id}/debug`),
 	deleteVm: (id: string) => send('DELETE', `/vms/${id}`),
@@ -137,8 +161,8 @@ export const api = {
 	storage: () => json<Storage>('GET', '/storage'),
 	volumes: () => all<Volume>('/volumes'),
 	createVolume: (volume: VolumeCreate) => json<Volume>('POST', '/volumes', { body: volume, idempotent: true }),
-	updateVolume: (id: string, patch: VolumePatch) =>
-		json<Volume>('PATCH', `/volumes/${id}`, { body: patch, type: MERGE_PATCH }),
+	updateVolume: (id: string, patch: VolumePatch, asShown: IsAsShown<Volume>) =>
+		change<Volume>(`/volumes/${id}`, patch, asShown),
 	deleteVolume: (id: string) => send('DELETE', `/volumes/${id}`),
 	attachDisk: (vm: string, disk: Partial<DiskCreate>) =>
 		json<Disk>('POST', `/vms/${vm}/disks`, { body: disk, idempotent: true }),
@@ -147,13 +171,14 @@ export const api = {
 
 	networks: () => all<Network>('/networks'),
 	createNetwork: (network: NetworkCreate) => json<Network>('POST', '/networks', { body: network, idempotent: true }),
-	updateNetwork: (id: string, patch: NetworkPatch) =>
-		json<Network>('PATCH', `/networks/${id}`, { body: patch, type: MERGE_PATCH }),
+	updateNetwork: (id: string, patch: NetworkPatch, asShown: IsAsShown<Network>) =>
+		change<Network>(`/networks/${id}`, patch, asShown),
 	deleteNetwork: (id: string) => send('DELETE', `/networks/${id}`),
 	nics: (vm: string) => json<Page<NicStatus>>('GET', `/vms/${vm}/nics`),
 	attachNic: (vm: string, nic: NicCreate) => json<Nic>('POST', `/vms/${vm}/nics`, { body: nic, idempotent: true }),
-	updateNic: (vm: string, nic: string, patch: NicPatch) =>
-		json<Nic>('PATCH', `/vms/${vm}/nics/${nic}`, { body: patch, type: MERGE_PATCH }),
+	/** The ETag is that of the machine. */
+	updateNic: (vm: string, nic: string, patch: NicPatch, asShown: IsAsShown<Vm>) =>
+		change<Vm, Nic>(`/vms/${vm}`, patch, asShown, `/nics/${nic}`),
 	detachNic: (vm: string, nic: string) => send('DELETE', `/vms/${vm}/nics/${nic}`),
 
 	tasks: async () => (await json<Page<Task>>('GET', '/tasks?limit=200&sort=-created_at')).items,

@@ -18,6 +18,15 @@ export class ApiError extends Error {
 	}
 }
 
+/** Somebody else changed it while it was looked at; nothing was done. @p now is what has become of it. */
+export class ChangedError extends Error {
+	override name = 'ChangedError';
+
+	constructor(readonly now: unknown) {
+		super(WORDS[412]);
+	}
+}
+
 /** What is said when the answer has no words of its own. */
 const WORDS: Record<number, string> = {
 	0: 'The appliance did not answer. Check the network, then try again.',

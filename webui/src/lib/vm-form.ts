@@ -132,6 +132,11 @@ export function formOf(vm: Vm): VmForm {
 	};
 }
 
+/** @returns whether all that the form shows is the same of both. */
+export function sameForm(a: Vm, b: Vm): boolean {
+	return JSON.stringify(formOf(a)) === JSON.stringify(formOf(b));
+}
+
 /**
  * Add the disk @p id. With the first volume a form that still is as it was first shown becomes one
  * that boots from it.

@@ -8,25 +8,28 @@ import { useStore } from '../lib/store';
 import { Button, Empty, Loading, Note, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { CheckField, SelectField, TextField } from '../ui/field';
-import { useForm } from '../ui/form';
+import { Refused, useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 
 const KINDS = { private: 'Private', bridge: 'VLAN of the uplink' };
 
 /** Makes a network, or changes the one given. */
 function NetworkDialog({ network, onClose }: { network: Network | null; onClose: () => void }) {
+	const [shown, setShown] = useState(network);
 	const [name, setName] = useState(network?.name ?? '');
 	const [kind, setKind] = useState<'private' | 'bridge'>(network?.kind ?? 'private');
 	const [vlan, setVlan] = useState('');
 	const [subnet, setSubnet] = useState('');
 	const [dhcp, setDhcp] = useState(network?.dhcp ?? true);
 	const [nat, setNat] = useState(network?.nat ?? true);
-	const { body, errors, failure, busy, submit } = useForm(['name', 'vlan', 'subnet']);
+	const form = useForm(['name', 'vlan', 'subnet']);
+	const { body, errors, busy, submit } = form;
 
 	const save = () => {
 		const rest = kind === 'private' ? { dhcp, nat } : {};
-		if (network)
-			return api.updateNetwork(network.id, { name: name.trim(), ...rest });
+		if (shown)
+			return api.updateNetwork(shown.id, { name: name.trim(), ...rest },
+				(now) => now.name === shown.name && now.dhcp === shown.dhcp && now.nat === shown.nat);
 		const made: NetworkCreate = { name: name.trim(), kind, ...rest } as NetworkCreate;
 		if (kind === 'bridge')
 			made.vlan = Number(vlan);
@@ -54,7 +57,12 @@ function NetworkDialog({ network, onClose }: { network: Network | null; onClose:
 			<Button type="submit" tone="primary" busy={busy}>{network ? 'Save' : 'Create'}</Button>
 		</>}>
 			<div ref={body} class="form">
-				{failure && <Note tone="bad" title="Not saved">{failure}</Note>}
+				<Refused form={form} title="Not saved" what="this network" load={(now: Network) => {
+					setShown(now);
+					setName(now.name);
+					setDhcp(now.dhcp);
+					setNat(now.nat);
+				}} />
 				<TextField label="Name" name="network-name" value={name} error={errors['name']} onInput={setName}
 					autocomplete="off" spellcheck={false} />
 				{!network && (

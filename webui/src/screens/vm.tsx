@@ -10,12 +10,12 @@ import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate, type VmTab } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, type VmForm } from '../lib/vm-form';
+import { checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, sameForm, type VmForm } from '../lib/vm-form';
 import {
 	Button, CopyButton, Empty, Fact, Facts, LinkButton, Loading, Note, Progress, Screen, StateBadge,
 } from '../ui/basics';
 import { Dialog } from '../ui/dialog';
-import { useForm } from '../ui/form';
+import { Refused, useForm } from '../ui/form';
 import { Registers } from '../ui/registers';
 import { toast } from '../ui/toast';
 import { Disks } from '../ui/vm-disks';
@@ -36,16 +36,18 @@ function tasksOf(all: World, id: string): Task[] {
 
 function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {
 	const hostNow = useStore(host);
+	const [shown, setShown] = useState(vm);
 	const [form, setForm] = useState<VmForm>(() => formOf(vm));
-	const { body, errors, failure, busy, submit } = useForm(FIELDS);
+	const state = useForm(FIELDS);
+	const { body, errors, busy, submit } = state;
 	const isUp = vm.state !== 'stopped' && vm.state !== 'crashed';
 
 	const go = () => {
 		const names = [...all.vms.values()].filter((other) => other.id !== vm.id).map((other) => other.name);
 		return submit(checkForm(form, names, isUp ? vm.vcpus_max : hostNow?.capabilities.max_vcpus ?? 128), async () => {
-			const patch = patchRequest(vm, form);
+			const patch = patchRequest(shown, form);
 			if (Object.keys(patch).length) {
-				learn('vm.updated', await api.updateVm(vm.id, patch));
+				learn('vm.updated', await api.updateVm(vm.id, patch, (now) => sameForm(shown, now)));
 				toast(`Saved ${form.name.trim()}`);
 			}
 			onClose();
@@ -57,7 +59,10 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 			<Button type="submit" tone="primary" busy={busy}>Save</Button>
 		</>}>
 			<div ref={body} class="form">
-				{failure && <Note tone="bad">{failure}</Note>}
+				<Refused form={state} what="this machine" load={(now: Vm) => {
+					setShown(now);
+					setForm(formOf(now));
+				}} />
 				{isUp && <p class="hint">What it boots, and the most vCPUs and memory, can be changed when the machine is stopped.</p>}
 				<VmFields form={form} errors={errors} host={hostNow} up={isUp ? vm : undefined}
 					images={[...all.images.values()]} change={(patch) => setForm({ ...form, ...patch })} />

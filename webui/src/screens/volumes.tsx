@@ -9,7 +9,7 @@ import { useStore } from '../lib/store';
 import { Badge, Button, Download, Empty, Loading, Note, Progress, Screen } from '../ui/basics';
 import { Confirm, Dialog } from '../ui/dialog';
 import { SelectField, TextField } from '../ui/field';
-import { useForm } from '../ui/form';
+import { Refused, useForm } from '../ui/form';
 import { toast } from '../ui/toast';
 
 const GIB = 1024 ** 3;
@@ -32,16 +32,19 @@ export function sizeOf(text: string): number {
 
 /** Make a volume, or (with @p volume) rename and enlarge one. */
 function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; onClose: () => void }) {
+	const [shown, setShown] = useState(volume);
 	const [name, setName] = useState(volume?.name ?? '');
 	const [size, setSize] = useState(String((volume?.size ?? 10 * GIB) / GIB));
 	const [typed, setTyped] = useState(false);
 	const [image, setImage] = useState('');
 	const [format, setFormat] = useState<Volume['format']>(volume?.format ?? 'raw');
-	const { body, errors, failure, busy, submit } = useForm(['name', 'size', 'image', 'format']);
+	const form = useForm(['name', 'size', 'image', 'format']);
+	const { body, errors, busy, submit } = form;
 	const disks = [...all.images.values()].filter((one) => one.kind === 'disk' || one.kind === 'iso');
 
-	const save = (bytes: number) => volume
-		? api.updateVolume(volume.id, { name: name.trim(), ...(bytes === volume.size ? {} : { size: bytes }) })
+	const save = (bytes: number) => shown
+		? api.updateVolume(shown.id, { name: name.trim(), ...(bytes === shown.size ? {} : { size: bytes }) },
+			(now) => now.name === shown.name && now.size === shown.size)
 		: api.createVolume({ name: name.trim(), size: bytes, format, ...(image ? { image } : {}) });
 	/** Until somebody has typed a size, it is that of the disk in the image. */
 	const choose = (id: string) => {
@@ -51,7 +54,7 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 			setSize(String(Math.ceil(needed / MIB) * MIB / GIB));
 	};
 	const go = () => {
-		const bytes = volume && size === String(volume.size / GIB) ? volume.size : sizeOf(size);
+		const bytes = shown && size === String(shown.size / GIB) ? shown.size : sizeOf(size);
 		const wrong: Record<string, string> = {
 			...(name.trim() ? {} : { name: 'Give the volume a name.' }),
 			...(bytes ? {} : { size: 'Give the size in GiB, such as 10 or 0.5.' }),
@@ -69,7 +72,11 @@ function VolumeDialog({ volume, all, onClose }: { volume?: Volume; all: World; o
 			<Button type="submit" tone="primary" busy={busy}>{volume ? 'Save' : 'Create'}</Button>
 		</>}>
 			<div ref={body} class="form">
-				{failure && <Note tone="bad" title="Not saved">{failure}</Note>}
+				<Refused form={form} title="Not saved" what="this volume" load={(now: Volume) => {
+					setShown(now);
+					setName(now.name);
+					setSize(String(now.size / GIB));
+				}} />
 				<TextField label="Name" name="volume-name" value={name} error={errors['name']} onInput={setName}
 					autocomplete="off" spellcheck={false} />
 				<TextField label="Size in GiB" name="volume-size" value={size} error={errors['size']} onInput={(text) => { setTyped(true); setSize(text); }}

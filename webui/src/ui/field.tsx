@@ -75,10 +75,10 @@ export function CheckField({ label, hint, checked, onChange }: {
 	);
 }
 
-/** Put the focus on the first field that is wrong, once it is drawn. */
+/** Put the focus on the first field that is wrong, or what can be done about the rest, once it is drawn. */
 export function focusFirstError(form: HTMLElement | null): void {
 	requestAnimationFrame(() => {
-		const first = form?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"]');
-		first?.focus();
+		form?.querySelector('[role="alert"]')?.scrollIntoView({ block: 'nearest' });
+		form?.querySelector<HTMLElement>('[aria-invalid="true"], [role="alert"] button')?.focus();
 	});
 }

@@ -6,10 +6,10 @@ import type { World } from '../api/events';
 import type { Nic, NicCounters, NicStatus, Vm } from '../api/types';
 import { formatBytes, plural } from '../lib/format';
 import { may } from '../lib/session';
-import { Button, Note } from './basics';
+import { Button } from './basics';
 import { Confirm, Dialog } from './dialog';
 import { CheckField, SelectField, TextField } from './field';
-import { useForm } from './form';
+import { Refused, useForm } from './form';
 import { toast } from './toast';
 
 const COUNT_INTERVAL = 5_000;
@@ -48,15 +48,38 @@ function parseRate(text: string): number | null | undefined {
 	return rate >= RATE_MIN && rate <= RATE_MAX ? rate : undefined;
 }
 
+function rateText(rate: number | null | undefined): string {
+	return rate ? String(Math.round(rate / MIB * 1000) / 1000) : '';
+}
+
+function sameNic(a: Nic, b: Nic | undefined): boolean {
+	return a.network === b?.network && a.rate === b.rate && a.spoof_protection === b.spoof_protection && a.link === b.link;
+}
+
 /** Attaches a card, or changes the one given. */
 function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: World; onClose: () => void }) {
 	const networks = [...all.networks.values()].sort((a, b) => a.name.localeCompare(b.name));
+	const [shown, setShown] = useState(nic);
 	const [network, setNetwork] = useState(nic?.network ?? networks.find((one) => one.builtin)?.id ?? networks[0]?.id ?? '');
-	const [rate, setRate] = useState(nic?.rate ? String(Math.round(nic.rate / MIB * 1000) / 1000) : '');
+	const [rate, setRate] = useState(rateText(nic?.rate));
 	const [guarded, setGuarded] = useState(nic?.spoof_protection ?? true);
 	const [link, setLink] = useState(nic?.link ?? true);
 	const [mac, setMac] = useState('');
-	const { body, errors, failure, busy, submit } = useForm(['network', 'mac', 'rate']);
+	const form = useForm(['network', 'mac', 'rate']);
+	const { body, errors, busy, submit } = form;
+	const load = (now: Vm) => {
+		const found = now.nics.find((one) => one.id === shown?.id);
+		if (!found) {
+			toast('The network card is gone');
+			onClose();
+			return;
+		}
+		setShown(found);
+		setNetwork(found.network);
+		setRate(rateText(found.rate));
+		setGuarded(found.spoof_protection);
+		setLink(found.link);
+	};
 	const go = () => {
 		const limit = parseRate(rate);
 		const address = mac.trim().toLowerCase().replaceAll('-', ':');
@@ -66,7 +89,7 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 		};
 		return submit(wrong, async () => {
 			const spec = { network, rate: limit ?? null, spoof_protection: guarded, link };
-			await (nic ? api.updateNic(vm.id, nic.id, spec) : api.attachNic(vm.id, { ...spec, ...(address ? { mac: address } : {}) }));
+			await (shown ? api.updateNic(vm.id, shown.id, spec, (now) => sameNic(shown, now.nics.find((one) => one.id === shown.id))) : api.attachNic(vm.id, { ...spec, ...(address ? { mac: address } : {}) }));
 			toast(nic ? 'Network card changed' : 'Network card added');
 			onClose();
 		});
@@ -77,7 +100,7 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 			<Button type="submit" tone="primary" busy={busy}>{nic ? 'Save' : 'Add'}</Button>
 		</>}>
 			<div ref={body} class="form">
-				{failure && <Note tone="bad" title={nic ? 'Not saved' : 'Not added'}>{failure}</Note>}
+				<Refused form={form} title={nic ? 'Not saved' : 'Not added'} what="this card" load={load} />
 				<SelectField label="Network" value={network} error={errors['network']} onChange={setNetwork}>
 					{networks.map((one) => <option key={one.id} value={one.id}>{one.name}</option>)}
 				</SelectField>

@@ -419,7 +419,7 @@ class LocalConsole:
             self.seen = self.seen[match.end() :]
         return match
 
-    def run(self, command, timeout=60):
+    def run(self, command, timeout=120):
         """Run a shell command in the management domain; return its output, raise if it failed."""
         self.count += 1
         mark = f"{os.getpid()}-{self.count}"

@@ -1,6 +1,7 @@
 """The appliance that tests share: booted once, with a root shell on its local console."""
 
 import atexit
+import contextlib
 import os
 import subprocess
 import tempfile
@@ -100,7 +101,8 @@ class Bed:
         """Destroy and delete every VM."""
         for vm in self.client.get("/vms?limit=1000")["items"]:
             if vm["task_id"]:
-                self.client.get(f"/tasks/{vm['task_id']}?wait=60")
+                with contextlib.suppress(RuntimeError):
+                    self.client.wait_task(vm["task_id"])
             remove(self.client, vm["id"])
 
     def stop(self):

@@ -27,7 +27,10 @@ struct runq {
 	unsigned int waiting;  /* [lock] their number */
 	struct vcpu *running;  /* [lock] */
 	uint64_t min_vruntime; /* [lock] never goes back */
+	bool must_choose;      /* [lock] whoever runs here may no longer, or not as before */
 	struct timer slice;
+	uint64_t turn_end;   /* when it fires, ~0 = never; this CPU only */
+	bool cut_short;      /* this CPU only: which is before the slice is over, for who waits */
 	bool slice_over;     /* this CPU only: and that is why it is to choose again */
 	uint64_t idle_ns;    /* this CPU only */
 	uint64_t idle_since; /* 0 = not idle; this CPU writes */
@@ -203,8 +206,6 @@ static uint64_t lead_of(struct runq *rq, const struct vcpu *v)
 /* Queue @v, which waits, on @cpu. The lock of its queue @rq is held, then that of the queue @rq becomes. */
 static void queue_on(struct runq **rq, struct vcpu *v, uint32_t cpu)
 {
-	struct vcpu *rival;
-
 	if (v->cpu != cpu) {
 		uint64_t lead = lead_of(*rq, v);
 
@@ -219,9 +220,7 @@ static void queue_on(struct runq **rq, struct vcpu *v, uint32_t cpu)
 	}
 	place(*rq, v);
 	enqueue(*rq, v);
-	rival = (*rq)->running;
-	if (!rival || v->vruntime + WAKE_GRANULARITY_NS < vruntime_now(rival, *rq) ||
-	    (*rq)->waiting == 1)
+	if (!(*rq)->running || list_first_entry(&(*rq)->queue, struct vcpu, run_link) == v)
 		kick_cpu(v->cpu);
 }
 
@@ -298,6 +297,15 @@ bool sched_others_wait(void)
 	return READ_ONCE(runqs[cpu_id()].waiting);
 }
 
+/* The queue's lock is held: should @v run, its CPU looks anew who may. */
+static void choose_again(struct runq *rq, const struct vcpu *v)
+{
+	if (rq->running != v)
+		return;
+	rq->must_choose = true;
+	kick_cpu(v->cpu);
+}
+
 int sched_set_affinity(struct vcpu *v, uint64_t hard)
 {
 	uint64_t online = nr_cpus == 64 ? ~0ULL : (1ULL << nr_cpus) - 1;
@@ -309,8 +317,8 @@ int sched_set_affinity(struct vcpu *v, uint64_t hard)
 	if (queued(v)) {
 		dequeue(rq, v);
 		settle(&rq, v);
-	} else if (!allowed(v, v->cpu) && rq->running == v) {
-		kick_cpu(v->cpu);
+	} else if (!allowed(v, v->cpu)) {
+		choose_again(rq, v);
 	}
 	return 0;
 }
@@ -319,8 +327,7 @@ void sched_reconsider(struct vcpu *v)
 {
 	queue_guard(rq, v);
 
-	if (rq->running == v)
-		kick_cpu(v->cpu);
+	choose_again(rq, v);
 }
 
 void sched_get_runstate(struct vcpu *v, struct vcpu_runstate_info *info)
@@ -350,14 +357,52 @@ uint64_t sched_idle_time(uint32_t cpu)
 
 static void slice_over(void *arg)
 {
+	struct runq *rq = &runqs[cpu_id()];
+
 	(void)arg;
 	this_cpu()->resched = true;
-	runqs[cpu_id()].slice_over = true;
+	rq->slice_over = !rq->cut_short;
 }
 
+/* Whoever runs here has until @when, ~0 = for ever. Context: this CPU's queue is locked. */
+static void end_turn_at(struct runq *rq, uint64_t when, bool cut_short)
+{
+	rq->turn_end = when;
+	rq->cut_short = cut_short;
+	if (when != ~0ULL)
+		timer_set(&rq->slice, when);
+}
+
+/*
+ * Somebody waits here, or the one who runs may not: choose again, now or when the first in the
+ * queue is far enough behind. A moment more, and a domain that wakes another with every completion
+ * has finished several.
+ */
 static void sched_softirq(void)
 {
-	this_cpu()->resched = true;
+	struct runq *rq = &runqs[cpu_id()];
+	uint64_t when;
+	struct vcpu *v;
+	int64_t short_of;
+
+	spin_guard(&rq->lock);
+	v = rq->running;
+	if (!v || rq->must_choose) {
+		this_cpu()->resched = true;
+		return;
+	}
+	if (!rq->waiting)
+		return;
+	short_of = (int64_t)(list_first_entry(&rq->queue, struct vcpu, run_link)->vruntime +
+			     WAKE_GRANULARITY_NS - vruntime_now(v, rq));
+	if (short_of <= 0) {
+		this_cpu()->resched = true;
+		return;
+	}
+	when = (uint64_t)short_of * v->domain->weight / SCHED_DEFAULT_WEIGHT;
+	when = now_ns() + min(when, SLICE_NS);
+	if (when < rq->turn_end)
+		end_turn_at(rq, when, true);
 }
 
 /* Take off @rq one vCPU that may run on @self, and make it @self's. */
@@ -421,7 +466,7 @@ static struct vcpu *pick(uint32_t self)
 	if (!rq->waiting)
 		steal(self);
 	spin_guard(&rq->lock);
-	this_cpu()->resched = rq->slice_over = false;
+	this_cpu()->resched = rq->slice_over = rq->must_choose = false;
 	now = now_ns();
 	v = first_with_time(rq, now, &time);
 	if (v) {
@@ -432,8 +477,7 @@ static struct vcpu *pick(uint32_t self)
 			rq->min_vruntime = v->vruntime;
 		if (rq->waiting)
 			time = min(time, SLICE_NS);
-		if (time != ~0ULL)
-			timer_set(&rq->slice, now + time);
+		end_turn_at(rq, time == ~0ULL ? time : now + time, false);
 	}
 	__atomic_store_n(&rq->running, v, __ATOMIC_RELEASE);
 	return v;

@@ -4,7 +4,6 @@
 
 #include "arch/x86/cpu/clock.h"
 #include "core/sched.h"
-#include "core/softirq.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "mm/frames.h"
@@ -86,7 +85,7 @@ void vcpu_yield(struct vcpu *v)
 {
 	(void)v;
 	if (sched_others_wait())
-		softirq_raise(cpu_id(), SOFTIRQ_SCHED);
+		this_cpu()->resched = true;
 }
 
 void vcpu_kick(struct vcpu *v)

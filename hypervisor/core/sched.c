@@ -30,7 +30,6 @@ struct runq {
 	bool must_choose;      /* [lock] whoever runs here may no longer, or not as before */
 	struct timer slice;
 	uint64_t turn_end;   /* when it fires, ~0 = never; this CPU only */
-	bool cut_short;      /* this CPU only: which is before the slice is over, for who waits */
 	bool slice_over;     /* this CPU only: and that is why it is to choose again */
 	uint64_t idle_ns;    /* this CPU only */
 	uint64_t idle_since; /* 0 = not idle; this CPU writes */
@@ -357,18 +356,15 @@ uint64_t sched_idle_time(uint32_t cpu)
 
 static void slice_over(void *arg)
 {
-	struct runq *rq = &runqs[cpu_id()];
-
 	(void)arg;
 	this_cpu()->resched = true;
-	rq->slice_over = !rq->cut_short;
+	runqs[cpu_id()].slice_over = true;
 }
 
 /* Whoever runs here has until @when, ~0 = for ever. Context: this CPU's queue is locked. */
-static void end_turn_at(struct runq *rq, uint64_t when, bool cut_short)
+static void end_turn_at(struct runq *rq, uint64_t when)
 {
 	rq->turn_end = when;
-	rq->cut_short = cut_short;
 	if (when != ~0ULL)
 		timer_set(&rq->slice, when);
 }
@@ -402,7 +398,7 @@ static void sched_softirq(void)
 	when = (uint64_t)short_of * v->domain->weight / SCHED_DEFAULT_WEIGHT;
 	when = now_ns() + min(when, SLICE_NS);
 	if (when < rq->turn_end)
-		end_turn_at(rq, when, true);
+		end_turn_at(rq, when);
 }
 
 /* Take off @rq one vCPU that may run on @self, and make it @self's. */
@@ -477,7 +473,7 @@ static struct vcpu *pick(uint32_t self)
 			rq->min_vruntime = v->vruntime;
 		if (rq->waiting)
 			time = min(time, SLICE_NS);
-		end_turn_at(rq, time == ~0ULL ? time : now + time, false);
+		end_turn_at(rq, time == ~0ULL ? time : now + time);
 	}
 	__atomic_store_n(&rq->running, v, __ATOMIC_RELEASE);
 	return v;

@@ -161,6 +161,7 @@ static void guest_run(struct vcpu *v)
 
 	ck_assert_uint_eq(v->cpu, at);
 	ck_assert(v->affinity_hard >> at & 1);
+	b->turns++;
 	if (b->woke) {
 		b->longest = max(b->longest, now - b->woke);
 		b->woke = 0;

@@ -25,6 +25,7 @@ struct guest {
 		uint64_t wake_at; /* 0: awake */
 		uint64_t woke;    /* when it was last woken, 0: has been on a CPU since */
 		uint64_t longest; /* between waking and running */
+		uint64_t turns;   /* times it was put on a CPU */
 	} does[8];
 };
 

@@ -286,6 +286,23 @@ START_TEST(who_wakes_runs_soon)
 }
 END_TEST
 
+/* Who works off a queue does not lose the CPU to everybody it serves, at every turn: they lag too little for that. */
+START_TEST(a_wake_spoils_no_turn)
+{
+	struct guest *server, *guest;
+
+	machine_start(1);
+	guest = guest_start(1, MS / 10, MS / 10);
+	server = guest_start(1, 9 * MS / 10, MS);
+	machine_run(95 * MS / 100); /* in which the guest has slept, and been woken */
+	ck_assert_uint_eq(guest->does[0].turns, 1);
+	ck_assert_uint_eq(server->does[0].turns, 1);
+	machine_run(5 * MS);
+	ck_assert_uint_gt(guest_time(guest), MS);
+	machine_stop();
+}
+END_TEST
+
 /* A CPU that scrubs is as good as idle: who wakes has it at once. */
 START_TEST(scrubbing_holds_nobody_up)
 {
@@ -387,6 +404,7 @@ int main(void)
 	tcase_add_test(tc, affinity_holds_and_moves);
 	tcase_add_test(tc, a_past_alone_is_not_held_against_anybody);
 	tcase_add_test(tc, who_wakes_runs_soon);
+	tcase_add_test(tc, a_wake_spoils_no_turn);
 	tcase_add_test(tc, scrubbing_holds_nobody_up);
 	tcase_add_loop_test(tc, nobody_starves, 1, 4);
 	tcase_add_test(tc, run_states_add_up);

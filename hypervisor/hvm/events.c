@@ -72,11 +72,17 @@ void hvm_upcall(struct vcpu *v)
 		vlapic_set_irq(v, v->upcall_vector, false);
 }
 
+/* Whether an interrupt of the local APIC's is on its way, which the guest has not taken yet. */
+static bool on_its_way(const struct vcpu *v)
+{
+	return v->hvm->accepted && virt->offers(v);
+}
+
 bool hvm_wakeup_pending(const struct vcpu *v)
 {
 	return __atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST) ||
 	       __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) || vlapic_pending(v) >= 0 ||
-	       callback_vector(v) >= 0;
+	       callback_vector(v) >= 0 || on_its_way(v);
 }
 
 static void want_window(struct vcpu *v, enum hvm_window window, bool on)
@@ -87,16 +93,14 @@ static void want_window(struct vcpu *v, enum hvm_window window, bool on)
 	virt->set_window(v, window, on);
 }
 
-static void inject_simple(struct vcpu *v, uint8_t type, uint8_t vector)
-{
-	struct hvm_event e = {.valid = true, .type = type, .vector = vector};
-
-	virt->inject(v, &e);
-}
-
 /* An NMI, if one waits and may be taken. Return: whether the entry's one event is used up. */
 static bool deliver_nmi(struct vcpu *v)
 {
+	static const struct hvm_event nmi = {
+		.valid = true,
+		.type = HVM_EV_NMI,
+		.vector = X86_TRAP_NMI,
+	};
 	struct hvm_vcpu *h = v->hvm;
 
 	if (likely(!__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED)) || h->nmi_masked ||
@@ -105,7 +109,7 @@ static bool deliver_nmi(struct vcpu *v)
 	__atomic_store_n(&h->nmi_pending, false, __ATOMIC_SEQ_CST);
 	h->nmi_masked = true;
 	want_window(v, HVM_WINDOW_NMI, true);
-	inject_simple(v, HVM_EV_NMI, X86_TRAP_NMI);
+	virt->inject(v, &nmi);
 	return true;
 }
 
@@ -121,18 +125,23 @@ void hvm_deliver_events(struct vcpu *v)
 	} else {
 		busy = deliver_nmi(v);
 	}
+	/* One at a time: what the local APIC has given ends with an EOI, which leads back here. */
+	if (on_its_way(v))
+		return;
+	h->accepted = false;
 	if (vector < 0) {
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));
+		vector = callback;
 	} else if (busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
 		want_window(v, HVM_WINDOW_INTR, true);
 		return;
 	} else {
 		vlapic_accept(v, (uint8_t)vector);
-		inject_simple(v, HVM_EV_INTR, (uint8_t)vector);
+		h->accepted = true;
 	}
 	want_window(v, HVM_WINDOW_INTR, false);
-	if (callback >= 0)
-		virt->offer(v, (uint8_t)callback);
+	if (vector >= 0)
+		virt->offer(v, (uint8_t)vector);
 }
 
 void hvm_exit_iret(struct vcpu *v)

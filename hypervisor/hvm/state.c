@@ -54,6 +54,7 @@ void hvm_reset_state(struct vcpu *v)
 	h->nmi_pending = false;
 	h->nmi_masked = false;
 	h->shadow = false;
+	h->accepted = false;
 	h->windows = 0;
 	for (unsigned int w = 0; w < HVM_NR_WINDOWS; w++)
 		virt->set_window(v, (enum hvm_window)w, false);

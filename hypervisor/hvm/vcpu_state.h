@@ -53,6 +53,7 @@ struct hvm_vcpu {
 	bool nmi_pending;       /* [a] */
 	bool nmi_masked;        /* inside its NMI handler */
 	bool shadow;            /* interrupts held off for one instruction */
+	bool accepted;          /* what was offered last is in service in the local APIC */
 	uint8_t windows;        /* what the backend was asked for: bit per enum hvm_window */
 	uint64_t next_rip;      /* after the instruction that exited, 0 = not told */
 	uint64_t exit_cr3;      /* as it was at the exit */

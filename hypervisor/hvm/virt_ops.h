@@ -96,12 +96,14 @@ struct virt_ops {
 	void (*set_reg)(struct vcpu *v, enum hvm_reg reg, uint64_t value);
 	struct hvm_mode (*get_mode)(const struct vcpu *v);
 	void (*get_paging)(const struct vcpu *v, struct guest_paging *paging);
-	/** Deliver @event by the next entry; once an entry. */
+	/** Deliver @event, which is no interrupt, by the next entry; once an entry. */
 	void (*inject)(struct vcpu *v, const struct hvm_event *event);
 	/** Ask for exits, or no longer. HVM_WINDOW_INTR, set or closed, ends what offer() began. */
 	void (*set_window)(struct vcpu *v, enum hvm_window window, bool on);
 	/** Deliver the interrupt @vector as soon as the guest can take one, after what inject() gave it. */
 	void (*offer)(struct vcpu *v, uint8_t vector);
+	/** Whether what was offered last is still to be taken; not for when HVM_WINDOW_INTR is set. */
+	bool (*offers)(const struct vcpu *v);
 	/** The guest's debug registers are (not) in the CPU: trap accesses when not. */
 	void (*trap_debug_regs)(struct vcpu *v, bool trap);
 	/** Bytes of the instruction that made the exit, if the hardware gave them. Return: how many. */

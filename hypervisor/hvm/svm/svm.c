@@ -277,6 +277,11 @@ static void svm_offer(struct vcpu *v, uint8_t vector)
 	b->int_ctl = (uint32_t)b->int_ctl | SVM_INT_VIRTUAL | SVM_INT_VECTOR(vector);
 }
 
+static bool svm_offers(const struct vcpu *v)
+{
+	return svm_vmcb(v)->int_ctl & SVM_INT_IRQ;
+}
+
 static void svm_trap_debug_regs(struct vcpu *v, bool trap)
 {
 	svm_vmcb(v)->intercept[1] = trap ? 0xffffffff : 0;
@@ -338,6 +343,10 @@ static __noinline void keep_event(struct vcpu *v, uint64_t info)
 
 	/* An entry that got no further than its event has let no interrupt of the host's end it. */
 	irq_window();
+	if (type == HVM_EV_INTR) {
+		svm_offer(v, vector);
+		return;
+	}
 	if (type == HVM_EV_SOFT ||
 	    (type == HVM_EV_EXCEPTION && (vector == X86_TRAP_BP || vector == X86_TRAP_OF)))
 		return;
@@ -400,6 +409,7 @@ const struct virt_ops svm_ops = {
 	.inject = svm_inject,
 	.set_window = svm_set_window,
 	.offer = svm_offer,
+	.offers = svm_offers,
 	.trap_debug_regs = svm_trap_debug_regs,
 	.insn_bytes = svm_insn_bytes,
 	.describe_exit = svm_describe_exit,

@@ -342,6 +342,11 @@ static void offer(struct vcpu *v, uint8_t vector)
 	fake_control(v)->offered = vector;
 }
 
+static bool offers(const struct vcpu *v)
+{
+	return ((struct fake_control *)v->hvm->control)->offered;
+}
+
 static void trap_debug_regs(struct vcpu *v, bool trap)
 {
 	(void)v;
@@ -372,6 +377,7 @@ static const struct virt_ops fake_ops = {
 	.inject = inject,
 	.set_window = set_window,
 	.offer = offer,
+	.offers = offers,
 	.trap_debug_regs = trap_debug_regs,
 	.insn_bytes = insn_bytes,
 };

@@ -30,16 +30,15 @@ START_TEST(interrupts_wait_for_the_guest)
 	vlapic_set_irq(v, 0x40, false);
 	v->regs.rflags &= ~RFLAGS_IF;
 	hvm_deliver_events(v);
-	ck_assert(!c->injected.valid);
+	ck_assert(!c->offered);
 	ck_assert(c->window[HVM_WINDOW_INTR]);
 	v->regs.rflags |= RFLAGS_IF;
 	v->hvm->shadow = true;
 	hvm_deliver_events(v);
-	ck_assert(!c->injected.valid);
+	ck_assert(!c->offered);
 	v->hvm->shadow = false;
 	hvm_deliver_events(v);
-	ck_assert_uint_eq(c->injected.vector, 0x40);
-	ck_assert_uint_eq(c->injected.type, HVM_EV_INTR);
+	ck_assert_uint_eq(c->offered, 0x40);
 	ck_assert(!c->window[HVM_WINDOW_INTR]);
 	ck_assert_int_eq(vlapic_pending(v), -1);
 }
@@ -55,7 +54,7 @@ START_TEST(an_exception_goes_first)
 	ck_assert_uint_eq(c->injected.error, 0x18);
 	ck_assert(c->window[HVM_WINDOW_INTR]);
 	hvm_deliver_events(v);
-	ck_assert_uint_eq(c->injected.vector, 0x40);
+	ck_assert_uint_eq(c->offered, 0x40);
 }
 END_TEST
 
@@ -131,7 +130,7 @@ START_TEST(a_callback_vector_needs_no_apic)
 }
 END_TEST
 
-/* The local APIC's interrupt needs the window, and goes first; the callback comes right behind it. */
+/* The local APIC's interrupt needs the window, and goes first; once it is taken the callback has its turn. */
 START_TEST(a_callback_comes_behind_the_apic)
 {
 	fake_domain.hvm_params[HVM_PARAM_CALLBACK_IRQ] = 2ULL << 56 | 0xf3;
@@ -143,9 +142,31 @@ START_TEST(a_callback_comes_behind_the_apic)
 	ck_assert_uint_eq(c->offered, 0);
 	v->regs.rflags |= RFLAGS_IF;
 	hvm_deliver_events(v);
-	ck_assert_uint_eq(c->injected.vector, 0x40);
-	ck_assert_uint_eq(c->offered, 0xf3);
+	ck_assert_uint_eq(c->offered, 0x40);
 	ck_assert(!c->window[HVM_WINDOW_INTR]);
+	/* The host's interrupt came before it. What comes next waits, an NMI does not. */
+	v->regs.rflags &= ~RFLAGS_IF;
+	ck_assert(hvm_wakeup_pending(v));
+	vlapic_set_irq(v, 0x50, false);
+	hvm_request_nmi(v);
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->injected.type, HVM_EV_NMI);
+	ck_assert_uint_eq(c->offered, 0x40);
+	ck_assert(!c->window[HVM_WINDOW_INTR]);
+	c->offered = 0; /* taken */
+	vlapic_write(v, 0xb0, 0);
+	hvm_deliver_events(v);
+	ck_assert(c->window[HVM_WINDOW_INTR]);
+	v->regs.rflags |= RFLAGS_IF;
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->offered, 0x50);
+	c->offered = 0;
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->offered, 0xf3);
+	hvm_request_init(v);
+	hvm_handle_requests(v);
+	ck_assert(!c->offered);
+	ck_assert(!v->hvm->accepted);
 }
 END_TEST
 

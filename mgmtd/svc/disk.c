@@ -258,7 +258,7 @@ int disk_attach(struct svc *svc, const char *vm, const json_t *spec, char id[UUI
 	if (from_spec(spec, &disk, p))
 		return -ECANCELED;
 	if (!svc_claim(svc, vm))
-		return problem_set(p, 503, "unavailable", "The service is stopping.");
+		return problem_stopping(p);
 	rc = attach(svc, vm, &disk, target_of(spec), p);
 	svc_release(svc, vm);
 	memcpy(id, disk.id, UUID_TEXT_LEN);
@@ -291,7 +291,7 @@ int disk_detach(struct svc *svc, const char *vm, const char *id, bool force, str
 	int rc;
 
 	if (!svc_claim(svc, vm))
-		return problem_set(p, 503, "unavailable", "The service is stopping.");
+		return problem_stopping(p);
 	rc = detach(svc, vm, id, force, p);
 	svc_release(svc, vm);
 	return rc;
@@ -304,7 +304,7 @@ static int resized(struct svc *svc, const char *vm, uint32_t slot, struct proble
 	int rc;
 
 	if (!svc_claim(svc, vm))
-		return problem_set(p, 503, "unavailable", "The service is stopping.");
+		return problem_stopping(p);
 	rc = find_domain(svc, vm, &domid, p);
 	if (!rc && domid != TS_DOMID_NONE && ts_disk_resize(svc->ts, domid, slot, &err) &&
 	    err.code != TS_ENODOM)

@@ -268,8 +268,7 @@ static int change(struct svc *svc, const struct network *n, const json_t *patch,
 		return problem_set(p, 409, "name_taken",
 				   "There is a network of this name already.");
 	if (!rc && !db_changes(svc->db))
-		return problem_set(p, 409, "changed",
-				   "It was changed at the same time; read it again.");
+		return problem_changed(p);
 	json = rc ? NULL : network_json(svc, n->id);
 	if (!json || event_add(svc, "network.updated", NULL, json))
 		return problem_internal(p, "network_update");

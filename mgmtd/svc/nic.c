@@ -356,7 +356,7 @@ static int enter(struct svc *svc, const char *id, const char *nic, struct vm *vm
 	if (vm_require(svc, id, vm, p))
 		return -ECANCELED;
 	if (!svc_claim(svc, id))
-		return problem_set(p, 503, "unavailable", "The service is stopping.");
+		return problem_stopping(p);
 	rc = vm_require(svc, id, vm, p);
 	if (!rc && nic &&
 	    !db_value(svc->db, 0, "SELECT 1 FROM nic WHERE vm = ? AND id = ?", "ss", id, nic))
@@ -469,8 +469,7 @@ int nic_change(struct svc *svc, const char *id, const char *nic, const int64_t *
 	if (enter(svc, id, nic, &vm, p))
 		return -ECANCELED;
 	if (seen && *seen != vm.revision)
-		rc = problem_set(p, 409, "changed",
-				 "It was changed at the same time; read it again.");
+		rc = problem_changed(p);
 	else
 		rc = transact(svc, update_row, id, patch, nic, p);
 	if (!rc && network_apply(svc))

@@ -297,8 +297,7 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 		return problem_internal(p, "vm_update");
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && now.revision != vm->revision)
-		rc = problem_set(p, 409, "changed",
-				 "It was changed at the same time; read it again.");
+		rc = problem_changed(p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;

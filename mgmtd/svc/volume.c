@@ -308,8 +308,7 @@ static int check_update(struct svc *svc, const struct volume *volume, const char
 	if (volume_require(svc, volume->id, &now, p))
 		return -ECANCELED;
 	if (now.revision != volume->revision)
-		return problem_set(p, 409, "changed",
-				   "It was changed at the same time; read it again.");
+		return problem_changed(p);
 	if (name && db_value(svc->db, 0, "SELECT 1 FROM volume WHERE name = ? AND id <> ?", "ss",
 			     name, volume->id))
 		return name_taken(p);
@@ -350,7 +349,7 @@ int volume_update(struct svc *svc, const struct volume *volume, const json_t *pa
 	int rc;
 
 	if (!svc_claim(svc, volume->id))
-		return problem_set(p, 503, "unavailable", "The service is stopping.");
+		return problem_stopping(p);
 	rc = check_update(svc, volume, name, p);
 	if (!rc)
 		rc = grow(svc, volume, size, p);

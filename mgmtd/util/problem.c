@@ -36,6 +36,16 @@ int problem_internal(struct problem *p, const char *where)
 			   "its log has more under this request id.");
 }
 
+int problem_changed(struct problem *p)
+{
+	return problem_set(p, 409, "changed", "It was changed at the same time; read it again.");
+}
+
+int problem_stopping(struct problem *p)
+{
+	return problem_set(p, 503, "unavailable", "The service is stopping.");
+}
+
 void problem_extra(struct problem *p, const char *name, json_t *value)
 {
 	if (!p->extra)

@@ -19,6 +19,10 @@ int problem_set(struct problem *p, int status, const char *code, const char *fmt
 	__attribute__((format(printf, 4, 5)));
 /** 500 without any inner detail; @where goes to the log. Return: -ECANCELED. */
 int problem_internal(struct problem *p, const char *where);
+/** 409: somebody else was first. Return: -ECANCELED. */
+int problem_changed(struct problem *p);
+/** 503: svc_claim() was not to be had any more. Return: -ECANCELED. */
+int problem_stopping(struct problem *p);
 /** Add a member; takes over @value. */
 void problem_extra(struct problem *p, const char *name, json_t *value);
 /** Add a row to `errors`. */

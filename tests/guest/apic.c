@@ -497,6 +497,5 @@ void guest_main(void *start_info)
 	start_cpu(1, starter);
 	*lapic(ICR2) = 0;
 	*lapic(ICR) = INIT | 1u << 14;
-	for (;;)
-		__asm__ volatile("pause");
+	spin(0);
 }

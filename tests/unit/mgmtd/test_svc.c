@@ -159,6 +159,23 @@ static void copy_volume(const char *name, struct volume *out, char task[UUID_TEX
 	json_decref(spec);
 }
 
+/* Answers how large the disk is, and then takes its time. */
+static const char slow_reader[] = "#!/bin/sh\n[ $1 = size ] && echo size 9 >&2 && exit\n"
+				  "echo garbage\necho done 4 >&2\nexec sleep 50\n";
+
+/* The service, and a copy under way that does not come to an end by itself. @path: the volume's file. */
+static void open_svc_copying(const char *name, struct volume *out, char task[UUID_TEXT_LEN],
+			     char path[512])
+{
+	static char reader[128];
+
+	script("slow", slow_reader, reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	copy_volume(name, out, task);
+	volume_path(&svc, out->id, path, 512);
+}
+
 static const char *volume_word(const char *id, const char *member)
 {
 	json_t *json = volume_json(&svc, id);
@@ -185,24 +202,17 @@ static void check_copy(const char *id)
 	close(fd);
 }
 
-/* Answers how large the disk is, and then takes its time. */
-static const char slow_reader[] = "#!/bin/sh\n[ $1 = size ] && echo size 9 >&2 && exit\n"
-				  "echo garbage\necho done 4 >&2\nexec sleep 50\n";
-
 /* Nothing can be done with it meanwhile, and a daemon that ends in the middle begins anew. */
 START_TEST(copies_are_made_by_tasks)
 {
 	json_t *spec = json_object();
-	char task[UUID_TEXT_LEN], vm[UUID_TEXT_LEN], id[UUID_TEXT_LEN], reader[128];
+	char task[UUID_TEXT_LEN], vm[UUID_TEXT_LEN], id[UUID_TEXT_LEN], path[512];
 	struct problem p = {0};
 	struct volume volume;
 	struct image image;
 
-	script("slow", slow_reader, reader);
-	test_config.disk_reader = reader;
-	open_svc(true);
+	open_svc_copying("copy", &volume, task, path);
 	make_vm("waits", "x", false, vm);
-	copy_volume("copy", &volume, task);
 	ck_assert(volume.creating);
 	ck_assert_str_eq(volume_word(volume.id, "task_id"), task);
 	json_object_set_new(spec, "volume", json_string(volume.id));
@@ -234,11 +244,7 @@ START_TEST(copies_that_fail_leave_no_file)
 	struct problem p = {0};
 	struct volume volume;
 
-	script("slow", slow_reader, reader);
-	test_config.disk_reader = reader;
-	open_svc(true);
-	copy_volume("given-up", &volume, task);
-	volume_path(&svc, volume.id, path, sizeof(path));
+	open_svc_copying("given-up", &volume, task, path);
 	ck_assert_int_eq(access(path, F_OK), 0);
 	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
 	wait_task(task, "cancelled");
@@ -261,14 +267,10 @@ END_TEST
 /* As on a disk that is full: what could not be recorded is, as soon as it can be. */
 START_TEST(tasks_end_once_that_can_be_recorded)
 {
-	char task[UUID_TEXT_LEN], reader[128], path[512];
+	char task[UUID_TEXT_LEN], path[512];
 	struct volume volume;
 
-	script("slow", slow_reader, reader);
-	test_config.disk_reader = reader;
-	open_svc(true);
-	copy_volume("given-up", &volume, task);
-	volume_path(&svc, volume.id, path, sizeof(path));
+	open_svc_copying("given-up", &volume, task, path);
 	ck_assert_int_eq(db_run(svc.db, "PRAGMA query_only = ON", ""), 0);
 	ck_assert_int_eq(task_cancel(&svc, task, &(struct problem){0}), 0);
 	while (!access(path, F_OK))

@@ -67,8 +67,9 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 	const [mac, setMac] = useState('');
 	const form = useForm(['network', 'mac', 'rate']);
 	const { body, errors, busy, submit } = form;
+	const cardOf = (now: Vm) => now.nics.find((one) => one.id === shown?.id);
 	const load = (now: Vm) => {
-		const found = now.nics.find((one) => one.id === shown?.id);
+		const found = cardOf(now);
 		if (!found) {
 			toast('The network card is gone');
 			onClose();
@@ -89,7 +90,9 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 		};
 		return submit(wrong, async () => {
 			const spec = { network, rate: limit ?? null, spoof_protection: guarded, link };
-			await (shown ? api.updateNic(vm.id, shown.id, spec, (now) => sameNic(shown, now.nics.find((one) => one.id === shown.id))) : api.attachNic(vm.id, { ...spec, ...(address ? { mac: address } : {}) }));
+			await (shown
+				? api.updateNic(vm.id, shown.id, spec, (now) => sameNic(shown, cardOf(now)))
+				: api.attachNic(vm.id, { ...spec, ...(address ? { mac: address } : {}) }));
 			toast(nic ? 'Network card changed' : 'Network card added');
 			onClose();
 		});

@@ -98,23 +98,25 @@ static void program(struct cpu *c)
 	apic_timer_arm(when > now ? when - now : 0);
 }
 
-/* Take @t out of the queue it is in. */
-static void disarm(struct timer *t)
+/* Lock the queue that @t is in, or was in last. */
+static struct queue *lock_queue_of(struct timer *t)
 {
-	uint32_t cpu;
-
-	/* It may move to another CPU before that CPU's lock is held. */
 	for (;;) {
-		cpu = READ_ONCE(t->cpu);
+		uint32_t cpu = READ_ONCE(t->cpu);
+
 		spin_lock(&queues[cpu].lock);
 		if (t->cpu == cpu)
-			break;
+			return &queues[cpu];
 		spin_unlock(&queues[cpu].lock);
 	}
+}
+
+/* Context: its queue is locked. */
+static void disarm(struct timer *t)
+{
 	if (t->armed)
-		heap_remove(&cpu_by_id(cpu)->timer_root, t);
+		heap_remove(&cpu_by_id(t->cpu)->timer_root, t);
 	t->armed = false;
-	spin_unlock(&queues[cpu].lock);
 }
 
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
@@ -124,13 +126,17 @@ void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
 
 void timer_set(struct timer *t, uint64_t when)
 {
+	struct queue *old = lock_queue_of(t);
 	struct cpu *c = this_cpu();
-	struct queue *q = &queues[c->id];
 
 	disarm(t);
-	spin_guard(&q->lock);
-	t->when = when;
 	WRITE_ONCE(t->cpu, c->id);
+	spin_unlock(&old->lock);
+
+	spin_guard(&queues[c->id].lock);
+	if (t->cpu != c->id)
+		return; /* another CPU sets it as well, and came later */
+	t->when = when;
 	t->armed = true;
 	c->timer_root = meld(c->timer_root, t);
 	program(c);
@@ -152,13 +158,16 @@ static bool runs_elsewhere(const struct timer *t)
 
 void timer_cancel(struct timer *t)
 {
-	/* Running elsewhere it may arm itself once more: look again after it is done. */
-	disarm(t);
-	while (runs_elsewhere(t)) {
-		cpu_relax();
+	bool runs;
+
+	/* Running elsewhere it may arm itself once more: what counts is that it neither waits nor runs at one moment. */
+	do {
+		struct queue *q = lock_queue_of(t);
+
 		disarm(t);
-	}
-	disarm(t);
+		runs = runs_elsewhere(t);
+		spin_unlock(&q->lock);
+	} while (runs);
 }
 
 static void timer_softirq(void)

@@ -23,7 +23,8 @@ void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
 
 /**
  * Arm @t on this CPU for @when (ns since boot), in place of any earlier setting; when that is
- * past it fires from the next softirq. One caller at a time per timer. Context: any, also @fn itself.
+ * past it fires from the next softirq. Of several CPUs that do so at once one prevails. Context: any, also
+ * @fn itself.
  */
 void timer_set(struct timer *t, uint64_t when);
 

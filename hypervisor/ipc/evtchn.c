@@ -194,9 +194,7 @@ void vtimer_set_periodic(struct vcpu *v, uint64_t period_ns)
 
 void vtimer_stop_periodic(struct vcpu *v)
 {
-	/* Twice: the function may have armed the timer again just before it saw the zero. */
 	WRITE_ONCE(v->period_ns, 0);
-	timer_cancel(&v->periodic);
 	timer_cancel(&v->periodic);
 }
 

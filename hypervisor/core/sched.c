@@ -77,10 +77,14 @@ static bool queued(const struct vcpu *v)
 	return !list_empty(&v->run_link);
 }
 
-/* Whether @v is to be queued: runnable, and neither that already nor on a CPU nor held. [lock] of @rq, its queue. */
+/*
+ * Whether @v is to be queued: runnable, and neither that already nor on a CPU nor on its way to another nor
+ * held. [lock] of @rq, its queue.
+ */
 static bool waits(const struct runq *rq, const struct vcpu *v)
 {
-	return v->state == VCPU_RUNNABLE && !queued(v) && rq->running != v && !held(v);
+	return v->state == VCPU_RUNNABLE && !queued(v) && !v->moving && rq->running != v &&
+	       !held(v);
 }
 
 /* Run states follow every change of v->state; under the lock of its queue. */
@@ -205,17 +209,20 @@ static uint64_t lead_of(struct runq *rq, const struct vcpu *v)
 /* Queue @v, which waits, on @cpu. The lock of its queue @rq is held, then that of the queue @rq becomes. */
 static void queue_on(struct runq **rq, struct vcpu *v, uint32_t cpu)
 {
-	if (v->cpu != cpu) {
+	while (v->cpu != cpu) {
 		uint64_t lead = lead_of(*rq, v);
 
 		v->cpu = cpu;
+		v->moving = true;
 		spin_unlock(&(*rq)->lock);
 		*rq = lock_queue_of(v);
-		/* Meanwhile it may have been held or queued by somebody else. */
+		v->moving = false;
+		/* Meanwhile it may have been held, or pinned to other CPUs. */
 		if (!waits(*rq, v))
 			return;
 		advance_clock(*rq);
 		v->vruntime = (*rq)->min_vruntime + lead;
+		cpu = allowed(v, cpu) ? cpu : choose_cpu(v, 0);
 	}
 	place(*rq, v);
 	enqueue(*rq, v);
@@ -265,11 +272,10 @@ void sched_nudge(struct vcpu *v)
 	force_exit(rq, v);
 }
 
-bool sched_on_cpu(const struct vcpu *v)
+bool sched_on_cpu(struct vcpu *v)
 {
-	uint32_t cpu = __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
-
-	return __atomic_load_n(&runqs[cpu].running, __ATOMIC_ACQUIRE) == v;
+	queue_guard(rq, v);
+	return rq->running == v || v->moving;
 }
 
 void sched_hold(struct vcpu *v)
@@ -412,6 +418,7 @@ static struct vcpu *steal_from(struct runq *rq, uint32_t self)
 			dequeue(rq, v);
 			v->vruntime = runqs[self].min_vruntime + lead_of(rq, v);
 			v->cpu = self;
+			v->moving = true;
 			return v;
 		}
 	}
@@ -431,8 +438,9 @@ static void steal(uint32_t self)
 	if (!v)
 		return;
 	queue_guard(rq, v);
-	/* Meanwhile it may have been pinned to other CPUs, held or queued. */
-	if (v->cpu == self && allowed(v, self) && waits(rq, v))
+	v->moving = false;
+	/* Meanwhile it may have been held, or pinned to other CPUs. */
+	if (allowed(v, self) && waits(rq, v))
 		enqueue(rq, v);
 	else
 		settle(&rq, v);
@@ -475,7 +483,7 @@ static struct vcpu *pick(uint32_t self)
 			time = min(time, SLICE_NS);
 		end_turn_at(rq, time == ~0ULL ? time : now + time);
 	}
-	__atomic_store_n(&rq->running, v, __ATOMIC_RELEASE);
+	rq->running = v;
 	return v;
 }
 
@@ -492,7 +500,7 @@ static void put(struct vcpu *v)
 	v->cpu_time += ran;
 	v->vruntime += weighted(v, ran);
 	sched_cap_charge(v, ran);
-	__atomic_store_n(&rq->running, NULL, __ATOMIC_RELEASE);
+	rq->running = NULL;
 	if (v->state == VCPU_RUNNING) {
 		v->state = VCPU_RUNNABLE;
 		account_waiting(v);

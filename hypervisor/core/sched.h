@@ -28,8 +28,8 @@ void sched_hold(struct vcpu *v);
 void sched_nudge(struct vcpu *v);
 /** A pause ended: queue @v again if nothing else holds it. */
 void sched_release(struct vcpu *v);
-/** True if @v is entered on some CPU at this moment. */
-bool sched_on_cpu(const struct vcpu *v);
+/** True if a CPU has @v in hand: runs it, puts it away or moves it to another. */
+bool sched_on_cpu(struct vcpu *v);
 /** Whether anybody waits in this CPU's queue; may be out of date at once. */
 bool sched_others_wait(void);
 

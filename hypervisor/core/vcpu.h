@@ -40,6 +40,7 @@ struct vcpu {
 	struct spinlock lock;
 
 	enum vcpu_state state;  /* [r] */
+	bool moving;            /* [r] from one queue to another: in neither for a moment */
 	uint32_t cpu;           /* [r] where it runs or last ran */
 	struct list run_link;   /* [r] */
 	uint64_t vruntime;      /* [r] weighted ns */
@@ -54,9 +55,9 @@ struct vcpu {
 	struct vlapic *vlapic;  /* [c] */
 
 	/* Event channel upcall state. The page is a reference held in @vcpu_info_mfn. */
-	struct vcpu_info *vcpu_info;  /* [d] never NULL */
+	struct vcpu_info *vcpu_info;  /* [v] never NULL */
 	struct vcpu_info own_info;    /* nobody sees it: for ids shared_info has no room for */
-	mfn_t vcpu_info_mfn;          /* [d] INVALID_MFN while in shared_info or @own_info */
+	mfn_t vcpu_info_mfn;          /* [v] INVALID_MFN while in shared_info or @own_info */
 	uint8_t upcall_vector;        /* [v] 0 = none */
 	uint32_t virq_port[NR_VIRQS]; /* [evtchn] */
 	uint32_t poll_port;           /* [a] SCHEDOP_poll: 0 none, else a port, ~0 several */
@@ -95,7 +96,10 @@ struct vcpu *vcpu_current(void);
 
 /** From down to runnable (SIPI, domain launch). */
 void vcpu_up(struct vcpu *v);
-/** @v (current) goes offline: HLT with IF=0, VCPUOP_down. The domain stops when all are down. */
+/**
+ * @v (current) goes offline: HLT with IF=0, VCPUOP_down; unless it has been told to start meanwhile. The domain
+ * stops when all are down. Takes the domain's lock, as vcpu_up() does.
+ */
 void vcpu_down(struct vcpu *v);
 /** @v (current) has nothing to do until vcpu_kick(): HLT, SCHEDOP_block, poll. Race-free: wakeup
  * conditions are looked at again once it is marked blocked. */

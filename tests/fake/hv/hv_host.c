@@ -245,7 +245,7 @@ void sched_release(struct vcpu *v)
 	(void)v;
 }
 
-bool sched_on_cpu(const struct vcpu *v)
+bool sched_on_cpu(struct vcpu *v)
 {
 	(void)v;
 	return false;

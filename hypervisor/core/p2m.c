@@ -113,6 +113,20 @@ int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
 	return 0;
 }
 
+int p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
+{
+	mfn_t mfn;
+
+	if (p2m_get_frame(d, gfn, write, &mfn))
+		return -EINVAL;
+	if (frame_owner(mfn) != d->id) {
+		frame_put(mfn);
+		return -EINVAL;
+	}
+	*out = mfn;
+	return 0;
+}
+
 /* ---- forgetting ---- */
 
 static bool runs_guest(const struct cpu *c, const struct domain *d)

@@ -115,18 +115,19 @@ void vcpu_update_time(struct vcpu *v)
 
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
-	struct vcpu_info *old = v->vcpu_info, *new;
+	struct vcpu_info *new;
 	mfn_t mfn;
-	int rc;
 
 	if (offset > PAGE_SIZE - sizeof(*new) || offset % sizeof(uint64_t) ||
-	    !mfn_eq(v->vcpu_info_mfn, INVALID_MFN))
+	    p2m_get_own_frame(v->domain, gfn, true, &mfn))
 		return -EINVAL;
-	rc = p2m_get_frame(v->domain, gfn, true, &mfn);
-	if (rc)
-		return rc;
 	new = (struct vcpu_info *)((char *)mfn_to_virt(mfn) + offset);
-	memcpy(new, old, sizeof(*new));
+	spin_guard(&v->lock);
+	if (!mfn_eq(v->vcpu_info_mfn, INVALID_MFN)) {
+		frame_put(mfn);
+		return -EINVAL;
+	}
+	memcpy(new, v->vcpu_info, sizeof(*new));
 	v->vcpu_info_mfn = mfn;
 	__atomic_store_n(&v->vcpu_info, new, __ATOMIC_RELEASE);
 	vcpu_update_time(v);

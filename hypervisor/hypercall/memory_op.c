@@ -277,21 +277,6 @@ static int map_held(struct domain *d, gfn_t gfn, mfn_t mfn, enum p2m_type type)
 	return rc;
 }
 
-/* Hold frame @idx of @d's own memory, or (@special) of what the hypervisor gave it to share. */
-static int hold_frame(struct domain *d, uint64_t idx, bool special, mfn_t *mfn)
-{
-	enum p2m_type type;
-	int rc = p2m_get_frame(d, gfn_of(idx), true, mfn);
-
-	if (rc)
-		return rc;
-	if (mfn_eq(p2m_lookup(d, gfn_of(idx), &type, NULL), *mfn) &&
-	    (type == P2M_RAM || (special && type == P2M_SPECIAL)) && frame_owner(*mfn) == d->id)
-		return 0;
-	frame_put(*mfn);
-	return -EINVAL;
-}
-
 static int add_shared_info(struct domain *d, uint64_t idx, gfn_t gfn)
 {
 	mfn_t mfn = virt_to_mfn(d->shared_info);
@@ -316,14 +301,19 @@ static int add_grant_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 /* Move a page of the domain's own RAM from @idx to @gfn. */
 static int add_own_frame(struct domain *d, uint64_t idx, gfn_t gfn)
 {
+	enum p2m_type type;
 	mfn_t mfn;
-	int rc = hold_frame(d, idx, false, &mfn);
+	int rc;
 
-	if (!rc && idx == gfn.n)
-		frame_put(mfn);
-	else if (!rc)
+	(void)p2m_lookup(d, gfn_of(idx), &type, NULL);
+	if (type != P2M_RAM)
+		return -EINVAL;
+	if (idx == gfn.n)
+		return 0;
+	rc = p2m_get_own_frame(d, gfn_of(idx), true, &mfn);
+	if (!rc)
 		rc = map_held(d, gfn, mfn, P2M_RAM);
-	if (rc || idx == gfn.n)
+	if (rc)
 		return rc;
 	rc = p2m_unmap(d, gfn_of(idx), mfn, P2M_RAM);
 	if (rc && p2m_unmap(d, gfn, mfn, P2M_RAM))
@@ -349,12 +339,11 @@ static int add_one(struct domain *d, struct domain *owner, unsigned int space, u
 
 	if (!owner && space >= ARRAY_SIZE(spaces))
 		return -ENOSYS;
-	if (gfn >= GFN_LIMIT || READ_ONCE(d->dying))
+	if (gfn >= GFN_LIMIT || READ_ONCE(d->dying) || (owner && READ_ONCE(owner->dying)))
 		return -EINVAL;
 	if (!owner)
 		return spaces[space](d, idx, gfn_of(gfn));
-	rc = idx >= GFN_LIMIT || READ_ONCE(owner->dying) ? -EINVAL :
-							   hold_frame(owner, idx, true, &mfn);
+	rc = p2m_get_own_frame(owner, gfn_of(idx), true, &mfn);
 	return rc ? rc : map_held(d, gfn_of(gfn), mfn, P2M_FOREIGN);
 }
 

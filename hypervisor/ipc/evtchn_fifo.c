@@ -220,7 +220,7 @@ long evtchn_fifo_init_control(struct hypercall *hc)
 	if (op->offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) ||
 	    op->offset % sizeof(uint64_t))
 		return -EINVAL;
-	rc = p2m_get_frame(hc->d, gfn_of(op->control_gfn), true, &mfn);
+	rc = p2m_get_own_frame(hc->d, gfn_of(op->control_gfn), true, &mfn);
 	if (rc)
 		return rc;
 	rc = set_control(hc->d, op->vcpu, (void *)((char *)mfn_to_virt(mfn) + op->offset));
@@ -266,7 +266,7 @@ long evtchn_fifo_expand_array(struct hypercall *hc)
 {
 	const struct evtchn_expand_array *op = hc->op;
 	mfn_t mfn;
-	int rc = p2m_get_frame(hc->d, gfn_of(op->array_gfn), true, &mfn);
+	int rc = p2m_get_own_frame(hc->d, gfn_of(op->array_gfn), true, &mfn);
 
 	if (rc)
 		return rc;

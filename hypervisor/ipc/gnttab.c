@@ -162,17 +162,6 @@ static bool claim_entry(const struct gnttab *gt, const struct grant_entry *e, do
 	return false;
 }
 
-/* The granted page must be the granter's own memory, not something it was granted or lent itself. */
-static int hold_frame(struct domain *rd, uint64_t frame, bool write, mfn_t *mfn)
-{
-	if (p2m_get_frame(rd, gfn_of(frame), write, mfn))
-		return GNTST_bad_page;
-	if (frame_owner(*mfn) == rd->id)
-		return 0;
-	frame_put(*mfn);
-	return GNTST_bad_page;
-}
-
 int gnttab_pin(struct grant_use *u, domid_t user)
 {
 	struct domain *rd = u->granter;
@@ -194,7 +183,8 @@ int gnttab_pin(struct grant_use *u, domid_t user)
 		/* The frame is the one held, whatever the guest has put in the entry since. */
 		frame_get_held(a->mfn);
 	} else {
-		if (hold_frame(rd, gnttab_entry_frame(gt, &e), u->write, &a->mfn)) {
+		/* Of the granter's own memory, not something it was granted or lent itself. */
+		if (p2m_get_own_frame(rd, gfn_of(gnttab_entry_frame(gt, &e)), u->write, &a->mfn)) {
 			release_entry(&e);
 			return GNTST_bad_page;
 		}

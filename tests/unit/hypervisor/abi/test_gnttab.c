@@ -162,6 +162,34 @@ START_TEST(a_frame_granted_to_a_domain_cannot_be_granted_on)
 }
 END_TEST
 
+/* The granter could not have it back while the hypervisor kept something of the borrower's there. */
+START_TEST(nothing_is_kept_in_a_frame_that_was_granted)
+{
+	struct domain *third = fake_domain(1, 4);
+
+	setup_granter();
+	grant(1, third->id, 3, 0);
+	fake_run_as(third->vcpus[0]);
+	ck_assert_int_eq(map(1, 0x100, GNTMAP_host_map), GNTST_okay);
+	*ARG(struct vcpu_register_vcpu_info) = (struct vcpu_register_vcpu_info){.mfn = 0x100};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, 0,
+					ARG_GVA),
+			 -EINVAL);
+	*ARG(struct evtchn_init_control) = (struct evtchn_init_control){.control_gfn = 0x100};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_init_control,
+					ARG_GVA, 0),
+			 -EINVAL);
+	*ARG(struct evtchn_init_control) = (struct evtchn_init_control){.control_gfn = 1};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_init_control,
+					ARG_GVA, 0),
+			 0);
+	*ARG(struct evtchn_expand_array) = (struct evtchn_expand_array){.array_gfn = 0x100};
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_expand_array,
+					ARG_GVA, 0),
+			 -EINVAL);
+}
+END_TEST
+
 START_TEST(a_mapping_keeps_the_frame_of_a_dead_granter)
 {
 	uint32_t handle;
@@ -557,6 +585,7 @@ Suite *gnttab_suite(void)
 	tcase_add_test(tc, flags_follow_the_last_user);
 	tcase_add_test(tc, bad_requests_are_refused_and_change_nothing);
 	tcase_add_test(tc, a_frame_granted_to_a_domain_cannot_be_granted_on);
+	tcase_add_test(tc, nothing_is_kept_in_a_frame_that_was_granted);
 	tcase_add_test(tc, a_mapping_keeps_the_frame_of_a_dead_granter);
 	tcase_add_test(tc, a_dead_mapper_gives_everything_back);
 	tcase_add_test(tc, replacing_a_mapping_by_hand_is_survived);

@@ -397,14 +397,6 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 	domain_shutdown(d, SHUTDOWN_crash);
 }
 
-void domain_check_all_down(struct domain *d)
-{
-	for_each_vcpu(d, v)
-		if (__atomic_load_n(&v->state, __ATOMIC_ACQUIRE) != VCPU_DOWN)
-			return;
-	domain_shutdown(d, SHUTDOWN_poweroff);
-}
-
 /* ---- memory accounting ---- */
 
 /* What a frame owned by a domain counts as; kept in its frame's `order`. */

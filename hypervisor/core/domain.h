@@ -119,9 +119,6 @@ void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(
 /** Undo domain_shutdown() (suspend cancelled). */
 void domain_resume(struct domain *d);
 
-/** Called by the scheduler when @d's last vCPU has gone down by HLT with interrupts off. */
-void domain_check_all_down(struct domain *d);
-
 /** Account @nr frames to @d against max_pages. Return: 0 or -ENOMEM. */
 int must_check domain_charge_pages(struct domain *d, uint64_t nr);
 void domain_uncharge_pages(struct domain *d, uint64_t nr);

@@ -31,6 +31,8 @@ struct guest_ops {
 	void (*switch_out)(struct vcpu *v);
 	/** True if an interrupt or NMI is pending that would end @v's HLT. Any CPU. */
 	bool (*wakeup_pending)(const struct vcpu *v);
+	/** True if @v has been told to start since it last looked: it must not go down. Any CPU. */
+	bool (*start_pending)(const struct vcpu *v);
 	/** Tell @v that evtchn_upcall_pending has become 1. Any CPU; the caller kicks @v after. */
 	void (*upcall)(struct vcpu *v);
 	/** @v's paging state; only for the vCPU running here or one that is descheduled. */

@@ -63,15 +63,33 @@ void vcpu_destroy(struct vcpu *v)
 
 /* ---- blocking and waking ---- */
 
+static bool all_down(const struct domain *d)
+{
+	for_each_vcpu(d, v)
+		if (__atomic_load_n(&v->state, __ATOMIC_ACQUIRE) != VCPU_DOWN)
+			return false;
+	return true;
+}
+
+/* Both under the domain's lock: whoever goes down finds no other on its way, down or up. */
 void vcpu_up(struct vcpu *v)
 {
+	spin_guard(&v->domain->lock);
 	sched_wake(v, true);
 }
 
 void vcpu_down(struct vcpu *v)
 {
-	sched_sleep(v, VCPU_DOWN);
-	domain_check_all_down(v->domain);
+	struct domain *d = v->domain;
+	bool last;
+
+	spin_lock(&d->lock);
+	if (!d->ops->start_pending(v))
+		sched_sleep(v, VCPU_DOWN);
+	last = all_down(d);
+	spin_unlock(&d->lock);
+	if (last)
+		domain_shutdown(d, SHUTDOWN_poweroff);
 }
 
 void vcpu_block(struct vcpu *v)

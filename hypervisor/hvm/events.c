@@ -80,9 +80,8 @@ static bool on_its_way(const struct vcpu *v)
 
 bool hvm_wakeup_pending(const struct vcpu *v)
 {
-	return __atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST) ||
-	       __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) || vlapic_pending(v) >= 0 ||
-	       callback_vector(v) >= 0 || on_its_way(v);
+	return hvm_start_pending(v) || __atomic_load_n(&v->hvm->nmi_pending, __ATOMIC_SEQ_CST) ||
+	       vlapic_pending(v) >= 0 || callback_vector(v) >= 0 || on_its_way(v);
 }
 
 static void want_window(struct vcpu *v, enum hvm_window window, bool on)

@@ -33,7 +33,7 @@ void hvm_exit_hlt(struct vcpu *v)
 	hvm_advance(v, len);
 	if (!(v->regs.rflags & RFLAGS_IF) && !v->hvm->nmi_pending) {
 		/* Nothing but INIT can wake it: this is how a PVH guest powers off (abi.md, 3.2). */
-		hvm_vcpu_down(v);
+		vcpu_down(v);
 		return;
 	}
 	if (!hvm_wakeup_pending(v))

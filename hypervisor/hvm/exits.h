@@ -115,6 +115,8 @@ bool hvm_efer_valid(uint64_t efer);
 bool hvm_pat_valid(uint64_t pat);
 
 /* state.c */
+/** Whether anything is requested. Any CPU. */
+bool hvm_start_pending(const struct vcpu *v);
 /** Act on what was requested. Return: false when the vCPU has gone down and must not be entered. */
 bool hvm_handle_requests(struct vcpu *v);
 /** All registers as after INIT (APM vol. 2, table 14-1). */

@@ -115,6 +115,7 @@ const struct guest_ops hvm_guest_ops = {
 	.run = hvm_run,
 	.switch_out = hvm_switch_out,
 	.wakeup_pending = hvm_wakeup_pending,
+	.start_pending = hvm_start_pending,
 	.upcall = hvm_upcall,
 	.get_paging = hvm_get_paging,
 };

@@ -15,9 +15,6 @@ int must_check hvm_cpu_init(void);
 /** vCPU @v's state for a 32-bit flat PVH entry (abi: start_info.h): RIP, RBX; makes it startable. */
 void hvm_set_pvh_entry(struct vcpu *v, uint32_t rip, uint32_t rbx);
 
-/** @v, which runs here, goes down, unless it has been told to start again meanwhile. */
-void hvm_vcpu_down(struct vcpu *v);
-
 /** Save records (public hvm/save.h): the size of all of them; write them all; load a buffer. Only on a
  * paused domain. Return: 0 or -EINVAL, -ENOSPC. */
 size_t hvm_save_size(struct domain *d);

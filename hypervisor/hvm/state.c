@@ -113,12 +113,9 @@ static void start_at(struct vcpu *v, uint8_t vector)
 	__atomic_store_n(&v->hvm->wait_sipi, false, __ATOMIC_SEQ_CST);
 }
 
-void hvm_vcpu_down(struct vcpu *v)
+bool hvm_start_pending(const struct vcpu *v)
 {
-	vcpu_down(v);
-	/* A message to start that came meanwhile found it still up. */
-	if (__atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST))
-		vcpu_up(v);
+	return __atomic_load_n(&v->hvm->requests, __ATOMIC_SEQ_CST);
 }
 
 /* From an INIT on a SIPI counts: at any time it finds that requested, or @h waiting. */
@@ -149,6 +146,6 @@ bool hvm_handle_requests(struct vcpu *v)
 	}
 	if (!h->wait_sipi)
 		return true;
-	hvm_vcpu_down(v);
+	vcpu_down(v);
 	return false;
 }

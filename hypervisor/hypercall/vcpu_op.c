@@ -134,7 +134,7 @@ static long op_up(struct hypercall *hc)
 static long op_down(struct hypercall *hc)
 {
 	if (target(hc) == hc->v)
-		hvm_vcpu_down(hc->v);
+		vcpu_down(hc->v);
 	else if (!is_down(target(hc)))
 		return -EBUSY; /* only the vCPU itself knows when it may stop */
 	return 0;

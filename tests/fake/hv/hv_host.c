@@ -43,6 +43,7 @@ size_t fake_console_len;
 uint32_t fake_console_full;
 int fake_machine_shutdown;
 void (*fake_machine_end)(void);
+const struct vcpu *fake_told_to_start;
 
 uint32_t nr_cpus = 2;
 struct clock_scale clock_scale = {.mul_frac = 1U << 31, .shift = 1};
@@ -387,6 +388,11 @@ static bool ops_wakeup_pending(const struct vcpu *v)
 	return false;
 }
 
+static bool ops_start_pending(const struct vcpu *v)
+{
+	return v == fake_told_to_start;
+}
+
 /* Paging off: what a walk is given is guest-physical. */
 static void ops_get_paging(const struct vcpu *v, struct guest_paging *paging)
 {
@@ -400,6 +406,7 @@ const struct guest_ops hvm_guest_ops = {
 	.switch_out = ops_run,
 	.upcall = ops_upcall,
 	.wakeup_pending = ops_wakeup_pending,
+	.start_pending = ops_start_pending,
 };
 
 const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count)
@@ -410,11 +417,6 @@ const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *cou
 		return NULL;
 	*count = why == 1 ? 0 : v->exits + why;
 	return names[why];
-}
-
-void hvm_vcpu_down(struct vcpu *v)
-{
-	vcpu_down(v);
 }
 
 size_t hvm_save_size(struct domain *d)

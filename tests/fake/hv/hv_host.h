@@ -46,7 +46,8 @@ extern char fake_console[4096];   /* what guests wrote */
 extern size_t fake_console_len;
 extern uint32_t fake_console_full; /* bit n: no room for what domain 0 writes n writes from now */
 extern int fake_machine_shutdown;  /* code domain 0 stopped with, or -1 */
-extern void (*fake_machine_end)(void); /* called then, if set; else the test ends */
+extern void (*fake_machine_end)(void);        /* called then, if set; else the test ends */
+extern const struct vcpu *fake_told_to_start; /* a vCPU whose start is pending, or NULL */
 /** Fire timers that are due at fake_now. */
 void fake_timers(void);
 

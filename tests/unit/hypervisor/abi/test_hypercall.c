@@ -174,6 +174,44 @@ START_TEST(vcpu_info_moves_once)
 }
 END_TEST
 
+/* What another vCPU does just when this one has found its frame. */
+static void (*meanwhile)(void);
+
+int __real_p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
+int __wrap_p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn)
+{
+	int rc = __real_p2m_get_own_frame(d, gfn, write, mfn);
+	void (*other)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (other)
+		other();
+	return rc;
+}
+
+static struct vcpu *moved;
+
+static void move_it_elsewhere(void)
+{
+	ck_assert_int_eq(vcpu_register_info(moved, gfn_of(2), 64), 0);
+}
+
+/* Of two at once the second is refused, and its frame let go. */
+START_TEST(vcpu_info_is_moved_by_one)
+{
+	struct domain *d = fake_domain(2, 8);
+	enum p2m_type type;
+	mfn_t there = p2m_lookup(d, gfn_of(2), &type, NULL);
+
+	fake_run_as(d->vcpus[0]);
+	moved = d->vcpus[1];
+	meanwhile = move_it_elsewhere;
+	*ARG(struct vcpu_register_vcpu_info) = (struct vcpu_register_vcpu_info){.mfn = 3};
+	ck_assert_int_eq(vcpu_op(VCPUOP_register_vcpu_info, 1), -EINVAL);
+	ck_assert(mfn_eq(moved->vcpu_info_mfn, there));
+}
+END_TEST
+
 START_TEST(vcpus_beyond_the_shared_page_share_nothing)
 {
 	struct domain *d = fake_domain(128, 8), *other = fake_domain(64, 1);
@@ -359,6 +397,26 @@ START_TEST(a_guest_stops_itself)
 }
 END_TEST
 
+START_TEST(the_last_vcpu_down_ends_the_domain)
+{
+	struct domain *d = fake_domain(2, 1);
+
+	d->vcpus[0]->state = VCPU_RUNNING;
+	d->vcpus[1]->state = VCPU_RUNNING;
+	vcpu_down(d->vcpus[0]);
+	ck_assert(!d->shut_down);
+	/* It has been told to start, and has not looked yet. */
+	fake_told_to_start = d->vcpus[1];
+	vcpu_down(d->vcpus[1]);
+	ck_assert_int_eq(d->vcpus[1]->state, VCPU_RUNNING);
+	ck_assert(!d->shut_down);
+	fake_told_to_start = NULL;
+	vcpu_down(d->vcpus[1]);
+	ck_assert(d->shut_down);
+	ck_assert_uint_eq(d->shutdown_code, SHUTDOWN_poweroff);
+}
+END_TEST
+
 static long watchdog(uint32_t id, uint32_t seconds)
 {
 	*ARG(struct sched_watchdog) = (struct sched_watchdog){id, seconds};
@@ -417,6 +475,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, console_carries_domain_0_and_guests);
 	tcase_add_test(tc, console_waits_for_room);
 	tcase_add_test(tc, vcpu_info_moves_once);
+	tcase_add_test(tc, vcpu_info_is_moved_by_one);
 	tcase_add_test(tc, vcpus_beyond_the_shared_page_share_nothing);
 	tcase_add_test(tc, vcpu_calls_that_linux_makes);
 	tcase_add_test(tc, hvm_params_have_owners);
@@ -424,6 +483,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, linux_dom0_probes_get_what_they_expect);
 	tcase_add_test(tc, device_models_are_held_to_other_domains);
 	tcase_add_test(tc, a_guest_stops_itself);
+	tcase_add_test(tc, the_last_vcpu_down_ends_the_domain);
 	tcase_add_test(tc, a_watchdog_that_is_not_fed_stops_its_domain);
 	tcase_add_test(tc, a_dead_domain_has_no_watchdog);
 	suite_add_tcase(s, tc);

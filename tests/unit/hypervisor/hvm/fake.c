@@ -186,7 +186,8 @@ void vcpu_up(struct vcpu *v)
 
 void vcpu_down(struct vcpu *v)
 {
-	v->state = VCPU_DOWN;
+	if (!hvm_start_pending(v))
+		v->state = VCPU_DOWN;
 }
 void vcpu_block(struct vcpu *v)
 {

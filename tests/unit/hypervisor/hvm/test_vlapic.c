@@ -193,7 +193,7 @@ START_TEST(a_sipi_meets_the_init)
 	hvm_request_init(v);
 	fake_meanwhile = start;
 	ck_assert(!hvm_handle_requests(v));
-	ck_assert_int_eq(v->state, VCPU_RUNNABLE);
+	ck_assert_int_eq(v->state, VCPU_RUNNING);
 	ck_assert(hvm_handle_requests(v));
 	ck_assert_uint_eq(fake_control(v)->seg[HVM_CS].base, 0x30000);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* HYPERVISOR_hvm_op: parameters, the event vector, and odds and ends (public hvm/hvm_op.h). */
 #include "arch/x86/cpu/clock.h"
-#include "core/console.h"
 #include "core/op.h"
 #include "hypercall/hypercall.h"
 
@@ -115,7 +114,6 @@ static long op_set_evtchn_upcall_vector(struct hypercall *hc)
 	v = domain_vcpu(hc->d, op->vcpu);
 	if (!v)
 		return -ENOENT;
-	printk(LOG_DEBUG "d%uv%u upcall vector %02x\n", hc->d->id, v->id, op->vector);
 	WRITE_ONCE(v->upcall_vector, op->vector);
 	retell_events(v);
 	return 0;

@@ -149,6 +149,8 @@ void p2m_flush(struct domain *d)
 			kicked |= 1ULL << i;
 		}
 	}
+	if (!kicked)
+		return;
 	/* in_guest falls at the exit itself, whatever that CPU does next, so this cannot deadlock. */
 	for_each_cpu(i) {
 		while ((kicked >> i & 1) && runs_guest(cpu_by_id(i), d))

@@ -16,9 +16,10 @@ struct batch {
 
 /* ---- mapping ---- */
 
+/* The table only grows, so this needs no lock. */
 static struct maptrack *handle_at(struct gnttab *gt, uint32_t handle)
 {
-	if (handle / MAPTRACK_PER_PAGE >= gt->nr_maptrack)
+	if (handle / MAPTRACK_PER_PAGE >= __atomic_load_n(&gt->nr_maptrack, __ATOMIC_ACQUIRE))
 		return NULL;
 	return &gt->maptrack[handle / MAPTRACK_PER_PAGE][handle % MAPTRACK_PER_PAGE];
 }
@@ -38,7 +39,8 @@ bool gnttab_grow_maptrack(struct gnttab *gt)
 		page[i].next = gt->maptrack_free;
 		gt->maptrack_free = base + i;
 	}
-	gt->maptrack[gt->nr_maptrack++] = page;
+	gt->maptrack[gt->nr_maptrack] = page;
+	__atomic_store_n(&gt->nr_maptrack, gt->nr_maptrack + 1, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -130,18 +132,14 @@ static int op_map_grant_ref(struct batch *b, void *arg)
 
 int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 {
+	struct maptrack *mt = handle_at(d->gnttab, handle);
+	uint8_t state = MAPTRACK_MAPPED;
 	struct domain *rd;
-	struct maptrack *mt;
-	bool mapped;
 	int rc;
 
-	spin_lock(&d->gnttab->lock);
-	mt = handle_at(d->gnttab, handle);
-	mapped = mt && __atomic_load_n(&mt->state, __ATOMIC_ACQUIRE) == MAPTRACK_MAPPED;
-	if (mapped)
-		mt->state = MAPTRACK_BUSY; /* ours alone now */
-	spin_unlock(&d->gnttab->lock);
-	if (!mapped)
+	/* From here on it is ours alone. */
+	if (!mt || !__atomic_compare_exchange_n(&mt->state, &state, MAPTRACK_BUSY, false,
+						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return GNTST_bad_handle;
 	if (host_addr && host_addr >> PAGE_SHIFT != mt->gfn) {
 		handle_publish(mt);

@@ -50,7 +50,7 @@ int must_check guest_walk(struct vcpu *v, const struct guest_paging *paging, uin
 void *must_check guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
 			    enum guest_access access, struct guest_fault *fault);
 
-/** After guest_find() for writing found @gva: whether in RAM of the domain's own. Context: same hold. */
+/** Right after guest_find() of @gva for writing: whether it found RAM of the domain's own. Context: same hold. */
 bool guest_found_ram(struct vcpu *v, uint64_t gva);
 
 /** Read @len bytes of code, within one page, at @gva of @v, current. Return: 0 or -EFAULT. */

@@ -9,12 +9,16 @@ struct vcpu;
 
 /* Control state that decides how a guest's virtual addresses are walked (APM vol. 2, ch. 5). */
 struct guest_paging {
-	uint64_t cr0;
-	uint64_t cr3;
-	uint64_t cr4;
-	uint64_t efer;
-	uint8_t cpl;
-	bool ac; /* RFLAGS.AC: suspends SMAP */
+	union {
+		struct {
+			uint64_t cr3;
+			uint32_t cr0, cr4, efer; /* of their bits none is higher */
+			uint8_t cpl;
+			bool ac; /* RFLAGS.AC: suspends SMAP */
+			uint16_t zero;
+		};
+		uint64_t word[3]; /* all of it, to be compared */
+	};
 };
 
 /**

@@ -230,6 +230,7 @@ static bool unchanged(const struct walked_page *memo)
 {
 	uint64_t differ = 0;
 
+#pragma GCC unroll 4
 	for (unsigned int i = 0; i < ARRAY_SIZE(memo->entry); i++)
 		differ |= __atomic_load_n(memo->entry[i].at, __ATOMIC_RELAXED) ^
 			  memo->entry[i].value;
@@ -239,8 +240,7 @@ static bool unchanged(const struct walked_page *memo)
 /* Whether all that decides a walk beside the tables is as it was. */
 static bool same_paging(const struct guest_paging *a, const struct guest_paging *b)
 {
-	return !((a->cr3 ^ b->cr3) | (a->cr0 ^ b->cr0) | (a->cr4 ^ b->cr4) | (a->efer ^ b->efer) |
-		 (a->cpl ^ b->cpl) | (a->ac ^ b->ac));
+	return !((a->word[0] ^ b->word[0]) | (a->word[1] ^ b->word[1]) | (a->word[2] ^ b->word[2]));
 }
 
 static __noinline void *find_anew(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,
@@ -284,9 +284,7 @@ static struct walked_page *memo_of(struct vcpu *v, uint64_t gva, enum guest_acce
 
 bool guest_found_ram(struct vcpu *v, uint64_t gva)
 {
-	const struct walked_page *memo = memo_of(v, gva, GUEST_WRITE);
-
-	return memo->at && memo->writable && memo->page == (gva & PAGE_MASK);
+	return memo_of(v, gva, GUEST_WRITE)->at;
 }
 
 void *guest_find(struct vcpu *v, const struct guest_paging *paging, uint64_t gva,

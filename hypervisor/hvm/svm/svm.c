@@ -235,12 +235,14 @@ static void svm_get_paging(const struct vcpu *v, struct guest_paging *paging)
 {
 	const struct vmcb *b = svm_vmcb(v);
 
-	paging->cr0 = b->cr0;
-	paging->cr3 = b->cr3;
-	paging->cr4 = b->cr4;
-	paging->efer = b->efer;
-	paging->cpl = b->cpl;
-	paging->ac = v->regs.rflags & RFLAGS_AC;
+	*paging = (struct guest_paging){
+		.cr3 = b->cr3,
+		.cr0 = (uint32_t)b->cr0,
+		.cr4 = (uint32_t)b->cr4,
+		.efer = (uint32_t)b->efer,
+		.cpl = b->cpl,
+		.ac = v->regs.rflags & RFLAGS_AC,
+	};
 }
 
 static void svm_inject(struct vcpu *v, const struct hvm_event *event)

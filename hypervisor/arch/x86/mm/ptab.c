@@ -295,16 +295,17 @@ static uint64_t find_entry(const struct ptab *pt, uint64_t frame, unsigned int *
 {
 	paddr_t table = mfn_to_paddr(pt->root);
 
-	for (unsigned int shift = TOP * BITS;; shift -= BITS) {
-		uint64_t e =
-			read_entry((uint64_t *)phys_to_virt(table) + (frame >> shift) % ENTRIES);
+#pragma GCC unroll 4
+	for (unsigned int level = LEVELS; level--;) {
+		uint64_t e = read_entry((uint64_t *)phys_to_virt(table) + index_at(frame, level));
 
 		if (!e || is_leaf(e)) {
-			*order = shift;
+			*order = level * BITS;
 			return e;
 		}
 		table = e & ADDRESS;
 	}
+	BUG(); /* what stands in a table of 4 KiB leaves is one */
 }
 
 static struct ptab_leaf leaf_of(uint64_t e, unsigned int order)

@@ -43,7 +43,6 @@ struct domain {
 	uint64_t tot_pages;         /* [a] frames owned, each holding no reference of @refs */
 	uint64_t max_pages;         /* [d] */
 	uint64_t claimed_pages;     /* [d] size set aside by XENMEM_claim_pages, 0 = none */
-	uint64_t paging_pool_bytes; /* [d] the toolstack's figure for page tables; a number only */
 	struct p2m p2m;
 	struct e820_range *e820; /* [d] XENMEM_set_memory_map, or the hardware domain's map */
 	unsigned int nr_e820;    /* [d] */

@@ -68,8 +68,13 @@ static bool holds_reference(enum p2m_type type)
 
 int p2m_init(struct domain *d)
 {
-	d->p2m.tlb_gen = 1;
-	return ptab_init(&d->p2m.table, true, buddy_alloc_page, table_free, &d->p2m);
+	struct p2m *p2m = &d->p2m;
+	int rc = ptab_init(&p2m->table, true, buddy_alloc_page, table_free, p2m);
+
+	if (!d->is_hwdom)
+		p2m->table.max_tables = P2M_DEFAULT_TABLES;
+	p2m->tlb_gen = 1;
+	return rc;
 }
 
 void p2m_fini(struct domain *d)

@@ -19,9 +19,15 @@ enum p2m_type {
 
 #define GFN_LIMIT (1ULL << (48 - 12)) /* guest physical addresses of 48 bits */
 
+/*
+ * How many tables a domain may need before the toolstack says otherwise: a guest that scatters what it maps is
+ * not to take all memory there is. Domain 0, which maps everybody's, may have any number.
+ */
+#define P2M_DEFAULT_TABLES 256u
+
 struct p2m {
 	struct spinlock lock;
-	struct ptab table; /* [p2m] */
+	struct ptab table; /* [p2m]; max_tables is the paging pool of domctl */
 	uint64_t tlb_gen;  /* [p2m] for writes; bumped whenever a leaf loses rights */
 	uint64_t ram_gen;  /* [p2m] bumped when it was one of RAM */
 	paddr_t emptied; /* [p2m] tables that CPUs may still walk, each with the next in its first entry */

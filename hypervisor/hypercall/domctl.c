@@ -15,11 +15,10 @@
 static_assert(XEN_DOMCTL_INTERFACE_VERSION == 0x15, "the version of Xen 4.17");
 static_assert(sizeof(((struct xen_domctl *)0)->u) == 128, "copied whole");
 
-#define DEFAULT_PAGING_POOL MIB(1)
-#define GUEST_PADDR_BITS    48
-#define MAX_CAP             ((uint32_t)MAX_CPUS * 100)
+#define GUEST_PADDR_BITS 48
+#define MAX_CAP          ((uint32_t)MAX_CPUS * 100)
 /* No guest has more CPUs or nodes to name; what lies beyond in its bitmap is left alone. */
-#define MAX_BITMAP          1024u
+#define MAX_BITMAP       1024u
 
 /* ---- creation ---- */
 
@@ -77,7 +76,6 @@ static long op_createdomain(struct hypercall *hc)
 	hc->domctl->domain = d->id;
 	spin_guard(&d->lock);
 	memcpy(d->handle, cd->handle, sizeof(d->handle));
-	d->paging_pool_bytes = DEFAULT_PAGING_POOL;
 	return 0;
 }
 
@@ -238,18 +236,18 @@ static long op_gettscinfo(struct hypercall *hc)
 
 static long op_get_paging_mempool(struct hypercall *hc)
 {
-	hc->domctl->u.paging_mempool.size = READ_ONCE(hc->d->paging_pool_bytes);
+	hc->domctl->u.paging_mempool.size = READ_ONCE(hc->d->p2m.table.max_tables) << PAGE_SHIFT;
 	return 0;
 }
 
-/* Page tables come from the free memory of the host; the toolstack's figure is only remembered. */
+/* Page tables come from the free memory of the host, up to this. Fewer than there are is as good as none more. */
 static long op_set_paging_mempool(struct hypercall *hc)
 {
 	uint64_t size = hc->domctl->u.paging_mempool.size;
 
 	if (size % PAGE_SIZE)
 		return -EINVAL;
-	WRITE_ONCE(hc->d->paging_pool_bytes, size);
+	WRITE_ONCE(hc->d->p2m.table.max_tables, size >> PAGE_SHIFT);
 	return 0;
 }
 

@@ -99,6 +99,8 @@ static mfn_t table_new(struct ptab *pt)
 {
 	mfn_t mfn = pt->spare;
 
+	if (pt->nr_tables >= pt->max_tables)
+		return INVALID_MFN;
 	if (mfn_eq(mfn, INVALID_MFN))
 		mfn = pt->alloc();
 	pt->spare = INVALID_MFN;
@@ -154,6 +156,7 @@ int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void),
 		.nested = nested,
 		.root = INVALID_MFN,
 		.spare = INVALID_MFN,
+		.max_tables = ~0ULL,
 	};
 	pt->root = table_new(pt);
 	if (mfn_eq(pt->root, INVALID_MFN))

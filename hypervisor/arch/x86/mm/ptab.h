@@ -31,8 +31,9 @@ struct ptab {
 	mfn_t root;           /* INVALID_MFN before ptab_init() */
 	mfn_t (*alloc)(void); /* a zeroed page for a table, or INVALID_MFN */
 	void (*free)(void *ctx, mfn_t mfn);
-	void *ctx;          /* the user's */
-	uint64_t nr_tables; /* including the root */
+	void *ctx;           /* the user's */
+	uint64_t nr_tables;  /* including the root */
+	uint64_t max_tables; /* the user's: no more are made */
 	uint64_t nr_leaves[PTAB_SIZES];
 	mfn_t spare; /* of a nested one: an empty table, so that a lone leaf may come and go */
 	bool nested;

@@ -197,7 +197,7 @@ START_TEST(creation_survives_every_failed_allocation)
 }
 END_TEST
 
-START_TEST(the_paging_pool_is_a_number)
+START_TEST(the_paging_pool_is_set)
 {
 	domid_t id;
 
@@ -566,7 +566,7 @@ Suite *domctl_suite(void)
 	tcase_add_test(tc, versions_and_callers_are_checked);
 	tcase_add_test(tc, impossible_domains_are_refused);
 	tcase_add_test(tc, creation_survives_every_failed_allocation);
-	tcase_add_test(tc, the_paging_pool_is_a_number);
+	tcase_add_test(tc, the_paging_pool_is_set);
 	tcase_add_test(tc, vcpus_are_described_and_placed);
 	tcase_add_test(tc, contexts_and_policies_travel);
 	tcase_add_test(tc, one_record_travels);

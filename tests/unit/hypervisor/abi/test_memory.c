@@ -186,6 +186,36 @@ START_TEST(own_pages_move)
 }
 END_TEST
 
+/* Shows the shared page at ever more places, each of which needs tables of its own. Return: at how many. */
+static uint64_t scatter(struct domain *d, uint64_t from)
+{
+	uint64_t gfn = from;
+
+	fake_run_as(d->vcpus[0]);
+	do {
+		gfn += 1 << 20;
+		*ARG(struct xen_add_to_physmap) = (struct xen_add_to_physmap){
+			.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = gfn};
+	} while (!op(XENMEM_add_to_physmap));
+	return (gfn - from) >> 20;
+}
+
+START_TEST(tables_have_an_end)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint64_t before = buddy_free_pages(), places = scatter(d, 0);
+
+	ck_assert_uint_gt(places, 50);
+	ck_assert_uint_le(d->p2m.table.nr_tables, P2M_DEFAULT_TABLES);
+	ck_assert_uint_ge(buddy_free_pages() + P2M_DEFAULT_TABLES, before);
+	/* What is there already can still be changed; and the toolstack may allow more. */
+	ARG(struct xen_add_to_physmap)->gpfn = 1;
+	ck_assert_int_eq(op(XENMEM_add_to_physmap), 0);
+	d->p2m.table.max_tables *= 2;
+	ck_assert_uint_gt(scatter(d, places << 20), 50);
+}
+END_TEST
+
 static long foreign(struct domain *d, uint16_t nr, uint64_t first_idx, uint64_t first_gfn)
 {
 	struct xen_add_to_physmap_batch *b = ARG(struct xen_add_to_physmap_batch);
@@ -369,6 +399,7 @@ Suite *memory_suite(void)
 	tcase_add_test(tc, large_extents_are_large_pages);
 	tcase_add_test(tc, shared_info_replaces_ram);
 	tcase_add_test(tc, own_pages_move);
+	tcase_add_test(tc, tables_have_an_end);
 	tcase_add_test(tc, foreign_pages_are_shown_and_outlive_their_domain);
 	tcase_add_test(tc, guests_see_no_foreign_pages);
 	tcase_add_test(tc, resources_are_sized_and_mapped);

@@ -119,6 +119,7 @@ static const struct exit_row exits[] = {
 	[0x8a] = FORBIDDEN("MONITOR"),
 	[0x8b ... 0x8c] = FORBIDDEN("MWAIT"),
 	[0x8d] = {"XSETBV", hvm_exit_xsetbv, HVM_EXIT_XSETBV},
+	[0x8e] = FORBIDDEN("RDPRU"), /* shown to no guest (cpuid.c), yet the CPU would execute it */
 };
 
 static const struct exit_row npf_row = {"NPF", on_npf, HVM_EXIT_NPF, 0};

@@ -19,7 +19,6 @@
 #include "core/softirq.h"
 #include "core/timer.h"
 #include "core/watchdog.h"
-#include "core/wallclock.h"
 #include "hvm/hvm.h"
 #include "hypercall/hypercall.h"
 #include "ipc/evtchn.h"
@@ -28,7 +27,6 @@
 #include "mm/buddy.h"
 #include "mm/frames.h"
 #include "mm/heap.h"
-#include "vdev/vlapic.h"
 
 #define RAM_BYTES MIB(FAKE_RAM_MIB)
 #define RAM_PAGES (RAM_BYTES >> PAGE_SHIFT)
@@ -46,9 +44,6 @@ void (*fake_machine_end)(void);
 const struct vcpu *fake_told_to_start;
 
 uint32_t nr_cpus = 2;
-struct clock_scale clock_scale = {.mul_frac = 1U << 31, .shift = 1};
-uint64_t clock_tsc_khz = 1000000;
-struct boot_info boot_info = {.cmdline = "console=com1"};
 static struct cpu cpus[2];
 
 /* ---- the machine ---- */
@@ -95,11 +90,6 @@ void machine_shutdown_by_hwdom(uint8_t code)
 
 /* ---- console ---- */
 
-void printk(const char *fmt, ...)
-{
-	(void)fmt;
-}
-
 void console_write_guest(uint16_t domid, const char *buf, size_t len)
 {
 	(void)domid;
@@ -139,18 +129,6 @@ int console_getc(void)
 	static const char *input = "ab";
 
 	return *input ? *input++ : -1;
-}
-
-void console_register_key(char key, const char *what, void (*fn)(void))
-{
-	(void)key;
-	(void)what;
-	(void)fn;
-}
-
-bool console_handle_key(char key)
-{
-	return key == 'h';
 }
 
 /* ---- softirqs, timers, scheduler ---- */
@@ -300,18 +278,6 @@ uint64_t sched_idle_time(uint32_t cpu)
 	return cpu + 1;
 }
 
-void wallclock_update_domain(struct domain *d)
-{
-	(void)d;
-}
-
-void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)
-{
-	(void)sec;
-	(void)nsec;
-	(void)system_time;
-}
-
 /* ---- the guest ---- */
 
 static unsigned int preempt_calls;
@@ -408,71 +374,6 @@ const struct guest_ops hvm_guest_ops = {
 	.wakeup_pending = ops_wakeup_pending,
 	.start_pending = ops_start_pending,
 };
-
-const char *hvm_exit_count(const struct vcpu *v, unsigned int why, uint64_t *count)
-{
-	static const char *const names[] = {"first", "never", "last"};
-
-	if (why >= ARRAY_SIZE(names))
-		return NULL;
-	*count = why == 1 ? 0 : v->exits + why;
-	return names[why];
-}
-
-size_t hvm_save_size(struct domain *d)
-{
-	return 8u * d->max_vcpus;
-}
-
-int hvm_save(struct domain *d, void *buf, size_t size, size_t *written)
-{
-	if (size < hvm_save_size(d))
-		return -ENOSPC;
-	memset(buf, 0x5a, hvm_save_size(d));
-	*written = hvm_save_size(d);
-	return 0;
-}
-
-int hvm_load(struct domain *d, const void *buf, size_t size)
-{
-	(void)d;
-	return size && *(const uint8_t *)buf == 0x5a ? 0 : -EINVAL;
-}
-
-int hvm_save_one(struct domain *d, uint32_t type, uint32_t instance, union hvm_record *data,
-		 size_t *len)
-{
-	if (type != HVM_SAVE_CODE(CPU) || instance >= d->max_vcpus)
-		return -EINVAL;
-	data->cpu = (struct hvm_hw_cpu){.rip = 0x1234};
-	*len = sizeof(data->cpu);
-	return 0;
-}
-
-void hvm_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
-{
-	(void)v;
-	(void)subleaf;
-	memset(out, 0, 4 * sizeof(out[0]));
-	if (leaf == 0)
-		out[0] = 0xd;
-	if (leaf == 0x80000000)
-		out[0] = 0x80000008;
-	if (leaf == 1)
-		out[1] = 0xff000000;
-}
-
-void hvm_request_nmi(struct vcpu *v)
-{
-	(void)v;
-}
-
-void vlapic_deliver_msi(struct domain *d, uint64_t address, uint32_t data)
-{
-	(void)d;
-	(void)address;
-	(void)data;
-}
 
 /* ---- bringing it up and down ---- */
 

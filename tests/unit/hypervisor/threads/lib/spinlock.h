@@ -24,6 +24,14 @@ static inline void spin_lock(struct spinlock *l)
 		sched_yield();
 }
 
+static inline bool spin_trylock(struct spinlock *l)
+{
+	uint16_t me = __atomic_load_n(&l->owner, __ATOMIC_RELAXED), want = me;
+
+	return __atomic_compare_exchange_n(&l->next, &want, (uint16_t)(me + 1), false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 static inline void spin_unlock(struct spinlock *l)
 {
 	__atomic_store_n(&l->owner, (uint16_t)(l->owner + 1), __ATOMIC_RELEASE);

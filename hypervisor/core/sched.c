@@ -37,14 +37,20 @@ struct runq {
 
 static struct runq runqs[MAX_CPUS];
 
+/* Pairs with the release when it is handed over: move_to(). */
+static uint32_t cpu_of(const struct vcpu *v)
+{
+	return __atomic_load_n(&v->cpu, __ATOMIC_ACQUIRE);
+}
+
 static struct runq *lock_queue_of(struct vcpu *v)
 {
 	for (;;) {
-		uint32_t cpu = __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
+		uint32_t cpu = cpu_of(v);
 		struct runq *rq = &runqs[cpu];
 
 		spin_lock(&rq->lock);
-		if (v->cpu == cpu)
+		if (cpu_of(v) == cpu)
 			return rq;
 		spin_unlock(&rq->lock);
 	}
@@ -206,14 +212,23 @@ static uint64_t lead_of(struct runq *rq, const struct vcpu *v)
 	return v->vruntime > rq->min_vruntime ? v->vruntime - rq->min_vruntime : 0;
 }
 
+/*
+ * Make @v, in no queue, that of @cpu: from here on it is in the hands of the other queue's lock, which whoever
+ * moves it is still to take. The lock of its present queue is held.
+ */
+static void move_to(struct vcpu *v, uint32_t cpu)
+{
+	v->moving = true;
+	__atomic_store_n(&v->cpu, cpu, __ATOMIC_RELEASE);
+}
+
 /* Queue @v, which waits, on @cpu. The lock of its queue @rq is held, then that of the queue @rq becomes. */
 static void queue_on(struct runq **rq, struct vcpu *v, uint32_t cpu)
 {
 	while (v->cpu != cpu) {
 		uint64_t lead = lead_of(*rq, v);
 
-		v->cpu = cpu;
-		v->moving = true;
+		move_to(v, cpu);
 		spin_unlock(&(*rq)->lock);
 		*rq = lock_queue_of(v);
 		v->moving = false;
@@ -417,8 +432,7 @@ static struct vcpu *steal_from(struct runq *rq, uint32_t self)
 		if (allowed(v, self)) {
 			dequeue(rq, v);
 			v->vruntime = runqs[self].min_vruntime + lead_of(rq, v);
-			v->cpu = self;
-			v->moving = true;
+			move_to(v, self);
 			return v;
 		}
 	}

@@ -98,14 +98,20 @@ static void program(struct cpu *c)
 	apic_timer_arm(when > now ? when - now : 0);
 }
 
+/* Pairs with the release when it is handed over. */
+static uint32_t cpu_of(const struct timer *t)
+{
+	return __atomic_load_n(&t->cpu, __ATOMIC_ACQUIRE);
+}
+
 /* Lock the queue that @t is in, or was in last. */
 static struct queue *lock_queue_of(struct timer *t)
 {
 	for (;;) {
-		uint32_t cpu = READ_ONCE(t->cpu);
+		uint32_t cpu = cpu_of(t);
 
 		spin_lock(&queues[cpu].lock);
-		if (t->cpu == cpu)
+		if (cpu_of(t) == cpu)
 			return &queues[cpu];
 		spin_unlock(&queues[cpu].lock);
 	}
@@ -130,11 +136,12 @@ void timer_set(struct timer *t, uint64_t when)
 	struct cpu *c = this_cpu();
 
 	disarm(t);
-	WRITE_ONCE(t->cpu, c->id);
+	/* From here on it is in the hands of our queue's lock. */
+	__atomic_store_n(&t->cpu, c->id, __ATOMIC_RELEASE);
 	spin_unlock(&old->lock);
 
 	spin_guard(&queues[c->id].lock);
-	if (t->cpu != c->id)
+	if (cpu_of(t) != c->id)
 		return; /* another CPU sets it as well, and came later */
 	t->when = when;
 	t->armed = true;

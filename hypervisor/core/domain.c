@@ -95,7 +95,8 @@ void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg)
 
 	spin_guard(&list_lock);
 	list_for_each_entry(d, &domains, link)
-		fn(d, arg);
+		if (__atomic_load_n(&d->refs, __ATOMIC_ACQUIRE))
+			fn(d, arg);
 }
 
 int domain_resolve(struct domain *caller, domid_t id, struct domain **out)
@@ -200,7 +201,6 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d = xzalloc(sizeof(*d));
 	if (!d)
 		return -ENOMEM;
-	d->refs = 1;
 	d->ops = ops;
 	d->is_hwdom = is_hwdom;
 	d->controller_paused = true;
@@ -223,16 +223,26 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	rc = d->shared_info ? domain_parts_init(d) : -ENOMEM;
 	if (rc)
 		goto fail;
-	wallclock_update_domain(d);
 	*out = d;
 	return 0;
 
 fail:
+	domain_discard(d);
+	return rc;
+}
+
+void domain_publish(struct domain *d)
+{
+	wallclock_update_domain(d);
+	__atomic_store_n(&d->refs, 1, __ATOMIC_RELEASE);
+}
+
+void domain_discard(struct domain *d)
+{
 	spin_lock(&list_lock);
 	list_del(&d->link);
 	spin_unlock(&list_lock);
 	domain_free(d);
-	return rc;
 }
 
 static void reap_softirq(void)

@@ -29,7 +29,7 @@ struct domain {
 	bool shut_down;        /* [d] every vCPU has stopped */
 	uint8_t shutdown_code; /* [d] SHUTDOWN_* */
 	uint8_t handle[16];    /* [d] the toolstack's UUID */
-	uint32_t refs;         /* [a] see domain_get() */
+	uint32_t refs;         /* [a] see domain_get(); 0: not to be found, not yet or no longer */
 	struct list link;      /* [L] by ascending id */
 	struct spinlock lock;
 
@@ -40,9 +40,9 @@ struct domain {
 	bool controller_paused;      /* [d] domctl pausedomain */
 	bool launched;               /* [d] has been unpaused once */
 
-	uint64_t tot_pages;         /* [a] frames owned, each holding no reference of @refs */
-	uint64_t max_pages;         /* [d] */
-	uint64_t claimed_pages;     /* [d] size set aside by XENMEM_claim_pages, 0 = none */
+	uint64_t tot_pages;     /* [a] frames owned, each holding no reference of @refs */
+	uint64_t max_pages;     /* [d] */
+	uint64_t claimed_pages; /* [d] size set aside by XENMEM_claim_pages, 0 = none */
 	struct p2m p2m;
 	struct e820_range *e820; /* [d] XENMEM_set_memory_map, or the hardware domain's map */
 	unsigned int nr_e820;    /* [d] */
@@ -71,12 +71,17 @@ struct domain {
 void domain_set_parts(const struct domain_part *const *parts, unsigned int nr);
 
 /**
- * Make a domain with no vCPUs and no memory, paused by its controller, not yet in the list's view
- * until complete. @id DOMID_NONE picks the next free one. Return: 0 and *@out (the list's reference
- * is kept by the list; none is given to the caller), -EEXIST, -EINVAL, -ENOMEM.
+ * Make a domain with no vCPUs and no memory, paused by its controller, that nobody else can find yet.
+ * @id DOMID_NONE picks the next free one. Return: 0 and *@out, to be published or discarded; -EEXIST,
+ * -EINVAL, -ENOMEM.
  */
 int must_check domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *ops,
 			     bool is_hwdom, struct domain **out);
+
+/** Let others find @d, which is complete and has no memory yet; what they do with it the caller doesn't know. */
+void domain_publish(struct domain *d);
+/** Undo domain_create(). */
+void domain_discard(struct domain *d);
 
 /** Find a domain by id and take a reference. Dying ones are found until they are gone. NULL if none. */
 struct domain *domain_get(domid_t id);
@@ -153,7 +158,7 @@ void domain_vcpu_parts_fini(struct vcpu *v);
 /** Domain 0, once it exists. */
 extern struct domain *hwdom;
 
-/** Walk all domains under the list lock; @fn must not block. */
+/** Walk all domains that can be found, under the list lock; @fn must not block. */
 void domain_for_each(void (*fn)(struct domain *d, void *arg), void *arg);
 
 /** vCPU @id of @d, NULL when there is none. */

@@ -38,8 +38,7 @@ void wallclock_update_domain(struct domain *d)
 static void update_one(struct domain *d, void *arg)
 {
 	(void)arg;
-	if (d->shared_info)
-		wallclock_update_domain(d);
+	wallclock_update_domain(d);
 }
 
 void wallclock_set(uint64_t sec, uint32_t nsec, uint64_t system_time)

@@ -211,6 +211,7 @@ static struct domain *create_domain(const struct boot_info *info)
 
 	if (domain_create(0, nr, &hvm_guest_ops, true, &d))
 		panic("domain 0 could not be created");
+	domain_publish(d);
 	d->weight = SCHED_HWDOM_WEIGHT;
 	for (unsigned int i = 0; i < nr; i++)
 		if (vcpu_create(d, i, &v))

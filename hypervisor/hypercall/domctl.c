@@ -69,13 +69,12 @@ static long op_createdomain(struct hypercall *hc)
 	rc = gnttab_set_limits(d, limit_of(cd->max_grant_frames), limit_of(cd->max_maptrack_frames),
 			       XEN_DOMCTL_GRANT_version(cd->grant_opts));
 	if (rc) {
-		while (domain_kill(d) == -ERESTART)
-			;
+		domain_discard(d);
 		return rc;
 	}
-	hc->domctl->domain = d->id;
-	spin_guard(&d->lock);
 	memcpy(d->handle, cd->handle, sizeof(d->handle));
+	hc->domctl->domain = d->id;
+	domain_publish(d);
 	return 0;
 }
 

@@ -412,6 +412,7 @@ void fake_host_init(void)
 	hypercall_init();
 	free_before = buddy_free_pages();
 	BUG_ON(domain_create(0, 2, &hvm_guest_ops, true, &hwdom));
+	domain_publish(hwdom);
 	hwdom->max_pages = 1u << 20;
 	give_vcpus(hwdom);
 	fake_run_as(hwdom->vcpus[0]);
@@ -452,6 +453,7 @@ struct domain *fake_domain_id(domid_t id, unsigned int vcpus, uint64_t pages)
 	struct domain *d;
 
 	BUG_ON(domain_create(id, vcpus, &hvm_guest_ops, false, &d));
+	domain_publish(d);
 	d->max_pages = pages + 1024;
 	give_vcpus(d);
 	for (uint64_t i = 0; i < pages; i++) {

@@ -147,17 +147,19 @@ int console_getc(void)
 
 void *xmalloc(size_t size)
 {
+	maybe_yield();
 	return malloc(size);
-}
-
-void *xzalloc(size_t size)
-{
-	return calloc(1, size);
 }
 
 void *xcalloc(size_t n, size_t size)
 {
+	maybe_yield();
 	return calloc(n, size);
+}
+
+void *xzalloc(size_t size)
+{
+	return xcalloc(1, size);
 }
 
 void xfree(void *p)

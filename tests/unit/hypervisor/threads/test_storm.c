@@ -29,6 +29,7 @@
 #define KNOWN      8u
 
 static domid_t known[KNOWN]; /* domains there are, or were; 0 = none; [a] */
+static domid_t newest;       /* [a] */
 static uint32_t acts;        /* [a] */
 
 /* ---- calling ---- */
@@ -66,10 +67,12 @@ static long call(struct vcpu *v, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t
 
 static domid_t anybody(void)
 {
-	uint32_t n = rnd(KNOWN + 2);
+	uint32_t n = rnd(KNOWN + 3);
 
 	if (n == KNOWN)
 		return DOMID_SELF;
+	if (n == KNOWN + 1) /* one that is being made just now, perhaps */
+		return (domid_t)(__atomic_load_n(&newest, __ATOMIC_RELAXED) + 1);
 	return n < KNOWN ? __atomic_load_n(&known[n], __ATOMIC_RELAXED) : 0;
 }
 
@@ -317,6 +320,7 @@ static void make(struct vcpu *v)
 	    domctl(v, XEN_DOMCTL_createdomain, 0, &op))
 		return;
 	id = op.domain;
+	__atomic_store_n(&newest, id, __ATOMIC_RELAXED);
 	__atomic_store_n(&known[slot], id, __ATOMIC_RELAXED);
 	op.u.max_mem.max_memkb = (RAM + 8) * 4;
 	domctl(v, XEN_DOMCTL_max_mem, id, &op);
@@ -475,6 +479,7 @@ static void start_domain_0(void)
 	struct domain *d;
 
 	ck_assert_int_eq(domain_create(0, 2, &hvm_guest_ops, true, &d), 0);
+	domain_publish(d);
 	d->max_pages = RAM + 64;
 	for (uint32_t i = 0; i < RAM; i++) {
 		mfn_t mfn;

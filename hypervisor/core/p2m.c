@@ -239,7 +239,9 @@ int p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order, enum p2m
 	if (gfn.n >= GFN_LIMIT)
 		return -EINVAL;
 	spin_lock(&d->p2m.lock);
-	rc = range_leaf(&d->p2m.table, gfn.n, order, &leaf, &present);
+	/* Of what comes after the teardown nobody would take care. */
+	rc = READ_ONCE(d->dying) ? -EINVAL :
+				   range_leaf(&d->p2m.table, gfn.n, order, &leaf, &present);
 	if (!rc)
 		rc = ptab_map(&d->p2m.table, gfn.n, mfn, order, attr_of(type));
 	if (!rc && present)

@@ -64,7 +64,8 @@ int must_check p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t 
  * Map 2^@order frames at @mfn to @gfn. What was there before is removed first, dropping the
  * reference it held. Takes over the caller's references of the new frames (one per frame), as the
  * type says. @order is 0, 9 or 18 and both numbers are aligned to it.
- * Return: 0, -EINVAL, -ENOMEM (nothing changed). Context: not under any p2m lock. Flushes.
+ * Return: 0, -EINVAL (also when @d is dying), -ENOMEM; nothing has changed then. Context: not under any p2m lock.
+ * Flushes.
  */
 int must_check p2m_map(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order,
 		       enum p2m_type type);

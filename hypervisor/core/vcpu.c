@@ -27,12 +27,12 @@ static void init_sched_fields(struct vcpu *v)
 
 int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 {
-	struct vcpu *v;
+	struct vcpu *v, *none = NULL;
 	int rc;
 
 	if (id >= d->max_vcpus)
 		return -EINVAL;
-	if (d->vcpus[id])
+	if (domain_vcpu(d, id))
 		return -EEXIST;
 	v = xzalloc(sizeof(*v));
 	if (!v)
@@ -42,15 +42,16 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 	init_sched_fields(v);
 	v->vcpu_info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->own_info;
 	v->vcpu_info_mfn = INVALID_MFN;
-	rc = domain_vcpu_parts_init(v);
-	if (rc) {
-		vcpu_destroy(v);
-		return rc;
-	}
 	vcpu_update_time(v);
-	__atomic_store_n(&d->vcpus[id], v, __ATOMIC_RELEASE);
-	*out = v;
-	return 0;
+	rc = domain_vcpu_parts_init(v);
+	if (!rc && !__atomic_compare_exchange_n(&d->vcpus[id], &none, v, false, __ATOMIC_RELEASE,
+						__ATOMIC_RELAXED))
+		rc = -EEXIST; /* made by somebody else meanwhile */
+	if (rc)
+		vcpu_destroy(v);
+	else
+		*out = v;
+	return rc;
 }
 
 void vcpu_destroy(struct vcpu *v)

@@ -339,7 +339,7 @@ static int add_one(struct domain *d, struct domain *owner, unsigned int space, u
 
 	if (!owner && space >= ARRAY_SIZE(spaces))
 		return -ENOSYS;
-	if (gfn >= GFN_LIMIT || READ_ONCE(d->dying) || (owner && READ_ONCE(owner->dying)))
+	if (gfn >= GFN_LIMIT || (owner && READ_ONCE(owner->dying)))
 		return -EINVAL;
 	if (!owner)
 		return spaces[space](d, idx, gfn_of(gfn));

@@ -20,7 +20,7 @@
 #include "lib/errno.h"
 #include "mm/buddy.h"
 
-#define ACTS 100000 /* of domain 0's vCPUs in all */
+#define ACTS 60000 /* of domain 0's vCPUs in all */
 #define RAM \
 	40u /* pages of a guest, from frame 0 on: one for the arguments of each vCPU, then more */
 #define FIRST_FREE 8u   /* the first of those that are not for arguments */
@@ -383,11 +383,38 @@ static void list(struct vcpu *v)
 	call(v, __HYPERVISOR_sysctl, args(v), 0, 0);
 }
 
+/* What tools ask of a domain's memory. */
+static void arrange(struct vcpu *v)
+{
+	const domid_t id = anybody();
+	struct xen_domctl op = {0};
+
+	switch (rnd(5)) {
+	case 0: feed(v, id); break;
+	case 1:
+		CALL(v, memory_op, XENMEM_add_to_physmap,
+		     (struct xen_add_to_physmap){
+			     .domid = id, .space = XENMAPSPACE_shared_info, .gpfn = page()});
+		break;
+	case 2:
+		CALL(v, memory_op, XENMEM_claim_pages,
+		     (struct xen_memory_reservation){.nr_extents = rnd(RAM), .domid = id});
+		break;
+	case 3:
+		op.u.max_mem.max_memkb = (RAM + rnd(8)) * 4;
+		domctl(v, XEN_DOMCTL_max_mem, id, &op);
+		break;
+	default:
+		op.u.paging_mempool.size = (8 + rnd(32)) << PAGE_SHIFT;
+		domctl(v, XEN_DOMCTL_set_paging_mempool_size, id, &op);
+	}
+}
+
 static void control(struct vcpu *v)
 {
 	struct xen_domctl op = {0};
 
-	switch (rnd(12)) {
+	switch (rnd(14)) {
 	case 0 ... 2: make(v); break;
 	case 3: destroy(v); break;
 	case 4: domctl(v, XEN_DOMCTL_pausedomain, anybody(), &op); break;
@@ -403,6 +430,11 @@ static void control(struct vcpu *v)
 	case 8: list(v); break;
 	case 9: domctl(v, XEN_DOMCTL_gethvmcontext_partial, anybody(), &op); break;
 	case 10: domctl(v, XEN_DOMCTL_resumedomain, anybody(), &op); break;
+	case 11:
+		op.u.max_vcpus.max = 1 + rnd(3);
+		domctl(v, XEN_DOMCTL_max_vcpus, anybody(), &op);
+		break;
+	case 12: arrange(v); break;
 	default: show_foreign(v); break;
 	}
 }

@@ -1,7 +1,7 @@
 /*
  * Grants of frames that are not this guest's memory, mapped and copied by itself; every grant of the
  * domains before it; copies between frames that are none; and its memory map torn up, with the frames
- * it has given away granted.
+ * it has given away granted; one page shown in more places than there may be page tables for.
  */
 #include "lib/lib.h"
 
@@ -18,6 +18,7 @@ static const uint32_t bad[] = {0x50000, 0xfee00, 0xfec00, 0x100000, 0x80000000, 
 /* Memory of its own that nothing is in. */
 #define FREE_FIRST 0x800
 #define FREE_END   0xc00
+#define SCATTER    20000 /* places */
 
 #define GOOD 15
 #define BAD  (sizeof(bad) / sizeof(bad[0]))
@@ -143,6 +144,16 @@ static void memory_map(void)
 	}
 }
 
+/* One page shown at places that are 1 GiB apart, each of which takes two page tables: until it is refused. */
+static uint64_t scattered(void)
+{
+	uint64_t before = added, n = 0;
+
+	while (n < SCATTER && added == before + n)
+		add(XENMAPSPACE_shared_info, 0, ++n << 18);
+	return added - before;
+}
+
 /* What was its own until it gave it away. */
 static uint64_t freed_grants(uint16_t self)
 {
@@ -171,6 +182,7 @@ void guest_main(void *start_info)
 	memory_map();
 	say_number("frames given away", taken);
 	say_number("pages added", added);
+	say_number("pages scattered", scattered());
 	say_number("freed grants copied", freed_grants(own_id()));
 	finish();
 }

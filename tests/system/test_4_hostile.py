@@ -142,6 +142,7 @@ class Hostile(unittest.TestCase):
         self.assertNotIn(b"domain=0", text)
         self.assertEqual(number(text, "bad copies"), 0)
         self.assertGreater(number(text, "frames given away"), 0)
+        self.assertLess(number(text, "pages scattered"), 1000)
         self.assertEqual(number(text, "freed grants copied"), 0)
 
     def ways(self, name, ends):

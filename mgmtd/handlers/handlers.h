@@ -7,6 +7,8 @@
 #include "../store/page.h"
 #include "../svc/svc.h"
 
+struct vm;
+
 /** Made from api/openapi.yaml; ends with a NULL id. */
 extern const struct http_operation http_operations[];
 
@@ -75,6 +77,8 @@ struct svc *svc_of(const struct http_request *req);
  */
 void reply_list(struct http_request *req, struct page_query *pq,
 		void (*finish)(struct svc *svc, json_t *item));
+/** Load the machine of the path. Return: does the client mean this version of it? If not, it is answered. */
+must_check bool load_vm(struct http_request *req, struct vm *vm);
 /** Answer 202 with the task @id. */
 void reply_task(struct http_request *req, const char *id);
 

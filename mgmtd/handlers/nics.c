@@ -45,20 +45,14 @@ static void create(struct http_request *req)
 
 static void update(struct http_request *req)
 {
+	bool seen = http_header(req, "If-Match");
 	auto_problem struct problem p = {0};
-	const int64_t *seen = NULL;
 	struct vm vm;
 
-	if (http_header(req, "If-Match")) {
-		if (vm_require(svc_of(req), req->args[0], &vm, &p)) {
-			http_reply_problem(req, &p);
-			return;
-		}
-		if (!http_if_revision(req, vm.revision))
-			return;
-		seen = &vm.revision;
-	}
-	if (nic_change(svc_of(req), req->args[0], req->args[1], seen, req->json, &p))
+	if (seen && !load_vm(req, &vm))
+		return;
+	if (nic_change(svc_of(req), req->args[0], req->args[1], seen ? &vm.revision : NULL,
+		       req->json, &p))
 		http_reply_problem(req, &p);
 	else
 		reply_nic(req, 200, req->args[1]);

@@ -56,8 +56,7 @@ void handle_vm_create(struct http_request *req)
 	http_set_header(req, "Location", "/api/v1/vms/%s", id);
 }
 
-/* Load the machine and see that the client means this version of it. */
-static bool load(struct http_request *req, struct vm *vm)
+bool load_vm(struct http_request *req, struct vm *vm)
 {
 	auto_problem struct problem p = {0};
 
@@ -73,7 +72,7 @@ static void update(struct http_request *req)
 	auto_problem struct problem p = {0};
 	struct vm vm;
 
-	if (!load(req, &vm))
+	if (!load_vm(req, &vm))
 		return;
 	if (vm_update(svc_of(req), &vm, req->json, &p))
 		http_reply_problem(req, &p);
@@ -93,7 +92,7 @@ static void delete (struct http_request *req)
 	auto_problem struct problem p = {0};
 	struct vm vm;
 
-	if (!load(req, &vm))
+	if (!load_vm(req, &vm))
 		return;
 	if (vm_delete(svc_of(req), &vm, &p))
 		http_reply_problem(req, &p);

@@ -5,7 +5,8 @@
 usage: generate.py openapi.yaml routes.c
 
 Every operation becomes a row of http_operations[]: method, path, permission, how its body is taken,
-its parameters and the handler, handle_<operationId>() (and begin_<operationId>() for streams).
+its parameters and the handler, handle_<operationId>() (and begin_<operationId>() for streams), which
+with `x-domus-slow` has a thread of its own: it asks the disk, the toolstack or other programs.
 What a row can't say is an error here, not a surprise at run time.
 """
 import json
@@ -130,6 +131,8 @@ class Generator:
         public = op.get("security") == []
         if public == ("x-domus-permission" in op):
             raise SystemExit(f"{ident}: needs a permission, or `security: []`")
+        if op.get("x-domus-slow") and "503" not in op["responses"]:
+            raise SystemExit(f"{ident}: is slow, and so may be refused (503)")
         body, schema, patch = self.body(op)
         self.params(ident, item.get("parameters", []) + op.get("parameters", []))
         idempotent = method == "post" and not public and op.get("x-domus-idempotent", True)
@@ -138,6 +141,7 @@ class Generator:
                f".body = {body},", f".merge_patch = {patch},",
                f".idempotent = {'true' if idempotent else 'false'},", f".schema = {schema},",
                f".audited = {'true' if op.get('x-domus-audit') else 'false'},",
+               f".slow = {'true' if op.get('x-domus-slow') else 'false'},",
                f".params = params_{ident},", f".handler = handle_{ident},"]
         if body == "HTTP_BODY_STREAM":
             row.append(f".begin = begin_{ident},")

@@ -42,22 +42,19 @@ void handle_console_ticket(struct http_request *req)
 			     "/console", "protocol", "domus.console.v1"));
 }
 
-static void fetch_log(struct http_request *req)
+void handle_console_log(struct http_request *req)
 {
 	size_t len = 0;
 	char *data;
-	int rc = broker_log(svc_of(req), req->args[0], &data, &len);
+	int rc;
 
+	if (!exists(req))
+		return;
+	rc = broker_log(svc_of(req), req->args[0], &data, &len);
 	if (rc == -EIO)
 		http_fail(req, 503, "unavailable", "The console broker does not answer.");
 	else if (rc) /* it has never run: nothing was written */
 		http_reply_bytes(req, 200, "text/plain; charset=utf-8", NULL, 0);
 	else
 		http_reply_bytes(req, 200, "text/plain; charset=utf-8", data, len);
-}
-
-void handle_console_log(struct http_request *req)
-{
-	if (exists(req))
-		http_defer(req, fetch_log);
 }

@@ -122,7 +122,7 @@ void begin_image_create(struct http_request *req)
 	req->sink = take;
 }
 
-static void finish(struct http_request *req)
+void handle_image_create(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
@@ -140,9 +140,4 @@ static void finish(struct http_request *req)
 	http_reply(req, 201, json);
 	http_set_header(req, "Location", "/api/v1/images/%s", id);
 	set_etag(req, id);
-}
-
-void handle_image_create(struct http_request *req)
-{
-	http_defer(req, finish);
 }

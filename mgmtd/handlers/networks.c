@@ -48,7 +48,7 @@ static bool load(struct http_request *req, struct network *n)
 	return http_if_revision(req, n->revision);
 }
 
-static void create(struct http_request *req)
+void handle_network_create(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
@@ -61,7 +61,7 @@ static void create(struct http_request *req)
 	http_set_header(req, "Location", "/api/v1/networks/%s", id);
 }
 
-static void update(struct http_request *req)
+void handle_network_update(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct network n;
@@ -74,7 +74,7 @@ static void update(struct http_request *req)
 		reply_network(req, 200, n.id);
 }
 
-static void delete (struct http_request *req)
+void handle_network_delete(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct network n;
@@ -85,20 +85,4 @@ static void delete (struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		http_reply(req, 204, NULL);
-}
-
-/* The host is set up anew, which runs a program. */
-void handle_network_create(struct http_request *req)
-{
-	http_defer(req, create);
-}
-
-void handle_network_update(struct http_request *req)
-{
-	http_defer(req, update);
-}
-
-void handle_network_delete(struct http_request *req)
-{
-	http_defer(req, delete);
 }

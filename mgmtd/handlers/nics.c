@@ -30,7 +30,7 @@ static void reply_nic(struct http_request *req, int status, const char *nic)
 		http_reply(req, status, json);
 }
 
-static void create(struct http_request *req)
+void handle_nic_create(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
@@ -43,7 +43,7 @@ static void create(struct http_request *req)
 	http_set_header(req, "Location", "/api/v1/vms/%s/nics/%s", req->args[0], id);
 }
 
-static void update(struct http_request *req)
+void handle_nic_update(struct http_request *req)
 {
 	bool seen = http_header(req, "If-Match");
 	auto_problem struct problem p = {0};
@@ -58,7 +58,7 @@ static void update(struct http_request *req)
 		reply_nic(req, 200, req->args[1]);
 }
 
-static void delete (struct http_request *req)
+void handle_nic_delete(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 
@@ -66,20 +66,4 @@ static void delete (struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		http_reply(req, 204, NULL);
-}
-
-/* Guest and kernel have their say in these. */
-void handle_nic_create(struct http_request *req)
-{
-	http_defer(req, create);
-}
-
-void handle_nic_update(struct http_request *req)
-{
-	http_defer(req, update);
-}
-
-void handle_nic_delete(struct http_request *req)
-{
-	http_defer(req, delete);
 }

@@ -9,8 +9,7 @@ void handle_api_versions(struct http_request *req)
 			     "extensions"));
 }
 
-/* The broker may take its time to answer. */
-static void check_health(struct http_request *req)
+void handle_health_get(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 
@@ -18,9 +17,4 @@ static void check_health(struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		http_reply(req, 200, json_pack("{ss}", "status", "ok"));
-}
-
-void handle_health_get(struct http_request *req)
-{
-	http_defer(req, check_health);
 }

@@ -68,7 +68,7 @@ void handle_session_create(struct http_request *req)
 	int64_t wait = limiter_wait(given(req, "username"), req->address, clock_mono_ms());
 
 	if (!wait) {
-		http_defer(req, log_in);
+		log_in(req);
 		return;
 	}
 	http_fail(req, 429, "too_many_logins", "Too many failed logins; try again in %lld s.",

@@ -67,7 +67,7 @@ bool load_vm(struct http_request *req, struct vm *vm)
 	return http_if_revision(req, vm->revision);
 }
 
-static void update(struct http_request *req)
+void handle_vm_update(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct vm vm;
@@ -80,14 +80,7 @@ static void update(struct http_request *req)
 		reply_vm(req, 200, vm.id);
 }
 
-/* The hypervisor and xenstore have their say in it. */
-void handle_vm_update(struct http_request *req)
-{
-	http_defer(req, update);
-}
-
-/* The broker is told, which may take its time. */
-static void delete (struct http_request *req)
+void handle_vm_delete(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct vm vm;
@@ -98,11 +91,6 @@ static void delete (struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		http_reply(req, 204, NULL);
-}
-
-void handle_vm_delete(struct http_request *req)
-{
-	http_defer(req, delete);
 }
 
 void handle_vm_action(struct http_request *req)

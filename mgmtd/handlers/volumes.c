@@ -107,7 +107,7 @@ static void reply_content(struct http_request *req, const struct volume *volume)
 	http_reply_content(req, "application/octet-stream", fd, (uint64_t)st.st_size, is_still);
 }
 
-static void content(struct http_request *req)
+void handle_volume_content(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct volume volume;
@@ -122,12 +122,7 @@ static void content(struct http_request *req)
 		reply_content(req, &volume);
 }
 
-void handle_volume_content(struct http_request *req)
-{
-	http_defer(req, content);
-}
-
-static void create(struct http_request *req)
+void handle_volume_create(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
@@ -138,11 +133,6 @@ static void create(struct http_request *req)
 	}
 	reply_volume(req, 201, id);
 	http_set_header(req, "Location", "/api/v1/volumes/%s", id);
-}
-
-void handle_volume_create(struct http_request *req)
-{
-	http_defer(req, create);
 }
 
 static bool load(struct http_request *req, struct volume *volume)
@@ -156,7 +146,7 @@ static bool load(struct http_request *req, struct volume *volume)
 	return http_if_revision(req, volume->revision);
 }
 
-static void update(struct http_request *req)
+void handle_volume_update(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct volume volume;
@@ -169,12 +159,7 @@ static void update(struct http_request *req)
 		reply_volume(req, 200, volume.id);
 }
 
-void handle_volume_update(struct http_request *req)
-{
-	http_defer(req, update);
-}
-
-static void delete (struct http_request *req)
+void handle_volume_delete(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	struct volume volume;
@@ -187,12 +172,7 @@ static void delete (struct http_request *req)
 		http_reply(req, 204, NULL);
 }
 
-void handle_volume_delete(struct http_request *req)
-{
-	http_defer(req, delete);
-}
-
-static void attach(struct http_request *req)
+void handle_disk_attach(struct http_request *req)
 {
 	auto_problem struct problem p = {0};
 	char id[UUID_TEXT_LEN];
@@ -211,12 +191,7 @@ static void attach(struct http_request *req)
 	http_set_header(req, "Location", "/api/v1/vms/%s/disks/%s", req->args[0], id);
 }
 
-void handle_disk_attach(struct http_request *req)
-{
-	http_defer(req, attach);
-}
-
-static void detach(struct http_request *req)
+void handle_disk_detach(struct http_request *req)
 {
 	const char *force = http_query(req, "force");
 	auto_problem struct problem p = {0};
@@ -225,9 +200,4 @@ static void detach(struct http_request *req)
 		http_reply_problem(req, &p);
 	else
 		http_reply(req, 204, NULL);
-}
-
-void handle_disk_detach(struct http_request *req)
-{
-	http_defer(req, detach);
 }

@@ -3,8 +3,9 @@
  * The HTTP server: routes by a table made from the API document, checks requests against it, and
  * answers problems as RFC 9457 has it.
  *
- * A handler runs on one of the server's few threads and must not block. What takes long goes to
- * http_defer(); what waits for something uses http_wait().
+ * A handler runs on one of the server's few threads and must not block, or, when the table says that
+ * it is slow, on one of its own; the client is told 503 when too many of these run. What waits for
+ * something uses http_wait().
  */
 #ifndef MGMTD_HTTP_H
 #define MGMTD_HTTP_H
@@ -57,6 +58,7 @@ struct http_operation {
 	bool merge_patch;                /* application/merge-patch+json is welcome too */
 	bool idempotent;                 /* honours Idempotency-Key */
 	bool audited;                    /* recorded though it changes nothing */
+	bool slow;                       /* the handler may block; it runs on a thread of its own */
 	const struct schema *schema;     /* of the body */
 	const struct http_param *params; /* ends with a NULL name */
 	http_handler handler;
@@ -106,7 +108,7 @@ struct http_request {
 	bool begun;            /* passed the checks: the handler was, or might have been, called */
 	bool finished;         /* the reply stands */
 	bool idempotency_open; /* the answer is to be kept for repetition */
-	int64_t wait_until;    /* monotonic ms */
+	int64_t wait_until;    /* monotonic ms; the reply of a slow handler is not sent before */
 	bool held;             /* [w] the reply stands, but waits for @wait_until */
 	struct http_request *wait_next; /* [w] list of those waiting */
 	bool waiting;                   /* [w] */
@@ -186,10 +188,5 @@ must_check bool http_wait(struct http_request *req, uint64_t generation, int64_t
 /** Something changed: call again all who wait. Context: any thread. */
 void http_wake(struct http_server *server);
 bool http_stopping(const struct http_server *server);
-/**
- * Run @fn on a thread of its own; the reply it leaves is sent, not before req->wait_until if @fn
- * sets that. 503 when too many run.
- */
-void http_defer(struct http_request *req, http_handler fn);
 
 #endif

@@ -38,6 +38,8 @@ void route_check_params(struct http_request *req);
 /* wait.c */
 must_check int wait_start(struct http_server *server);
 void wait_stop(struct http_server *server);
+/** Run the handler on a thread of its own, whose reply is sent; or reply 503 when too many run. */
+void wait_defer(struct http_request *req);
 
 /* static.c */
 void static_serve(struct http_request *req);

@@ -218,7 +218,10 @@ static void request_run(struct http_request *req)
 		if (req->reply.status)
 			return;
 	}
-	req->op->handler(req);
+	if (req->op->slow)
+		wait_defer(req);
+	else
+		req->op->handler(req);
 }
 
 static enum MHD_Result request_finish(struct http_request *req)
@@ -266,7 +269,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *conn, co
 		*size = 0;
 		return MHD_YES;
 	}
-	/* Set again, on this thread alone, by http_wait() and http_defer(). */
+	/* Set again, on this thread alone, by http_wait() and wait_defer(). */
 	req->suspended = false;
 	if (!req->reply.status)
 		request_run(req);

@@ -5,11 +5,6 @@
 
 #define DEFER_STACK (1u << 20)
 
-struct deferred {
-	struct http_request *req;
-	http_handler fn;
-};
-
 /* Let a waiting request go on. Context: [w] held, @at points to it in the list. */
 static void release(struct http_request **at)
 {
@@ -138,17 +133,16 @@ void http_wake(struct http_server *server)
 
 static void *deferred_main(void *arg)
 {
-	struct deferred d = *(struct deferred *)arg;
-	struct http_server *server = d.req->server;
+	struct http_request *req = arg;
+	struct http_server *server = req->server;
 
-	free(arg);
-	d.fn(d.req);
+	req->op->handler(req);
 	pthread_mutex_lock(&server->lock);
-	if (d.req->wait_until > clock_mono_ms() && !server->stopping) {
-		d.req->held = true;
-		enqueue(d.req, d.req->wait_until);
+	if (req->wait_until > clock_mono_ms() && !server->stopping) {
+		req->held = true;
+		enqueue(req, req->wait_until);
 	} else {
-		MHD_resume_connection(d.req->connection);
+		MHD_resume_connection(req->connection);
 	}
 	server->deferred--;
 	pthread_cond_broadcast(&server->changed);
@@ -167,27 +161,24 @@ static bool defer_admit(struct http_server *server)
 	return ok;
 }
 
-void http_defer(struct http_request *req, http_handler fn)
+void wait_defer(struct http_request *req)
 {
-	struct deferred *d = malloc(sizeof(*d));
 	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
-	if (!d || !defer_admit(req->server)) {
-		free(d);
+	if (!defer_admit(req->server)) {
 		http_fail(req, 503, "busy", "Too much is going on; try again in a moment.");
 		http_set_header(req, "Retry-After", "1");
 		return;
 	}
-	*d = (struct deferred){req, fn};
 	req->suspended = true;
 	MHD_suspend_connection(req->connection);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, DEFER_STACK);
-	rc = pthread_create(&thread, &attr, deferred_main, d);
+	rc = pthread_create(&thread, &attr, deferred_main, req);
 	pthread_attr_destroy(&attr);
 	if (rc)
-		deferred_main(d); /* slow, but it gets done */
+		deferred_main(req); /* slow, but it gets done */
 }

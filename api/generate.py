@@ -133,6 +133,8 @@ class Generator:
             raise SystemExit(f"{ident}: needs a permission, or `security: []`")
         if op.get("x-domus-slow") and "503" not in op["responses"]:
             raise SystemExit(f"{ident}: is slow, and so may be refused (503)")
+        if method != "get" and "507" not in op["responses"]:
+            raise SystemExit(f"{ident}: is recorded, for which there may be no room (507)")
         body, schema, patch = self.body(op)
         self.params(ident, item.get("parameters", []) + op.get("parameters", []))
         idempotent = method == "post" and not public and op.get("x-domus-idempotent", True)

@@ -33,23 +33,24 @@ static int identify(struct db *db, struct http_request *req, bool *tried)
 	return cookie ? session_find(db, cookie, &req->who) : -ENOENT;
 }
 
-void authenticate(struct db *db, struct http_request *req)
+int authenticate(struct db *db, struct http_request *req)
 {
 	bool tried;
 	int rc;
 
 	if (!req->op->permission)
-		return;
+		return 0;
 	rc = identify(db, req, &tried);
 	if (rc == -ENOENT)
 		refuse(req, tried ? "bad_credentials" : "unauthenticated",
 		       tried ? "The session or token is unknown or has expired." :
 			       "This needs a session or a bearer token.");
 	else if (rc)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		return rc;
 	else if (req->who.kind == IDENTITY_SESSION && !csrf_holds(req))
 		http_fail(req, 403, "csrf", "The header X-CSRF-Token is missing or wrong.");
 	else if (!role_may(req->who.role, req->op->permission))
 		http_fail(req, 403, "forbidden", "This needs the permission %s.",
 			  req->op->permission);
+	return 0;
 }

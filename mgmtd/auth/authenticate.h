@@ -6,7 +6,10 @@
 #include "../http/http.h"
 #include "../store/db.h"
 
-/** Fill in req->who, or reply 401 or 403. Operations without a permission are open to all. */
-void authenticate(struct db *db, struct http_request *req);
+/**
+ * Fill in req->who, or reply 401 or 403. Operations without a permission are open to all.
+ * Return: 0, or -EIO with nothing replied.
+ */
+must_check int authenticate(struct db *db, struct http_request *req);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../util/clock.h"
+#include "../util/log.h"
 #include "roles.h"
 
 #define USED_EVERY_S 3600 /* how exactly the last use is kept */
@@ -30,16 +31,16 @@ int token_create(struct db *db, const struct identity *who, const char *name, co
 		      now + life_ms);
 }
 
-/* Note the use, once an hour. */
-static int touch(struct db *db, const char *id, const char *last)
+/* Note the use, once an hour, if that can be. */
+static void touch(struct db *db, const char *id, const char *last)
 {
 	char now[CLOCK_TEXT_LEN], hour_ago[CLOCK_TEXT_LEN];
 
 	clock_now(now);
 	clock_format(clock_wall_ms() - USED_EVERY_S * 1000, hour_ago);
-	if (strcmp(last, hour_ago) > 0)
-		return 0;
-	return db_run(db, "UPDATE token SET last_used_at = ? WHERE id = ?", "ss", now, id);
+	if (strcmp(last, hour_ago) <= 0 &&
+	    db_run(db, "UPDATE token SET last_used_at = ? WHERE id = ?", "ss", now, id))
+		log_line("the use of token %s could not be noted", id);
 }
 
 int token_find(struct db *db, const char *secret, struct identity *who)
@@ -68,10 +69,9 @@ int token_find(struct db *db, const char *secret, struct identity *who)
 	db_end(q);
 	if (id.expires_ms <= clock_wall_ms())
 		return -ENOENT;
-	rc = touch(db, id.credential, last);
-	if (!rc)
-		*who = id;
-	return rc;
+	touch(db, id.credential, last);
+	*who = id;
+	return 0;
 }
 
 json_t *token_json(struct db *db, const char *user_id, const char *id)

@@ -18,7 +18,8 @@ struct svc *svc_of(const struct http_request *req)
 
 void handlers_authenticate(struct http_request *req)
 {
-	authenticate(svc_of(req)->db, req);
+	if (authenticate(svc_of(req)->db, req))
+		svc_fail(req);
 }
 
 void handlers_begin(struct http_request *req)
@@ -104,7 +105,7 @@ void reply_list(struct http_request *req, struct page_query *pq,
 		return;
 	}
 	if (rc) {
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 		return;
 	}
 	json_array_foreach(items, i, item) {

@@ -31,7 +31,7 @@ static bool load(struct http_request *req, struct image *image)
 	if (rc == -ENOENT)
 		http_fail(req, 404, "not_found", "There is no image with this id.");
 	else if (rc)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	return !rc;
 }
 

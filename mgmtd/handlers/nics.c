@@ -15,7 +15,7 @@ void handle_nic_list(struct http_request *req)
 	}
 	list = nic_list_json(svc_of(req), vm.id);
 	if (!list)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	else
 		http_reply(req, 200, json_pack("{so sn}", "items", list, "next_cursor"));
 }

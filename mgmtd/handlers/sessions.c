@@ -27,7 +27,7 @@ static void open_session(struct http_request *req, const struct user *user)
 	char secret[SECRET_TEXT_LEN];
 
 	if (session_create(svc_of(req)->db, user, req->address, secret, &req->who)) {
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 		return;
 	}
 	http_reply(req, 201, session_json(&req->who));
@@ -51,7 +51,7 @@ static void log_in(struct http_request *req)
 	int rc = user_find(svc_of(req)->db, name, &user);
 
 	if (rc && rc != -ENOENT) {
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	} else if (password_verify(password, rc ? NULL : user.password)) {
 		limiter_passed(name, req->address);
 		open_session(req, &user);
@@ -90,7 +90,7 @@ void handle_session_delete(struct http_request *req)
 		return;
 	}
 	if (session_delete(svc_of(req)->db, req->who.credential)) {
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 		return;
 	}
 	http_reply(req, 204, NULL);

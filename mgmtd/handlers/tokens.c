@@ -37,7 +37,7 @@ void handle_token_create(struct http_request *req)
 	if (rc == -EEXIST) {
 		http_fail(req, 409, "name_taken", "You have a token of this name already.");
 	} else if (!json) {
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	} else {
 		json_object_set_new(json, "token", json_string(secret));
 		http_reply(req, 201, json);
@@ -68,7 +68,7 @@ void handle_token_delete(struct http_request *req)
 	if (rc == -ENOENT)
 		no_token(req);
 	else if (rc)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	else
 		http_reply(req, 204, NULL);
 }

@@ -30,7 +30,7 @@ static void reply_vm(struct http_request *req, int status, const char *id)
 	}
 	if (rc || !json) {
 		if (!p.status)
-			problem_internal(&p, "reply_vm");
+			db_problem(&p, "reply_vm");
 		http_reply_problem(req, &p);
 		return;
 	}

@@ -39,10 +39,31 @@ struct db {
 	struct db_query cache[CACHED_STATEMENTS]; /* [d] by address of the SQL text */
 };
 
+static _Thread_local int last_error = -EIO;
+
+/* SQLite knows ENOSPC of a write by a name, and nothing of quotas: sqlite3_system_errno() is not always set. */
+static bool is_full(sqlite3 *sqlite, int err)
+{
+	int rc = sqlite3_errcode(sqlite) & 0xff;
+
+	return rc == SQLITE_FULL || (rc == SQLITE_IOERR && (err == ENOSPC || err == EDQUOT));
+}
+
 static int fail(struct db *db, const char *what)
 {
+	last_error = is_full(db->sqlite, errno) ? -ENOSPC : -EIO;
 	log_line("database: %s: %s", what, sqlite3_errmsg(db->sqlite));
 	return -EIO;
+}
+
+int db_error(void)
+{
+	return last_error;
+}
+
+int db_problem(struct problem *p, const char *where)
+{
+	return problem_failed(p, last_error, where);
 }
 
 static int exec(struct db *db, const char *sql)
@@ -153,6 +174,7 @@ int db_begin(struct db *db)
 	lock(db);
 	if (db->depth == 0) {
 		db->failed = false;
+		last_error = -EIO;
 		if (exec(db, "BEGIN IMMEDIATE")) {
 			pthread_mutex_unlock(&db->lock);
 			return -EIO;

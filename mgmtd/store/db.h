@@ -7,6 +7,7 @@
  * db_query() to db_end(), and from db_begin() to db_commit() or db_rollback(). All who answer clients
  * need it: nothing that may be slow is done meanwhile.
  *
+ * What failed returns -EIO, unless it says more; whether that was for want of room, db_error() knows.
  * Room is taken ahead, so that a good many things can be recorded when the disk is full.
  */
 #ifndef MGMTD_STORE_DB_H
@@ -16,7 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../util/cleanup.h"
+#include "../util/problem.h"
 
 struct db;
 struct db_query;
@@ -38,6 +39,11 @@ must_check int db_run(struct db *db, const char *sql, const char *fmt, ...);
 int64_t db_value(struct db *db, int64_t fallback, const char *sql, const char *fmt, ...);
 /** How many rows the last db_run() of this thread's transaction changed. */
 int db_changes(struct db *db);
+
+/** The last failure of this thread, like errno: -ENOSPC when the disk was full, -EIO for any other. */
+int db_error(void);
+/** The same for a client: 507 or 500; @where goes to the log. Return: -ECANCELED. */
+int db_problem(struct problem *p, const char *where);
 
 /** Start a query. @sql must be a literal (statements are kept by address). NULL on failure. */
 struct db_query *db_query(struct db *db, const char *sql, const char *fmt, ...);

@@ -46,7 +46,7 @@ static int mend(struct svc *svc, const struct disk *disk, struct problem *p)
 		      "UPDATE vm_disk SET reason_code = NULL, reason = NULL"
 		      " WHERE id = ? AND reason_code IS NOT NULL",
 		      "s", disk->id) ?
-		       problem_internal(p, "disk record") :
+		       db_problem(p, "disk record") :
 		       0;
 }
 
@@ -82,7 +82,7 @@ int disk_attach_all(struct svc *svc, const char *vm, uint32_t domid, struct prob
 				      " WHERE vm = ? ORDER BY slot LIMIT 16",
 				      "s", vm);
 	size_t n = 0;
-	int rc = q ? 0 : problem_internal(p, "disks");
+	int rc = q ? 0 : db_problem(p, "disks");
 
 	while (q && n < TS_DISKS_MAX && db_next(q) == 1)
 		read_row(q, &disks[n++]);
@@ -120,7 +120,7 @@ static int check_source(struct svc *svc, struct disk *disk, struct problem *p)
 		return problem_invalid(p, "image", "unknown_image",
 				       "There is no image with this id.");
 	if (rc)
-		return problem_internal(p, "image_load");
+		return db_problem(p, "image_load");
 	if (strcmp(image.kind, "iso"))
 		return problem_invalid(p, "image", "wrong_kind",
 				       "This image is of kind %s, not iso.", image.kind);
@@ -174,7 +174,7 @@ static int insert(struct svc *svc, const char *vm, struct disk *disk, const char
 		   " VALUES (?, ?, ?, ?, ?, ?)",
 		   "ssissi", disk->id, vm, disk->slot, disk->volume[0] ? disk->volume : NULL,
 		   disk->image[0] ? disk->image : NULL, (int64_t)disk->read_only))
-		return problem_internal(p, "disk insert");
+		return db_problem(p, "disk insert");
 	return 0;
 }
 
@@ -198,13 +198,13 @@ int disks_insert(struct svc *svc, const char *vm, const json_t *specs, struct pr
 static int forget(struct svc *svc, const char *vm, const char *id, struct problem *p)
 {
 	if (db_begin(svc->db))
-		return problem_internal(p, "disk delete");
+		return db_problem(p, "disk delete");
 	if (db_run(svc->db, "DELETE FROM vm_disk WHERE vm = ? AND id = ?", "ss", vm, id) ||
 	    vm_touch(svc, vm, "vm.updated")) {
 		db_rollback(svc->db);
-		return problem_internal(p, "disk delete");
+		return db_problem(p, "disk delete");
 	}
-	return svc_commit(svc) ? problem_internal(p, "disk delete") : 0;
+	return svc_commit(svc) ? db_problem(p, "disk delete") : 0;
 }
 
 /* The domain of a machine whose claim is held: TS_DOMID_NONE when there is none. */
@@ -233,16 +233,16 @@ static int attach(struct svc *svc, const char *vm, struct disk *disk, const char
 	if (vm_require(svc, vm, &loaded, p) || find_domain(svc, vm, &domid, p))
 		return -ECANCELED;
 	if (db_begin(svc->db))
-		return problem_internal(p, "disk_attach");
+		return db_problem(p, "disk_attach");
 	rc = insert(svc, vm, disk, target, p);
 	if (!rc && vm_touch(svc, vm, "vm.updated"))
-		rc = problem_internal(p, "disk_attach");
+		rc = db_problem(p, "disk_attach");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "disk_attach");
+		return db_problem(p, "disk_attach");
 	rc = domid == TS_DOMID_NONE ? 0 : plug(svc, disk, domid, p);
 	if (rc && forget(svc, vm, disk->id, &ignored))
 		return problem_internal(p, "a disk that did not come stays recorded");
@@ -323,7 +323,7 @@ int disks_resized(struct svc *svc, const char *volume, struct problem *p)
 	int rc = 0;
 
 	if (!q)
-		return problem_internal(p, "disks_resized");
+		return db_problem(p, "disks_resized");
 	while (db_next(q) == 1)
 		json_array_append_new(users, json_pack("{ss sI}", "vm", db_text(q, 0), "slot",
 						       (json_int_t)db_int(q, 1)));

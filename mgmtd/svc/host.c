@@ -83,17 +83,17 @@ int host_act(struct svc *svc, const char *action, int64_t timeout, const char *a
 
 	snprintf(kind, sizeof(kind), "host.%s", action);
 	if (db_begin(svc->db))
-		return problem_internal(p, "host_act");
+		return db_problem(p, "host_act");
 	if (host_goes_down(svc)) {
 		db_rollback(svc->db);
 		return problem_set(p, 409, "state_conflict", "The host is going down already.");
 	}
 	if (task_insert(svc, &request, task)) {
 		db_rollback(svc->db);
-		return problem_internal(p, "host_act");
+		return db_problem(p, "host_act");
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "host_act");
+		return db_problem(p, "host_act");
 	task_enqueue(svc, task);
 	return 0;
 }

@@ -82,7 +82,7 @@ static void answer_known(struct svc *svc, struct http_request *req, const char *
 		"s", key);
 
 	if (!q || db_next(q) != 1)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	else if (strcmp(db_text(q, 0), fingerprint))
 		http_fail(req, 422, "idempotency_key_reused",
 			  "This Idempotency-Key was used for another request.");
@@ -111,7 +111,7 @@ void idempotency_begin(struct svc *svc, struct http_request *req)
 	if (rc == -EEXIST)
 		answer_known(svc, req, key, fingerprint);
 	else if (rc)
-		http_fail(req, 503, "unavailable", "The database does not answer.");
+		svc_fail(req);
 	req->idempotency_open = !rc;
 }
 

@@ -52,7 +52,7 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 	if (image->builtin)
 		return problem_set(p, 409, "builtin", "This image is part of the appliance.");
 	if (db_begin(svc->db))
-		return problem_internal(p, "image_delete");
+		return db_problem(p, "image_delete");
 	users = db_value(svc->db, -1,
 			 "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1"
 			 " OR id IN (SELECT vm FROM vm_disk WHERE image = ?1)",
@@ -72,13 +72,13 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 	else if (users < 0 || making < 0 ||
 		 db_run(svc->db, "DELETE FROM image WHERE id = ?", "s", image->id) ||
 		 event_add(svc, "image.deleted", NULL, last))
-		rc = problem_internal(p, "image_delete");
+		rc = db_problem(p, "image_delete");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "image_delete");
+		return db_problem(p, "image_delete");
 	unlink(image->path);
 	remove_cached(svc, image);
 	return 0;

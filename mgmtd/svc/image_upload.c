@@ -76,6 +76,7 @@ int image_upload_open(struct svc *svc, const char *name, const char *kind, const
 {
 	char id[UUID_TEXT_LEN];
 	struct image_upload *up;
+	int rc = 0;
 
 	if (length > max_bytes(kind))
 		return too_large(kind, p);
@@ -92,11 +93,15 @@ int image_upload_open(struct svc *svc, const char *name, const char *kind, const
 	snprintf(up->kind, sizeof(up->kind), "%s", kind);
 	snprintf(up->wanted, sizeof(up->wanted), "%s", sha256 ? sha256 : "");
 	snprintf(up->path, sizeof(up->path), "%s/images/.upload-%s", svc->config.data, id);
-	up->fd = open(up->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
 	up->digest = EVP_MD_CTX_new();
-	if (up->fd < 0 || !up->digest || !EVP_DigestInit_ex(up->digest, EVP_sha256(), NULL)) {
+	up->fd = open(up->path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (up->fd < 0)
+		rc = problem_failed(p, -errno, "an upload's file can't be made");
+	else if (!up->digest || !EVP_DigestInit_ex(up->digest, EVP_sha256(), NULL))
+		rc = problem_internal(p, "an upload's digest can't be made");
+	if (rc) {
 		image_upload_close(up);
-		return problem_internal(p, "an upload's file can't be made");
+		return rc;
 	}
 	*out = up;
 	return 0;
@@ -113,10 +118,8 @@ int image_upload_write(struct image_upload *up, const char *data, size_t len, st
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && errno == ENOSPC)
-			return disk_full(p, up->size, disk_free(up->svc));
 		if (n < 0)
-			return problem_internal(p, "an upload can't be written");
+			return problem_failed(p, -errno, "an upload can't be written");
 		data += n;
 		len -= (size_t)n;
 	}
@@ -215,7 +218,7 @@ static int record(struct image_upload *up, const char *id, const char *path, con
 
 	clock_now(now);
 	if (db_begin(svc->db))
-		return problem_internal(p, "image record");
+		return db_problem(p, "image record");
 	rc = db_run(svc->db,
 		    "INSERT INTO image (id, name, kind, size, disk_size, sha256, path, created_at)"
 		    " VALUES (?, ?, ?, ?, nullif(?, 0), ?, ?, ?)",
@@ -224,12 +227,12 @@ static int record(struct image_upload *up, const char *id, const char *path, con
 	if (rc == -EEXIST)
 		rc = name_taken(p);
 	else if (rc || !(json = image_json(svc, id)) || event_add(svc, "image.created", NULL, json))
-		rc = problem_internal(p, "image record");
+		rc = db_problem(p, "image record");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	return svc_commit(svc) ? problem_internal(p, "image record") : 0;
+	return svc_commit(svc) ? db_problem(p, "image record") : 0;
 }
 
 int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct problem *p)
@@ -238,7 +241,7 @@ int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct 
 	uint8_t digest[32];
 
 	if (fdatasync(up->fd))
-		return problem_internal(p, "an upload can't be flushed");
+		return problem_failed(p, -errno, "an upload can't be flushed");
 	EVP_DigestFinal_ex(up->digest, digest, NULL);
 	crypt_hex(digest, sizeof(digest), sha256);
 	if (check(up, sha256, p))
@@ -246,7 +249,7 @@ int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct 
 	crypt_uuid(id);
 	snprintf(path, sizeof(path), "%s/images/%s", up->svc->config.data, id);
 	if (rename(up->path, path))
-		return problem_internal(p, "an upload can't be renamed");
+		return problem_failed(p, -errno, "an upload can't be renamed");
 	up->path[0] = '\0';
 	if (record(up, id, path, sha256, p)) {
 		unlink(path);

@@ -57,7 +57,7 @@ int network_require(struct svc *svc, const char *id, struct network *out, struct
 
 	if (rc == -ENOENT)
 		return problem_set(p, 404, "not_found", "There is no network with this id.");
-	return rc ? problem_internal(p, "network_load") : 0;
+	return rc ? db_problem(p, "network_load") : 0;
 }
 
 int network_load_all(struct svc *svc, struct network **out, size_t *count)
@@ -212,7 +212,7 @@ static int insert(struct svc *svc, const struct network *n, struct problem *p)
 				   "There is a network of this name already.");
 	json = rc ? NULL : network_json(svc, n->id);
 	if (!json || event_add(svc, "network.created", NULL, json))
-		return problem_internal(p, "network insert");
+		return db_problem(p, "network insert");
 	return 0;
 }
 
@@ -235,7 +235,7 @@ int network_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], 
 	snprintf(n.name, sizeof(n.name), "%s", json_string_value(json_object_get(spec, "name")));
 	crypt_uuid(n.id);
 	if (db_begin(svc->db))
-		return problem_internal(p, "network_create");
+		return db_problem(p, "network_create");
 	if (db_value(svc->db, NETWORKS_MAX, "SELECT count(*) FROM network", "") >= NETWORKS_MAX)
 		rc = problem_set(p, 409, "too_many", "There are %d networks already.",
 				 NETWORKS_MAX);
@@ -249,7 +249,7 @@ int network_create(struct svc *svc, const json_t *spec, char id[UUID_TEXT_LEN], 
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "network_create");
+		return db_problem(p, "network_create");
 	memcpy(id, n.id, UUID_TEXT_LEN);
 	return applied(svc, p);
 }
@@ -271,7 +271,7 @@ static int change(struct svc *svc, const struct network *n, const json_t *patch,
 		return problem_changed(p);
 	json = rc ? NULL : network_json(svc, n->id);
 	if (!json || event_add(svc, "network.updated", NULL, json))
-		return problem_internal(p, "network_update");
+		return db_problem(p, "network_update");
 	return 0;
 }
 
@@ -283,14 +283,14 @@ int network_update(struct svc *svc, const struct network *n, const json_t *patch
 		return problem_invalid(p, json_object_get(patch, "dhcp") ? "dhcp" : "nat",
 				       "not_applicable", "Only private networks have this.");
 	if (db_begin(svc->db))
-		return problem_internal(p, "network_update");
+		return db_problem(p, "network_update");
 	rc = change(svc, n, patch, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "network_update");
+		return db_problem(p, "network_update");
 	return applied(svc, p);
 }
 
@@ -303,7 +303,7 @@ int network_delete(struct svc *svc, const struct network *n, struct problem *p)
 	if (n->builtin)
 		return problem_set(p, 409, "builtin", "This network is part of the appliance.");
 	if (db_begin(svc->db))
-		return problem_internal(p, "network_delete");
+		return db_problem(p, "network_delete");
 	users = db_value(svc->db, -1, "SELECT count(*) FROM nic WHERE network = ?", "s", n->id);
 	last = network_json(svc, n->id);
 	if (users > 0)
@@ -312,12 +312,12 @@ int network_delete(struct svc *svc, const struct network *n, struct problem *p)
 	else if (!last || users < 0 ||
 		 db_run(svc->db, "DELETE FROM network WHERE id = ?", "s", n->id) ||
 		 event_add(svc, "network.deleted", NULL, last))
-		rc = problem_internal(p, "network_delete");
+		rc = db_problem(p, "network_delete");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "network_delete");
+		return db_problem(p, "network_delete");
 	return applied(svc, p);
 }

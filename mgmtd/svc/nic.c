@@ -143,7 +143,7 @@ static int attach(struct svc *svc, const char *vm, const char *id, uint32_t domi
 		return 0;
 	if (db_run(svc->db, "UPDATE nic SET domid = ?1 WHERE vm = ?2 AND (?3 IS NULL OR id = ?3)",
 		   "iss", (int64_t)domid, vm, id))
-		return problem_internal(p, "nic attach");
+		return db_problem(p, "nic attach");
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = offer(svc, &nics[i], domid, p);
 	if (!rc && network_apply(svc))
@@ -248,7 +248,7 @@ static int find_network(struct svc *svc, const json_t *spec, struct network *n, 
 	if (rc == -ENOENT)
 		return problem_invalid(p, "network", "unknown_network",
 				       "There is no network with this id.");
-	return rc ? problem_internal(p, "network_load") : 0;
+	return rc ? db_problem(p, "network_load") : 0;
 }
 
 static int64_t flag(const json_t *spec, const char *name, int64_t otherwise)
@@ -281,7 +281,7 @@ static int insert_row(struct svc *svc, const char *vm, const json_t *spec, const
 		   "sssissjii", id, vm, n.id, devid, mac, address[0] ? address : NULL,
 		   json_object_get(spec, "rate"), flag(spec, "spoof_protection", 1),
 		   flag(spec, "link", 1)))
-		return problem_internal(p, "nic insert");
+		return db_problem(p, "nic insert");
 	return 0;
 }
 
@@ -290,7 +290,7 @@ static int insert(struct svc *svc, const char *vm, const json_t *spec, const cha
 {
 	if (insert_row(svc, vm, spec, id, p))
 		return -ECANCELED;
-	return vm_touch(svc, vm, "vm.updated") ? problem_internal(p, "nic insert") : 0;
+	return vm_touch(svc, vm, "vm.updated") ? db_problem(p, "nic insert") : 0;
 }
 
 /* A problem of one interface as one of the request: its fields are those of nics[@index]. */
@@ -335,14 +335,14 @@ static int update(struct svc *svc, const char *vm, const char *nic, const json_t
 			      "UPDATE nic SET network = ?1, address = ?2 WHERE id = ?3"
 			      " AND network <> ?1",
 			      "sss", n.id, address[0] ? address : NULL, nic))
-		return problem_internal(p, "nic update");
+		return db_problem(p, "nic update");
 	if ((rate && db_run(svc->db, "UPDATE nic SET rate = ? WHERE id = ?", "js", rate, nic)) ||
 	    db_run(svc->db,
 		   "UPDATE nic SET spoof_protection = iif(?1 < 0, spoof_protection, ?1),"
 		   " link = iif(?2 < 0, link, ?2) WHERE id = ?3",
 		   "iis", flag(patch, "spoof_protection", -1), flag(patch, "link", -1), nic) ||
 	    vm_touch(svc, vm, "vm.updated"))
-		return problem_internal(p, "nic update");
+		return db_problem(p, "nic update");
 	return 0;
 }
 
@@ -384,13 +384,13 @@ static int transact(struct svc *svc,
 	int rc;
 
 	if (db_begin(svc->db))
-		return problem_internal(p, "nic");
+		return db_problem(p, "nic");
 	rc = change(svc, vm, spec, nic, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	return svc_commit(svc) ? problem_internal(p, "nic") : 0;
+	return svc_commit(svc) ? db_problem(p, "nic") : 0;
 }
 
 static int update_row(struct svc *svc, const char *vm, const json_t *patch, const char *nic,
@@ -405,7 +405,7 @@ static int delete_row(struct svc *svc, const char *vm, const json_t *spec, const
 	(void)spec;
 	if (db_run(svc->db, "DELETE FROM nic WHERE id = ?", "s", nic) ||
 	    vm_touch(svc, vm, "vm.updated"))
-		return problem_internal(p, "nic delete");
+		return db_problem(p, "nic delete");
 	return 0;
 }
 

@@ -139,6 +139,17 @@ int svc_commit(struct svc *svc)
 	return rc;
 }
 
+void svc_fail(struct http_request *req)
+{
+	auto_problem struct problem p = {0};
+
+	if (db_error() == -ENOSPC)
+		db_problem(&p, req->op->id);
+	else
+		problem_set(&p, 503, "unavailable", "The database does not answer.");
+	http_reply_problem(req, &p);
+}
+
 void svc_kick(struct svc *svc)
 {
 	const uint64_t one = 1;

@@ -66,6 +66,8 @@ void svc_close(struct svc *svc);
 
 /** Commit and tell everybody who waits for changes. Return: 0 or -EIO. */
 must_check int svc_commit(struct svc *svc);
+/** The database has failed this request: answer 507 when that was for want of room, else 503. */
+void svc_fail(struct http_request *req);
 /** Wake whoever waits for [changed]. */
 void svc_notify(struct svc *svc);
 /** Make the monitor look at the domains. */

@@ -217,7 +217,7 @@ static void perform(struct svc *svc, struct task_run *run)
 	int rc = -ECANCELED;
 
 	if (!cancelled && mark_running(svc, run))
-		problem_internal(&p, "task could not be marked as running");
+		db_problem(&p, "task could not be marked as running");
 	else if (!cancelled)
 		rc = run->kind->run(svc, run, &p);
 	pthread_mutex_lock(&svc->lock);

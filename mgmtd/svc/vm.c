@@ -54,7 +54,7 @@ int vm_require(struct svc *svc, const char *id, struct vm *out, struct problem *
 	if (rc == -ENOENT)
 		return problem_set(p, 404, "not_found",
 				   "There is no virtual machine with this id.");
-	return rc ? problem_internal(p, "vm_load") : 0;
+	return rc ? db_problem(p, "vm_load") : 0;
 }
 
 void vm_json_finish(struct svc *svc, json_t *vm)

@@ -31,7 +31,7 @@ static int check_image(struct svc *svc, const char *id, const char *kind, const 
 		return problem_invalid(p, field, "unknown_image",
 				       "There is no image with this id.");
 	if (rc)
-		return problem_internal(p, "image_load");
+		return db_problem(p, "image_load");
 	if (strcmp(image.kind, kind))
 		return problem_invalid(p, field, "wrong_kind", "This image is of kind %s, not %s.",
 				       image.kind, kind);
@@ -128,7 +128,7 @@ static int insert(struct svc *svc, const struct vm *vm, const json_t *spec, stru
 		       NULL :
 		       vm_json(svc, vm->id);
 	if (!json || event_add(svc, "vm.created", vm->id, json))
-		return problem_internal(p, "vm insert");
+		return db_problem(p, "vm insert");
 	return 0;
 }
 
@@ -152,7 +152,7 @@ static int begin_task(struct svc *svc, const char *vm, const struct vm_action *a
 		   " task_id = ? WHERE id = ?",
 		   "sss", vm_state_name(action->during), task, vm) ||
 	    vm_touch(svc, vm, "vm.updated"))
-		return problem_internal(p, "begin task");
+		return db_problem(p, "begin task");
 	return 0;
 }
 
@@ -186,7 +186,7 @@ int vm_create(struct svc *svc, const json_t *spec, const char *actor, const char
 	if (check_boot(svc, &vm, p) || check_room(svc, &vm, start, p))
 		return -ECANCELED;
 	if (db_begin(svc->db))
-		return problem_internal(p, "vm_create");
+		return db_problem(p, "vm_create");
 	/* Checked again, now that no image can go away. */
 	if (check_boot(svc, &vm, p) || insert(svc, &vm, spec, p) ||
 	    (start &&
@@ -195,7 +195,7 @@ int vm_create(struct svc *svc, const json_t *spec, const char *actor, const char
 		return -ECANCELED;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "vm_create");
+		return db_problem(p, "vm_create");
 	if (start)
 		task_enqueue(svc, task);
 	memcpy(id, vm.id, UUID_TEXT_LEN);
@@ -294,7 +294,7 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 	if (check_update(svc, vm, &new, patch, p))
 		return -ECANCELED;
 	if (db_begin(svc->db))
-		return problem_internal(p, "vm_update");
+		return db_problem(p, "vm_update");
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && now.revision != vm->revision)
 		rc = problem_changed(p);
@@ -310,14 +310,14 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 		rc = name_taken(p);
 	else if (rc || vm_tuning_store(svc, &new) || set_policy(svc, vm->id, patch) ||
 		 vm_touch(svc, vm->id, "vm.updated"))
-		rc = problem_internal(p, "vm_update");
+		rc = db_problem(p, "vm_update");
 	else if (vm_tuning_in(patch) && !is_idle(vm))
 		rc = tune_domain(svc, vm, &new, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	return svc_commit(svc) ? problem_internal(p, "vm_update") : 0;
+	return svc_commit(svc) ? db_problem(p, "vm_update") : 0;
 }
 
 int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p)
@@ -327,20 +327,20 @@ int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p)
 	int rc;
 
 	if (db_begin(svc->db))
-		return problem_internal(p, "vm_delete");
+		return db_problem(p, "vm_delete");
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && !is_idle(&now))
 		rc = conflict(&now, "it can be deleted when it is stopped.", p);
 	last = rc ? NULL : vm_json(svc, vm->id);
 	if (!rc && (!last || db_run(svc->db, "DELETE FROM vm WHERE id = ?", "s", vm->id) ||
 		    event_add(svc, "vm.deleted", vm->id, last)))
-		rc = problem_internal(p, "vm_delete");
+		rc = db_problem(p, "vm_delete");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "vm_delete");
+		return db_problem(p, "vm_delete");
 	broker_forget(svc, vm->id);
 	return 0;
 }
@@ -359,7 +359,7 @@ int vm_act(struct svc *svc, const char *id, const struct vm_action *action, json
 	    (check_boot(svc, &vm, p) || check_room(svc, &vm, true, p)))
 		return -ECANCELED;
 	if (db_begin(svc->db))
-		return problem_internal(p, "vm_act");
+		return db_problem(p, "vm_act");
 	rc = vm_require(svc, id, &vm, p);
 	snprintf(detail, sizeof(detail), "%s is not possible now.", action->name);
 	if (!rc && !(action->from & VM_IN(vm.state)))
@@ -374,7 +374,7 @@ int vm_act(struct svc *svc, const char *id, const struct vm_action *action, json
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "vm_act");
+		return db_problem(p, "vm_act");
 	if (superseded[0])
 		task_supersede(svc, superseded);
 	task_enqueue(svc, task);

@@ -153,8 +153,7 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 		nics_forget(svc, vm->id);
 		return rc;
 	}
-	return vm_set_running(svc, vm->id, domid, false) ? problem_internal(p, "vm_set_running") :
-							   0;
+	return vm_set_running(svc, vm->id, domid, false) ? db_problem(p, "vm_set_running") : 0;
 }
 
 int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
@@ -203,7 +202,7 @@ int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
 	if (rc && err.code != TS_ENODOM)
 		rc = ts_problem(&err, p);
 	else if (vm_set_state(svc, run->target, VM_STOPPED, NULL, NULL))
-		rc = problem_internal(p, "vm_set_state");
+		rc = db_problem(p, "vm_set_state");
 	else
 		rc = 0;
 	svc_release(svc, run->target);
@@ -337,7 +336,7 @@ static int set_paused(struct svc *svc, struct task_run *run, bool pause, struct 
 	if (rc)
 		rc = ts_problem(&err, p);
 	else if (vm_set_running(svc, run->target, info.domid, pause))
-		rc = problem_internal(p, "vm_set_running");
+		rc = db_problem(p, "vm_set_running");
 	svc_release(svc, run->target);
 	return rc;
 }

@@ -34,7 +34,7 @@ int volume_require(struct svc *svc, const char *id, struct volume *out, struct p
 	if (rc == 0)
 		return problem_set(p, 404, "not_found", "There is no volume with this id.");
 	if (rc != 1)
-		return problem_internal(p, "volume_require");
+		return db_problem(p, "volume_require");
 	snprintf(out->id, sizeof(out->id), "%s", db_text(q, 0));
 	snprintf(out->name, sizeof(out->name), "%s", db_text(q, 1));
 	out->size = (uint64_t)db_int(q, 2);
@@ -158,7 +158,7 @@ static int find_image(struct svc *svc, const char *id, uint64_t size, struct ima
 		return problem_invalid(p, "image", "unknown_image",
 				       "There is no image with this id.");
 	if (rc)
-		return problem_internal(p, "image of a volume");
+		return db_problem(p, "image of a volume");
 	if (strcmp(image->kind, "disk") && strcmp(image->kind, "iso"))
 		return problem_invalid(p, "image", "wrong_kind",
 				       "This image is of kind %s, not disk.", image->kind);
@@ -182,7 +182,7 @@ static int insert(struct svc *svc, const struct volume *volume, const char *imag
 
 	clock_now(now);
 	if (image && task_insert(svc, request, task))
-		return problem_internal(p, "volume task");
+		return db_problem(p, "volume task");
 	rc = db_run(svc->db,
 		    "INSERT INTO volume (id, name, size, format, state, task_id, created_at)"
 		    " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -192,7 +192,7 @@ static int insert(struct svc *svc, const struct volume *volume, const char *imag
 		return name_taken(p);
 	json = rc ? NULL : volume_json(svc, volume->id);
 	if (!json || event_add(svc, "volume.created", NULL, json))
-		return problem_internal(p, "volume record");
+		return db_problem(p, "volume record");
 	return 0;
 }
 
@@ -211,13 +211,13 @@ static int record(struct svc *svc, const struct volume *volume, const char *imag
 	char task[UUID_TEXT_LEN];
 
 	if (db_begin(svc->db))
-		return problem_internal(p, "volume record");
+		return db_problem(p, "volume record");
 	if (insert(svc, volume, image, &request, task, p)) {
 		db_rollback(svc->db);
 		return -ECANCELED;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "volume record");
+		return db_problem(p, "volume record");
 	if (image)
 		task_enqueue(svc, task);
 	return 0;
@@ -248,10 +248,8 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 		return -ECANCELED;
 	crypt_uuid(volume.id);
 	rc = volume_blank(svc, &volume);
-	if (rc == -ENOSPC) /* someone else was faster */
-		rc = problem_set(p, 507, "insufficient_storage", "The data disk is full.");
-	else if (rc)
-		rc = problem_internal(p, "a volume's file can't be made");
+	if (rc) /* someone else may have been faster */
+		rc = problem_failed(p, rc, "a volume's file can't be made");
 	else
 		rc = record(svc, &volume, from, actor, request_id, p);
 	volume_path(svc, volume.id, path, sizeof(path));
@@ -296,7 +294,7 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 	}
 	if (rc == -EBUSY)
 		return in_use_as_it_is(volume, p);
-	return rc ? problem_internal(p, "a volume can't be resized") : 0;
+	return rc ? problem_failed(p, rc, "a volume can't be resized") : 0;
 }
 
 /* Is what is to be changed still as it was loaded, and may it be called so? */
@@ -322,21 +320,21 @@ static int record_update(struct svc *svc, const struct volume *volume, const cha
 	int rc;
 
 	if (db_begin(svc->db))
-		return problem_internal(p, "volume_update");
+		return db_problem(p, "volume_update");
 	rc = check_update(svc, volume, name, p);
 	if (!rc && db_run(svc->db,
 			  "UPDATE volume SET name = coalesce(?, name), size = ?,"
 			  " revision = revision + 1 WHERE id = ?",
 			  "sis", name, (int64_t)size, volume->id))
-		rc = problem_internal(p, "volume_update");
+		rc = db_problem(p, "volume_update");
 	json = rc ? NULL : volume_json(svc, volume->id);
 	if (!rc && (!json || event_add(svc, "volume.updated", NULL, json)))
-		rc = problem_internal(p, "volume_update");
+		rc = db_problem(p, "volume_update");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	return svc_commit(svc) ? problem_internal(p, "volume_update") : 0;
+	return svc_commit(svc) ? db_problem(p, "volume_update") : 0;
 }
 
 /* To make a file larger may take long: the claim keeps others from this one, and nobody from the database. */
@@ -369,7 +367,7 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 	int rc = 0;
 
 	if (db_begin(svc->db))
-		return problem_internal(p, "volume_delete");
+		return db_problem(p, "volume_delete");
 	users = db_value(svc->db, -1, "SELECT count(*) FROM vm_disk WHERE volume = ?", "s",
 			 volume->id);
 	last = volume_json(svc, volume->id);
@@ -383,13 +381,13 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 	else if (users < 0 || !last ||
 		 db_run(svc->db, "DELETE FROM volume WHERE id = ?", "s", volume->id) ||
 		 event_add(svc, "volume.deleted", NULL, last))
-		rc = problem_internal(p, "volume_delete");
+		rc = db_problem(p, "volume_delete");
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
 	if (svc_commit(svc))
-		return problem_internal(p, "volume_delete");
+		return db_problem(p, "volume_delete");
 	volume_path(svc, volume->id, path, sizeof(path));
 	unlink(path);
 	return 0;

@@ -33,19 +33,13 @@ static int cancelled(struct problem *p)
 	return problem_set(p, 409, "cancelled", "It was cancelled.");
 }
 
-static int full(struct problem *p)
-{
-	return problem_set(p, 507, "insufficient_storage", "The data disk is full.");
-}
-
 /* A format that does not reserve its room may find that there is none. */
 static int unwritten(struct svc *svc, struct problem *p)
 {
 	uint64_t total, available;
+	bool full = !storage_room(svc, &total, &available) && !available;
 
-	if (!storage_room(svc, &total, &available) && !available)
-		return full(p);
-	return problem_internal(p, "a volume can't be written");
+	return problem_failed(p, full ? -ENOSPC : -EIO, "a volume can't be written");
 }
 
 /* What the reader came back with, in words. */
@@ -108,10 +102,8 @@ int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p)
 	if (!from || image_load(svc, from, &image))
 		return problem_set(p, 409, "unknown_image", "The image is gone.");
 	rc = volume_blank(svc, &volume);
-	if (rc)
-		return rc == -ENOSPC ? full(p) :
-				       problem_internal(p, "a volume's file can't be made");
-	return fill(svc, run, &volume, &image, p);
+	return rc ? problem_failed(p, rc, "a volume's file can't be made") :
+		    fill(svc, run, &volume, &image, p);
 }
 
 void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p)

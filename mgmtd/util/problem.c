@@ -36,6 +36,16 @@ int problem_internal(struct problem *p, const char *where)
 			   "its log has more under this request id.");
 }
 
+int problem_failed(struct problem *p, int rc, const char *where)
+{
+	if (rc != -ENOSPC && rc != -EDQUOT)
+		return problem_internal(p, where);
+	log_line("no room on the data disk: %s", where);
+	return problem_set(p, 507, "insufficient_storage",
+			   "There is no room on the data disk: delete volumes or images that are"
+			   " not needed any more, and try again.");
+}
+
 int problem_changed(struct problem *p)
 {
 	return problem_set(p, 409, "changed", "It was changed at the same time; read it again.");

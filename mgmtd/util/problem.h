@@ -19,6 +19,11 @@ int problem_set(struct problem *p, int status, const char *code, const char *fmt
 	__attribute__((format(printf, 4, 5)));
 /** 500 without any inner detail; @where goes to the log. Return: -ECANCELED. */
 int problem_internal(struct problem *p, const char *where);
+/**
+ * A system call or the like has failed with @rc, a negative errno: 507 when there was no room, else as
+ * problem_internal(). Return: -ECANCELED.
+ */
+int problem_failed(struct problem *p, int rc, const char *where);
 /** 409: somebody else was first. Return: -ECANCELED. */
 int problem_changed(struct problem *p);
 /** 503: svc_claim() was not to be had any more. Return: -ECANCELED. */

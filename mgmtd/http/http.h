@@ -29,6 +29,7 @@
 
 struct http_request;
 struct http_server;
+struct idempotency_key;
 
 typedef void (*http_handler)(struct http_request *req);
 
@@ -102,14 +103,14 @@ struct http_request {
 
 	void *state; /* the handler's own, freed by @state_free */
 	void (*state_free)(void *state);
-	bool close;            /* answer without reading the body to its end */
-	bool resumed;          /* the handler is being called again after http_wait() */
-	bool suspended;        /* the reply comes later */
-	bool begun;            /* passed the checks: the handler was, or might have been, called */
-	bool finished;         /* the reply stands */
-	bool idempotency_open; /* the answer is to be kept for repetition */
-	int64_t wait_until;    /* monotonic ms; the reply of a slow handler is not sent before */
-	bool held;             /* [w] the reply stands, but waits for @wait_until */
+	bool close;     /* answer without reading the body to its end */
+	bool resumed;   /* the handler is being called again after http_wait() */
+	bool suspended; /* the reply comes later */
+	bool begun;     /* passed the checks: the handler was, or might have been, called */
+	bool finished;  /* the reply stands */
+	struct idempotency_key *idempotency; /* the answer is to be kept for repetition */
+	int64_t wait_until; /* monotonic ms; the reply of a slow handler is not sent before */
+	bool held;          /* [w] the reply stands, but waits for @wait_until */
 	struct http_request *wait_next; /* [w] list of those waiting */
 	bool waiting;                   /* [w] */
 	struct http_reply reply;

@@ -9,6 +9,13 @@
 
 #define KEEP_MS 86400000ll
 
+/* Of a request that is being done. */
+struct idempotency_key {
+	struct idempotency_key *next; /* [s] */
+	char key[SHA256_HEX_LEN];
+	char request[SHA256_HEX_LEN]; /* its fingerprint */
+};
+
 static const char *const kept_headers[] = {"Location", "ETag"};
 
 /* A key is its user's, for this path. */
@@ -74,58 +81,91 @@ static void replay(struct http_request *req, struct db_query *q)
 	http_set_header(req, "Idempotency-Replayed", "true");
 }
 
-static void answer_known(struct svc *svc, struct http_request *req, const char *key,
-			 const char *fingerprint)
+static void answer_reused(struct http_request *req)
 {
-	auto_query struct db_query *q = db_query(
-		svc->db, "SELECT request, status, headers, body FROM idempotency WHERE key = ?",
-		"s", key);
+	http_fail(req, 422, "idempotency_key_reused",
+		  "This Idempotency-Key was used for another request.");
+}
 
-	if (!q || db_next(q) != 1)
+/* Has it been done before? Then it is answered as it was. */
+static void answer_done(struct svc *svc, struct http_request *req,
+			const struct idempotency_key *key)
+{
+	auto_query struct db_query *q =
+		db_query(svc->db,
+			 "SELECT request, status, headers, body FROM idempotency"
+			 " WHERE key = ? AND status > 0 AND created_ms >= ?",
+			 "si", key->key, clock_wall_ms() - KEEP_MS);
+	int rc = q ? db_next(q) : -EIO;
+
+	if (rc < 0)
 		svc_fail(req);
-	else if (strcmp(db_text(q, 0), fingerprint))
-		http_fail(req, 422, "idempotency_key_reused",
-			  "This Idempotency-Key was used for another request.");
-	else if (!db_int(q, 1))
+	else if (rc && strcmp(db_text(q, 0), key->request))
+		answer_reused(req);
+	else if (rc)
+		replay(req, q);
+}
+
+/* Be among those being done; if there is one of this key already, the request is answered. */
+static bool enter(struct svc *svc, struct http_request *req, struct idempotency_key *key)
+{
+	struct idempotency_key **at = &svc->keys;
+	bool first, same;
+
+	pthread_mutex_lock(&svc->lock);
+	while (*at && strcmp((*at)->key, key->key))
+		at = &(*at)->next;
+	first = !*at;
+	same = first || !strcmp((*at)->request, key->request);
+	if (first)
+		*at = key;
+	pthread_mutex_unlock(&svc->lock);
+	if (!same)
+		answer_reused(req);
+	else if (!first)
 		http_fail(req, 409, "idempotency_key_in_use",
 			  "The first request with this Idempotency-Key is still being done.");
-	else
-		replay(req, q);
+	return first;
+}
+
+static void leave(struct svc *svc, struct idempotency_key *key)
+{
+	struct idempotency_key **at = &svc->keys;
+
+	pthread_mutex_lock(&svc->lock);
+	while (*at != key)
+		at = &(*at)->next;
+	*at = key->next;
+	pthread_mutex_unlock(&svc->lock);
+	free(key);
 }
 
 void idempotency_begin(struct svc *svc, struct http_request *req)
 {
-	char key[SHA256_HEX_LEN], fingerprint[SHA256_HEX_LEN];
-	int64_t now = clock_wall_ms();
-	int rc;
+	struct idempotency_key *key = calloc(1, sizeof(*key));
 
-	if (!make_key(req, key))
+	if (!key || !make_key(req, key->key)) {
+		free(key);
 		return;
-	make_fingerprint(req, fingerprint);
-	rc = db_run(svc->db, "DELETE FROM idempotency WHERE created_ms < ?", "i", now - KEEP_MS);
-	if (!rc)
-		rc = db_run(svc->db,
-			    "INSERT INTO idempotency (key, request, status, created_ms)"
-			    " VALUES (?, ?, 0, ?)",
-			    "ssi", key, fingerprint, now);
-	if (rc == -EEXIST)
-		answer_known(svc, req, key, fingerprint);
-	else if (rc)
-		svc_fail(req);
-	req->idempotency_open = !rc;
+	}
+	make_fingerprint(req, key->request);
+	if (!enter(svc, req, key)) {
+		free(key);
+		return;
+	}
+	answer_done(svc, req, key);
+	if (req->reply.status)
+		leave(svc, key);
+	else
+		req->idempotency = key;
 }
 
-/* A failed request changed nothing: it may be tried again with the same key. */
-void idempotency_end(struct svc *svc, struct http_request *req)
+static int record(struct svc *svc, const struct http_request *req)
 {
-	bool keep = req->reply.status >= 200 && req->reply.status < 300;
 	auto_json json_t *headers = json_object();
 	auto_free char *text = NULL;
-	char key[SHA256_HEX_LEN];
-	int rc;
+	int64_t now = clock_wall_ms();
 
-	if (!req->idempotency_open || !make_key(req, key))
-		return;
 	for (size_t i = 0; i < ARRAY_SIZE(kept_headers); i++) {
 		const char *value = http_get_set_header(req, kept_headers[i]);
 
@@ -133,12 +173,25 @@ void idempotency_end(struct svc *svc, struct http_request *req)
 			json_object_set_new(headers, kept_headers[i], json_string(value));
 	}
 	text = json_dumps(headers, JSON_COMPACT);
-	rc = keep ? db_run(svc->db,
-			   "UPDATE idempotency SET status = ?, headers = ?, body = ?"
-			   " WHERE key = ?",
-			   "isss", (int64_t)req->reply.status, text,
-			   req->reply.body ? req->reply.body : "", key) :
-		    db_run(svc->db, "DELETE FROM idempotency WHERE key = ?", "s", key);
-	if (rc)
+	if (db_run(svc->db, "DELETE FROM idempotency WHERE created_ms < ?", "i", now - KEEP_MS))
+		return -EIO;
+	return db_run(
+		svc->db,
+		"INSERT OR REPLACE INTO idempotency"
+		" (key, request, status, headers, body, created_ms) VALUES (?, ?, ?, ?, ?, ?)",
+		"ssissi", req->idempotency->key, req->idempotency->request,
+		(int64_t)req->reply.status, text, req->reply.body ? req->reply.body : "", now);
+}
+
+/* A failed request changed nothing: it may be tried again with the same key. */
+void idempotency_end(struct svc *svc, struct http_request *req)
+{
+	bool done = req->reply.status >= 200 && req->reply.status < 300;
+
+	if (!req->idempotency)
+		return;
+	if (done && record(svc, req))
 		log_line("request %s: its answer could not be kept for repetition", req->id);
+	leave(svc, req->idempotency);
+	req->idempotency = NULL;
 }

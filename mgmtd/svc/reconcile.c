@@ -214,9 +214,7 @@ int reconcile(struct svc *svc)
 	if (cleaned)
 		log_line("%zu half-built domain(s) cleaned up", cleaned);
 	ts_disks_sweep();
-	rc = db_run(svc->db, "DELETE FROM idempotency WHERE status = 0", "");
-	if (!rc)
-		rc = settle_tasks(svc);
+	rc = settle_tasks(svc);
 	if (!rc)
 		rc = settle_vms(svc);
 	return rc ? rc : adopt(svc);

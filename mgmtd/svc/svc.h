@@ -47,6 +47,7 @@ struct svc {
 	unsigned int builders;  /* [s] domains being built */
 	bool stopping;          /* [s] */
 	char claims[64][UUID_TEXT_LEN]; /* [s] machines and volumes that someone handles */
+	struct idempotency_key *keys;   /* [s] */
 	struct ticket *tickets;         /* [s] */
 	unsigned int tickets_count;     /* [s] */
 

@@ -29,8 +29,11 @@ struct disk_format {
 	bool grows_live;    /* also while a guest has it */
 	/** Make @fd, an empty file or one that was given up half-way, a disk of @size zeros. */
 	int (*create)(int fd, uint64_t size);
-	/** Enlarge the disk in @fd to @size bytes. -EBUSY: it is in use, and !grows_live. */
-	int (*grow)(int fd, uint64_t size);
+	/**
+	 * Enlarge the disk in @fd to @size bytes, or make it as small again as it was before that.
+	 * -EBUSY: it is in use, and !grows_live.
+	 */
+	int (*resize)(int fd, uint64_t size);
 	/**
 	 * Open it as a block device that goes away by itself with its last user.
 	 * Return: its descriptor, or -errno. Slow.

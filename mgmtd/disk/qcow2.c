@@ -67,7 +67,7 @@ static int create(int fd, uint64_t size)
 	return rc ? rc : put(fd, &header, sizeof(header), 0);
 }
 
-static int grow(int fd, uint64_t size)
+static int resize(int fd, uint64_t size)
 {
 	const uint64_t now = htobe64(size);
 	struct qcow2_header h;
@@ -76,7 +76,7 @@ static int grow(int fd, uint64_t size)
 	if (rc)
 		return rc;
 	if (pread(fd, &h, sizeof(h), 0) != sizeof(h) || memcmp(h.magic, QCOW2_MAGIC, 4) ||
-	    be32toh(h.cluster_bits) != CLUSTER_BITS || size < be64toh(h.size))
+	    be32toh(h.cluster_bits) != CLUSTER_BITS)
 		return -EINVAL;
 	if ((size - 1) / L1_ENTRY_REACH >= be32toh(h.l1_size))
 		return -EFBIG;
@@ -87,7 +87,7 @@ const struct disk_format disk_format_qcow2 = {
 	.name = "qcow2",
 	.suffix = "qcow2",
 	.create = create,
-	.grow = grow,
+	.resize = resize,
 	.open = nbd_open,
 	.fill = nbd_open,
 };

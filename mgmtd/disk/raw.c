@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -22,10 +23,15 @@
 #define SECTOR_SIZE 512
 
 /* Make a file that long and take its room; in memory that would waste what is not used. */
-static int grow(int fd, uint64_t size)
+static int resize(int fd, uint64_t size)
 {
 	struct statfs fs;
+	struct stat st;
 
+	if (fstat(fd, &st))
+		return -errno;
+	if ((uint64_t)st.st_size > size)
+		return ftruncate(fd, (off_t)size) ? -errno : 0;
 	if (fstatfs(fd, &fs))
 		return -errno;
 	if (fs.f_type != TMPFS_MAGIC && !fallocate(fd, 0, 0, (off_t)size))
@@ -40,7 +46,7 @@ static int create(int fd, uint64_t size)
 {
 	if (!fallocate(fd, FALLOC_FL_ZERO_RANGE, 0, (off_t)size))
 		return 0;
-	return ftruncate(fd, 0) ? -errno : grow(fd, size);
+	return ftruncate(fd, 0) ? -errno : resize(fd, size);
 }
 
 /* A loop device of @file. Return: its descriptor, or -errno. */
@@ -93,7 +99,7 @@ const struct disk_format disk_format_raw = {
 	.reserves = true,
 	.grows_live = true,
 	.create = create,
-	.grow = grow,
+	.resize = resize,
 	.open = open_loop,
 	.fill = disk_file_open,
 };

@@ -214,9 +214,10 @@ int host_task_power(struct svc *svc, struct task_run *run, struct problem *p)
 	return 0;
 }
 
-void host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p)
+int host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	(void)svc;
 	(void)run;
 	(void)p;
+	return 0;
 }

@@ -32,14 +32,13 @@ json_t *image_json(struct svc *svc, const char *id)
 	return q && db_next(q) == 1 ? db_row_json(q) : NULL;
 }
 
-static void remove_cached(struct svc *svc, const struct image *image)
+void image_uncache(struct svc *svc, const char *sha256)
 {
 	char path[640];
 
-	if (!image->sha256[0] ||
-	    db_value(svc->db, 0, "SELECT 1 FROM image WHERE sha256 = ?", "s", image->sha256))
+	if (!sha256[0] || db_value(svc->db, 0, "SELECT 1 FROM image WHERE sha256 = ?", "s", sha256))
 		return;
-	snprintf(path, sizeof(path), "%s/cache/%s", svc->config.data, image->sha256);
+	snprintf(path, sizeof(path), "%s/cache/%s", svc->config.data, sha256);
 	unlink(path);
 }
 
@@ -80,6 +79,6 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 	if (svc_commit(svc))
 		return db_problem(p, "image_delete");
 	unlink(image->path);
-	remove_cached(svc, image);
+	image_uncache(svc, image->sha256);
 	return 0;
 }

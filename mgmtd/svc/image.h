@@ -26,6 +26,8 @@ struct image_upload;
 must_check int image_load(struct svc *svc, const char *id, struct image *out);
 /** The resource as the API shows it, or NULL. */
 json_t *image_json(struct svc *svc, const char *id);
+/** Forget what was unpacked of kernels with this digest, unless there still is one. */
+void image_uncache(struct svc *svc, const char *sha256);
 must_check int image_delete(struct svc *svc, const struct image *image, struct problem *p);
 
 /** Begin an upload of (if known, else 0) @length bytes. @sha256: what it must have, or NULL. */

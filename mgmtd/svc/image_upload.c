@@ -253,6 +253,7 @@ int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct 
 	up->path[0] = '\0';
 	if (record(up, id, path, sha256, p)) {
 		unlink(path);
+		image_uncache(up->svc, sha256);
 		return -ECANCELED;
 	}
 	return 0;

@@ -195,12 +195,13 @@ static bool pause_for(struct svc *svc, int64_t ms)
 }
 
 /* A task ends: what can't be recorded now, for the data disk is full, can be when somebody made room. */
-static void finish(struct svc *svc, const struct task_run *run, const char *status,
+static void finish(struct svc *svc, struct task_run *run, const char *status,
 		   const struct problem *p)
 {
 	int64_t ms = AGAIN_MS;
 
-	while (task_finish(svc, run->id, status, p)) {
+	while ((p && !run->superseded && run->kind->abandon(svc, run, p)) ||
+	       task_finish(svc, run->id, status, p)) {
 		log_line("task %s: its end can't be recorded yet", run->id);
 		if (!pause_for(svc, ms))
 			return; /* the next start takes it up again */
@@ -229,8 +230,6 @@ static void perform(struct svc *svc, struct task_run *run)
 		goto out;
 	if (rc) {
 		status = cancelled ? "cancelled" : "failed";
-		if (!run->superseded)
-			run->kind->abandon(svc, run, &p);
 		log_line("task %s (%s) %s: %s", run->id, run->kind->name, status, p.detail);
 	}
 	finish(svc, run, status, rc ? &p : NULL);

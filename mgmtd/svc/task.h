@@ -37,8 +37,11 @@ struct task_kind {
 	const char *name;
 	/** Do it. Return: 0, or <0 with @p saying why not. */
 	int (*run)(struct svc *svc, struct task_run *run, struct problem *p);
-	/** It was cancelled, or failed: leave the target in a sound state. */
-	void (*abandon)(struct svc *svc, struct task_run *run, const struct problem *p);
+	/**
+	 * It was cancelled, or failed: leave the target in a sound state. Return: 0, or <0 to be
+	 * called again, when that could not be recorded.
+	 */
+	int (*abandon)(struct svc *svc, struct task_run *run, const struct problem *p);
 	bool cancellable;
 };
 

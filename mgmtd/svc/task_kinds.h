@@ -11,14 +11,14 @@ int vm_task_shutdown(struct svc *svc, struct task_run *run, struct problem *p);
 int vm_task_reboot(struct svc *svc, struct task_run *run, struct problem *p);
 int vm_task_pause(struct svc *svc, struct task_run *run, struct problem *p);
 int vm_task_resume(struct svc *svc, struct task_run *run, struct problem *p);
-void vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p);
-void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p);
+int vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p);
+int vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p);
 int host_task_power(struct svc *svc, struct task_run *run, struct problem *p);
 int host_task_autostart(struct svc *svc, struct task_run *run, struct problem *p);
 /** There is nothing to undo: guests that have started, or stopped, stay so. */
-void host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p);
+int host_abandon_power(struct svc *svc, struct task_run *run, const struct problem *p);
 int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p);
-void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p);
+int volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p);
 
 /** What the toolstack said, as a problem. Return: -ECANCELED. */
 int ts_problem(const struct ts_error *err, struct problem *p);

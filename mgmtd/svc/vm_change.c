@@ -271,21 +271,29 @@ static int check_update(struct svc *svc, const struct vm *old, const struct vm *
 	return check_room(svc, new, false, p);
 }
 
+static void untune_domain(struct svc *svc, const struct vm *old)
+{
+	struct ts_error err = {0};
+
+	if (vm_tuning_effect(svc, old, (uint32_t)old->domid, &err))
+		log_line("vm %s: its settings can't be restored: %s", old->id, err.detail);
+}
+
 /* Into effect before it is recorded for good; what had been before is put back when it can't be. */
 static int tune_domain(struct svc *svc, const struct vm *old, const struct vm *new,
 		       struct problem *p)
 {
-	struct ts_error err = {0}, again = {0};
+	struct ts_error err = {0};
 
 	if (!vm_tuning_effect(svc, new, (uint32_t)old->domid, &err) || err.code == TS_ENODOM)
 		return 0;
-	if (vm_tuning_effect(svc, old, (uint32_t)old->domid, &again))
-		log_line("vm %s: its settings can't be restored: %s", old->id, again.detail);
+	untune_domain(svc, old);
 	return ts_problem(&err, p);
 }
 
 int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct problem *p)
 {
+	bool live = vm_tuning_in(patch) && !is_idle(vm);
 	struct vm new = *vm, now;
 	int rc;
 
@@ -311,13 +319,17 @@ int vm_update(struct svc *svc, const struct vm *vm, const json_t *patch, struct 
 	else if (rc || vm_tuning_store(svc, &new) || set_policy(svc, vm->id, patch) ||
 		 vm_touch(svc, vm->id, "vm.updated"))
 		rc = db_problem(p, "vm_update");
-	else if (vm_tuning_in(patch) && !is_idle(vm))
+	else if (live)
 		rc = tune_domain(svc, vm, &new, p);
 	if (rc) {
 		db_rollback(svc->db);
 		return rc;
 	}
-	return svc_commit(svc) ? db_problem(p, "vm_update") : 0;
+	if (!svc_commit(svc))
+		return 0;
+	if (live)
+		untune_domain(svc, vm);
+	return db_problem(p, "vm_update");
 }
 
 int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p)

@@ -147,13 +147,14 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 	if (!rc &&
 	    (vm_tuning_effect(svc, vm, domid, &err) || ts_domain_unpause(svc->ts, domid, &err)))
 		rc = ts_problem(&err, p);
+	if (!rc && vm_set_running(svc, vm->id, domid, false))
+		rc = db_problem(p, "vm_set_running");
 	if (rc) {
 		if (ts_domain_destroy(svc->ts, domid, &ignored))
 			log_line("domain %u could not be destroyed: %s", domid, ignored.detail);
 		nics_forget(svc, vm->id);
-		return rc;
 	}
-	return vm_set_running(svc, vm->id, domid, false) ? db_problem(p, "vm_set_running") : 0;
+	return rc;
 }
 
 int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
@@ -175,15 +176,15 @@ int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
 	return rc;
 }
 
-void vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p)
+int vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	bool asked = !strcmp(p->code, "cancelled");
 	struct vm vm;
 
-	if (!vm_load(svc, run->target, &vm) && vm.state == VM_STARTING &&
-	    vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed",
-			 asked ? NULL : p->detail))
-		log_line("vm %s: its state could not be recorded", vm.id);
+	if (vm_load(svc, run->target, &vm) || vm.state != VM_STARTING)
+		return 0;
+	return vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed",
+			    asked ? NULL : p->detail);
 }
 
 int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
@@ -210,7 +211,7 @@ int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
 }
 
 /* The task changed nothing for good: the state is whatever the domain is in. */
-void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p)
+int vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	struct ts_domain_info info;
 	struct ts_error err = {0};
@@ -219,14 +220,13 @@ void vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct pr
 
 	(void)p;
 	if (vm_load(svc, run->target, &vm) || vm.state != VM_STOPPING)
-		return;
+		return 0;
 	if (!vm_find_domain(svc, vm.id, &info, &err))
 		rc = vm_set_running(svc, vm.id, info.domid, info.paused);
 	else
 		rc = vm_set_state(svc, vm.id, VM_STOPPED, NULL, NULL);
-	if (rc)
-		log_line("vm %s: its state could not be recorded", vm.id);
 	svc_kick(svc);
+	return rc;
 }
 
 static enum vm_state state_now(struct svc *svc, const char *id)

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "../util/log.h"
 #include "disk.h"
 #include "disk_image.h"
 #include "event.h"
@@ -260,6 +261,25 @@ int volume_create(struct svc *svc, const json_t *spec, const char *actor, const 
 	return rc;
 }
 
+static int resize(struct svc *svc, const struct volume *volume, uint64_t size)
+{
+	auto_fd int fd = -1;
+	char path[512];
+	int rc;
+
+	volume_path(svc, volume->id, path, sizeof(path));
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	rc = fd < 0 ? -errno : volume->format->resize(fd, size);
+	return rc || !fsync(fd) ? rc : -errno;
+}
+
+/* What was taken of the disk, or recorded nowhere, is given back. */
+static void shrink_back(struct svc *svc, const struct volume *volume)
+{
+	if (resize(svc, volume, volume->size))
+		log_line("volume %s: its file is larger than is recorded", volume->id);
+}
+
 static int in_use_as_it_is(const struct volume *volume, struct problem *p)
 {
 	return problem_set(
@@ -271,7 +291,6 @@ static int in_use_as_it_is(const struct volume *volume, struct problem *p)
 
 static int grow(struct svc *svc, const struct volume *volume, uint64_t size, struct problem *p)
 {
-	char path[512];
 	int rc;
 
 	if (size < volume->size)
@@ -284,17 +303,13 @@ static int grow(struct svc *svc, const struct volume *volume, uint64_t size, str
 		return in_use_as_it_is(volume, p);
 	if (volume->format->reserves && check_room(svc, size - volume->size, p))
 		return -ECANCELED;
-	volume_path(svc, volume->id, path, sizeof(path));
-	{
-		auto_fd int fd = open(path, O_RDWR | O_CLOEXEC);
-
-		rc = fd < 0 ? -errno : volume->format->grow(fd, size);
-		if (!rc && fsync(fd))
-			rc = -errno;
-	}
+	rc = resize(svc, volume, size);
 	if (rc == -EBUSY)
 		return in_use_as_it_is(volume, p);
-	return rc ? problem_failed(p, rc, "a volume can't be resized") : 0;
+	if (!rc)
+		return 0;
+	shrink_back(svc, volume);
+	return problem_failed(p, rc, "a volume can't be resized");
 }
 
 /* Is what is to be changed still as it was loaded, and may it be called so? */
@@ -351,8 +366,11 @@ int volume_update(struct svc *svc, const struct volume *volume, const json_t *pa
 	rc = check_update(svc, volume, name, p);
 	if (!rc)
 		rc = grow(svc, volume, size, p);
-	if (!rc)
+	if (!rc) {
 		rc = record_update(svc, volume, name, size, p);
+		if (rc && size != volume->size)
+			shrink_back(svc, volume);
+	}
 	svc_unclaim(svc, volume->id);
 	if (rc)
 		return rc;

@@ -106,13 +106,14 @@ int volume_task_create(struct svc *svc, struct task_run *run, struct problem *p)
 		    fill(svc, run, &volume, &image, p);
 }
 
-void volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p)
+int volume_abandon_create(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	char path[512];
 
 	(void)p;
 	volume_path(svc, run->target, path, sizeof(path));
 	unlink(path);
+	return 0;
 }
 
 int volume_made(struct svc *svc, const char *task, const struct problem *p)

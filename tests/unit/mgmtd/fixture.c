@@ -17,6 +17,7 @@
 
 char test_dir[64];
 struct svc_config test_config;
+char auth[512];
 
 static char paths[4][128];
 static pthread_t daemon_thread;
@@ -236,4 +237,55 @@ const char *reply_text(const struct reply *r, const char *member)
 
 	ck_assert_msg(text, "no %s in: %s", member, r->body);
 	return text;
+}
+
+void log_in(void)
+{
+	struct reply *r = test_request("POST", "/api/v1/sessions", "",
+				       "{\"username\":\"admin\",\"password\":\"" TEST_PASSWORD
+				       "\"}");
+	char cookie[128];
+
+	ck_assert_int_eq(r->status, 201);
+	ck_assert_ptr_nonnull(
+		strstr(reply_header(r, "Set-Cookie"), "; Secure; HttpOnly; SameSite=Strict"));
+	snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(reply_header(r, "Set-Cookie"), ";"),
+		 reply_header(r, "Set-Cookie"));
+	snprintf(auth, sizeof(auth), "Cookie: %s\r\nX-CSRF-Token: %s\r\n", cookie,
+		 reply_text(r, "csrf_token"));
+	reply_free(r);
+}
+
+struct reply *expect(const char *method, const char *path, const char *body, int status,
+		     const char *code)
+{
+	struct reply *r = test_request(method, path, auth, body);
+
+	ck_assert_msg(r->status == status, "%s %s: %d %s", method, path, r->status, r->body);
+	if (code) {
+		ck_assert_str_eq(reply_header(r, "Content-Type"), "application/problem+json");
+		ck_assert_str_eq(reply_text(r, "code"), code);
+		ck_assert_str_eq(reply_text(r, "request_id"), reply_header(r, "X-Request-Id"));
+		ck_assert_int_eq(json_integer_value(json_object_get(r->json, "status")), status);
+	}
+	return r;
+}
+
+void check(const char *method, const char *path, const char *body, int status, const char *code)
+{
+	reply_free(expect(method, path, body, status, code));
+}
+
+const char vm_spec[] = "{\"name\":\"one\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,"
+		       "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"" TEST_INITRD "\"}}";
+
+char *make_machine(void)
+{
+	struct reply *r = expect("POST", "/api/v1/vms", vm_spec, 201, NULL);
+	static char path[128];
+
+	snprintf(path, sizeof(path), "/api/v1/vms/%s", reply_text(r, "id"));
+	ck_assert_str_eq(reply_header(r, "Location"), path);
+	reply_free(r);
+	return path;
 }

@@ -47,6 +47,19 @@ void reply_free(struct reply *r);
 const char *reply_header(const struct reply *r, const char *name);
 const char *reply_text(const struct reply *r, const char *member);
 
+extern char auth[512]; /* headers of one who may do everything */
+
+/** Log in as the administrator, for @auth. */
+void log_in(void);
+/** Do a request as the administrator and see that it ends so; a problem must have that code. */
+struct reply *expect(const char *method, const char *path, const char *body, int status,
+		     const char *code);
+/** The same when the answer is of no further interest. */
+void check(const char *method, const char *path, const char *body, int status, const char *code);
+extern const char vm_spec[];
+/** Make a machine of @vm_spec. Return: its path, in static storage. */
+char *make_machine(void);
+
 /** Suites, one per file. */
 Suite *suite_util(void);
 Suite *suite_store(void);
@@ -57,5 +70,6 @@ Suite *suite_auth(void);
 Suite *suite_svc(void);
 Suite *suite_served(void);
 Suite *suite_http(void);
+Suite *suite_full(void);
 
 #endif

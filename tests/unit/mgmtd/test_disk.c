@@ -54,9 +54,13 @@ START_TEST(raw_files_are_the_disk)
 	ck_assert_int_eq(pwrite(fd, "left over", 9, 0), 9);
 	close(fd);
 	fd = make("raw", SIZE);
-	ck_assert_int_eq(disk_format("raw")->grow(fd, SIZE + MIB), 0);
+	ck_assert_int_eq(disk_format("raw")->resize(fd, SIZE + 2 * MIB), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, SIZE + 2 * MIB);
+	ck_assert_int_eq(disk_format("raw")->resize(fd, SIZE + MIB), 0);
 	ck_assert_int_eq(fstat(fd, &st), 0);
 	ck_assert_int_eq(st.st_size, SIZE + MIB);
+	ck_assert_int_le(st.st_blocks * 512, SIZE + MIB);
 	ck_assert_int_eq(pread(fd, byte, 1, 0), 1);
 	ck_assert_int_eq(byte[0], 0);
 	close(fd);
@@ -97,10 +101,11 @@ START_TEST(qcow2_files_are_made_and_enlarged)
 			ck_assert_uint_eq(size_of(fd), sizes[i]);
 		ck_assert_int_eq(fstat(fd, &st), 0);
 		ck_assert_int_le(st.st_blocks * 512, 64 << 10);
-		ck_assert_int_eq(format->grow(fd, 64ull << 40), 0);
+		ck_assert_int_eq(format->resize(fd, 64ull << 40), 0);
 		check_by_qemu();
-		ck_assert_int_eq(format->grow(fd, (64ull << 40) + MIB), -EFBIG);
-		ck_assert_int_eq(format->grow(fd, MIB), -EINVAL);
+		ck_assert_int_eq(format->resize(fd, (64ull << 40) + MIB), -EFBIG);
+		ck_assert_int_eq(format->resize(fd, sizes[i]), 0);
+		check_by_qemu();
 		close(fd);
 	}
 }
@@ -110,7 +115,7 @@ START_TEST(what_is_no_qcow2_is_not_enlarged)
 {
 	int fd = make("raw", MIB);
 
-	ck_assert_int_eq(disk_format("qcow2")->grow(fd, 2 * MIB), -EINVAL);
+	ck_assert_int_eq(disk_format("qcow2")->resize(fd, 2 * MIB), -EINVAL);
 	close(fd);
 }
 END_TEST
@@ -202,12 +207,12 @@ START_TEST(a_server_has_its_file_alone)
 	ck_assert_uint_eq(ask(sock, NBD_CMD_TRIM, 0, NULL, MIB), 0);
 
 	second = open(path, O_RDWR | O_CLOEXEC);
-	ck_assert_int_eq(disk_format("qcow2")->grow(second, 2 * SIZE), -EBUSY);
+	ck_assert_int_eq(disk_format("qcow2")->resize(second, 2 * SIZE), -EBUSY);
 	ck_assert_int_eq(disk_file_lock(second, true, 40), -EBUSY);
 	close(sock);
 	ck_assert_int_eq(disk_file_lock(second, false, 20000), 0);
 	check_by_qemu();
-	ck_assert_int_eq(disk_format("qcow2")->grow(second, 2 * SIZE), 0);
+	ck_assert_int_eq(disk_format("qcow2")->resize(second, 2 * SIZE), 0);
 	ck_assert_uint_eq(size_of(second), 2 * SIZE);
 	close(second);
 }

@@ -8,68 +8,17 @@
 
 #include "fixture.h"
 
-static char auth[512]; /* headers of one who may do everything */
-
 static void setup(void)
 {
-	struct reply *r;
-	char cookie[128];
-
 	test_dir_make();
 	test_daemon_start();
-	r = test_request("POST", "/api/v1/sessions", "",
-			 "{\"username\":\"admin\",\"password\":\"" TEST_PASSWORD "\"}");
-	ck_assert_int_eq(r->status, 201);
-	ck_assert_ptr_nonnull(
-		strstr(reply_header(r, "Set-Cookie"), "; Secure; HttpOnly; SameSite=Strict"));
-	snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(reply_header(r, "Set-Cookie"), ";"),
-		 reply_header(r, "Set-Cookie"));
-	snprintf(auth, sizeof(auth), "Cookie: %s\r\nX-CSRF-Token: %s\r\n", cookie,
-		 reply_text(r, "csrf_token"));
-	reply_free(r);
+	log_in();
 }
 
 static void teardown(void)
 {
 	test_daemon_stop();
 	test_dir_remove();
-}
-
-/* Do a request as the administrator and see that it ends so; a problem must have that code. */
-static struct reply *expect(const char *method, const char *path, const char *body, int status,
-			    const char *code)
-{
-	struct reply *r = test_request(method, path, auth, body);
-
-	ck_assert_msg(r->status == status, "%s %s: %d %s", method, path, r->status, r->body);
-	if (code) {
-		ck_assert_str_eq(reply_header(r, "Content-Type"), "application/problem+json");
-		ck_assert_str_eq(reply_text(r, "code"), code);
-		ck_assert_str_eq(reply_text(r, "request_id"), reply_header(r, "X-Request-Id"));
-		ck_assert_int_eq(json_integer_value(json_object_get(r->json, "status")), status);
-	}
-	return r;
-}
-
-static void check(const char *method, const char *path, const char *body, int status,
-		  const char *code)
-{
-	reply_free(expect(method, path, body, status, code));
-}
-
-static const char vm_spec[] = "{\"name\":\"one\",\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,"
-			      "\"boot\":{\"kernel\":\"" TEST_KERNEL "\",\"initrd\":\"" TEST_INITRD
-			      "\"}}";
-
-static char *make_vm(void)
-{
-	struct reply *r = expect("POST", "/api/v1/vms", vm_spec, 201, NULL);
-	static char path[128];
-
-	snprintf(path, sizeof(path), "/api/v1/vms/%s", reply_text(r, "id"));
-	ck_assert_str_eq(reply_header(r, "Location"), path);
-	reply_free(r);
-	return path;
 }
 
 START_TEST(who_may)
@@ -236,7 +185,7 @@ END_TEST
 
 START_TEST(etags)
 {
-	char *path = make_vm(), headers[700];
+	char *path = make_machine(), headers[700];
 	struct reply *r = expect("GET", path, NULL, 200, NULL);
 
 	ck_assert_str_eq(reply_header(r, "ETag"), "\"r1\"");
@@ -270,7 +219,7 @@ START_TEST(etags)
 	r = expect("GET", path, NULL, 200, NULL);
 	ck_assert_str_eq(reply_text(r, "name"), "two");
 	reply_free(r);
-	make_vm();
+	make_machine();
 	check("PATCH", path, "{\"name\":\"two\"}", 409, "name_taken");
 }
 END_TEST
@@ -411,7 +360,7 @@ START_TEST(volumes_are_downloaded_while_they_are_still)
 	snprintf(path, sizeof(path), "/api/v1/volumes/%s/content", reply_text(r, "id"));
 	snprintf(disks, sizeof(disks), "{\"volume\":\"%s\"}", reply_text(r, "id"));
 	reply_free(r);
-	vm = make_vm();
+	vm = make_machine();
 	snprintf(all, sizeof(all), "%s/disks", vm);
 	check("POST", all, disks, 201, NULL);
 	r = test_request("GET", path, auth, NULL);
@@ -459,7 +408,7 @@ END_TEST
 
 START_TEST(session_from_login_to_delete)
 {
-	char *vm = make_vm(), path[256], line[512];
+	char *vm = make_machine(), path[256], line[512];
 	struct reply *r;
 
 	snprintf(path, sizeof(path), "%s/actions/start", vm);
@@ -544,7 +493,7 @@ START_TEST(events_are_replayed)
 {
 	char *text;
 
-	make_vm();
+	make_machine();
 	text = read_stream("/api/v1/events", "", "event: hello");
 	ck_assert_ptr_nonnull(strstr(text, "text/event-stream"));
 	ck_assert_ptr_null(strstr(text, "vm.created"));
@@ -589,7 +538,7 @@ END_TEST
 
 START_TEST(host_goes_down_in_order)
 {
-	char *vm = make_vm(), path[256];
+	char *vm = make_machine(), path[256];
 	struct reply *r;
 
 	snprintf(path, sizeof(path), "%s/actions/start", vm);

@@ -119,6 +119,8 @@ class Generator:
             return "HTTP_BODY_NONE", "NULL", "false"
         content = node["content"]
         if op.get("x-domus-body") == "stream":
+            if not op.get("x-domus-slow"):
+                raise SystemExit(f"{op['operationId']}: a stream is slow")
             return "HTTP_BODY_STREAM", "NULL", "false"
         if not set(content) <= JSON_TYPES or "application/json" not in content:
             raise SystemExit(f"{op['operationId']}: unsupported body {list(content)}")

@@ -46,7 +46,7 @@ enum http_body {
 	HTTP_BODY_NONE,     /* none taken */
 	HTTP_BODY_OPTIONAL, /* JSON, may be left out */
 	HTTP_BODY_JSON,     /* JSON */
-	HTTP_BODY_STREAM,   /* bytes, to the request's sink as they arrive */
+	HTTP_BODY_STREAM, /* bytes, to the request's sink, which may block, as they arrive; slow */
 };
 
 /** One row of the route table. */
@@ -94,10 +94,9 @@ struct http_request {
 	char args[HTTP_PATH_ARGS][64]; /* in the order of the template */
 	struct identity who;
 
-	char *body; /* [owned] raw JSON body, NUL at its end */
+	char *body; /* [owned] raw JSON body, NUL at its end; or what the sink is to have next */
 	size_t body_len;
-	json_t *json;      /* [owned] parsed body, NULL when there is none */
-	uint64_t received; /* bytes of body so far */
+	json_t *json; /* [owned] parsed body, NULL when there is none */
 	int (*sink)(struct http_request *req, const char *data,
 		    size_t len); /* for streams; <0: replied */
 
@@ -109,6 +108,8 @@ struct http_request {
 	bool begun;     /* passed the checks: the handler was, or might have been, called */
 	bool finished;  /* the reply stands */
 	struct idempotency_key *idempotency; /* the answer is to be kept for repetition */
+	http_handler work;                   /* for the thread of its own */
+	unsigned int *admitted;              /* [w] the counter it is one of, or NULL */
 	int64_t wait_until; /* monotonic ms; the reply of a slow handler is not sent before */
 	bool held;          /* [w] the reply stands, but waits for @wait_until */
 	struct http_request *wait_next; /* [w] list of those waiting */

@@ -15,6 +15,7 @@ static void request_free(struct http_request *req)
 {
 	if (req->state_free)
 		req->state_free(req->state);
+	wait_leave(req);
 	reply_fini(&req->reply);
 	json_decref(req->json);
 	free(req->body);
@@ -124,7 +125,7 @@ static void request_open(struct http_request *req)
 		route_check_params(req);
 	if (!req->reply.status)
 		check_body(req);
-	if (!req->reply.status && req->op->body == HTTP_BODY_STREAM) {
+	if (!req->reply.status && req->op->body == HTTP_BODY_STREAM && wait_admit_stream(req)) {
 		req->begun = true;
 		config->begin(req);
 		if (!req->reply.status)
@@ -154,17 +155,42 @@ static void body_append(struct http_request *req, const char *data, size_t len)
 	grown[req->body_len] = '\0';
 }
 
-static void request_data(struct http_request *req, const char *data, size_t len)
+/* Context: a thread of the request's own. */
+static void stream_pass(struct http_request *req)
 {
-	req->received += len;
-	if (req->op && req->op->body == HTTP_BODY_STREAM) {
-		if (!req->reply.status && req->sink && req->sink(req, data, len) < 0 &&
-		    !req->reply.status)
-			http_fail(req, 500, "internal", "The body could not be taken.");
-		return;
+	if (req->sink(req, req->body, req->body_len) < 0 && !req->reply.status)
+		http_fail(req, 500, "internal", "The body could not be taken.");
+	req->body_len = 0;
+}
+
+/*
+ * Collect what comes, and pass it on in large parts. MHD calls again at once for a chunk that was taken
+ * whole, even after MHD_suspend_connection(): so that is done only when something is left.
+ * Return: how much was taken.
+ */
+static size_t stream_data(struct http_request *req, const char *data, size_t len)
+{
+	size_t room = HTTP_STREAM_PART - req->body_len;
+	size_t n = len < room ? len : room;
+
+	if (req->reply.status)
+		return len;
+	if (!req->body && !(req->body = malloc(HTTP_STREAM_PART))) {
+		http_fail(req, 503, "busy", "There is too little memory just now.");
+		return len;
 	}
+	memcpy(req->body + req->body_len, data, n);
+	req->body_len += n;
+	return n < len && !wait_defer(req, stream_pass) ? len : n;
+}
+
+static size_t request_data(struct http_request *req, const char *data, size_t len)
+{
+	if (req->op && req->op->body == HTTP_BODY_STREAM)
+		return stream_data(req, data, len);
 	if (req->op)
 		body_append(req, data, len);
+	return len;
 }
 
 static void parse_body(struct http_request *req)
@@ -205,6 +231,15 @@ static void validate_body(struct http_request *req)
 	http_reply_problem(req, &p);
 }
 
+/* Context: a thread of the request's own. */
+static void perform(struct http_request *req)
+{
+	if (req->sink && req->body_len)
+		stream_pass(req);
+	if (!req->reply.status)
+		req->op->handler(req);
+}
+
 static void request_run(struct http_request *req)
 {
 	if (!req->resumed && req->op->body != HTTP_BODY_STREAM) {
@@ -219,7 +254,7 @@ static void request_run(struct http_request *req)
 			return;
 	}
 	if (req->op->slow)
-		wait_defer(req);
+		wait_defer(req, perform);
 	else
 		req->op->handler(req);
 }
@@ -265,8 +300,7 @@ static enum MHD_Result access_handler(void *cls, struct MHD_Connection *conn, co
 		return MHD_YES;
 	}
 	if (*size) {
-		request_data(req, data, *size);
-		*size = 0;
+		*size -= request_data(req, data, *size);
 		return MHD_YES;
 	}
 	/* Set again, on this thread alone, by http_wait() and wait_defer(). */

@@ -76,7 +76,7 @@ void wait_stop(struct http_server *server)
 	server->generation++;
 	release_due(server, true);
 	pthread_cond_broadcast(&server->changed);
-	while (server->deferred)
+	while (server->threads)
 		pthread_cond_wait(&server->changed, &server->lock);
 	pthread_mutex_unlock(&server->lock);
 	if (server->waker_runs)
@@ -131,47 +131,82 @@ void http_wake(struct http_server *server)
 	pthread_mutex_unlock(&server->lock);
 }
 
+/*
+ * As one of @count, of which there may be @max, unless it is one of another kind already; with so many
+ * @threads. Return: may it? If not, it is answered.
+ */
+static bool admit(struct http_request *req, unsigned int *count, unsigned int max,
+		  unsigned int threads)
+{
+	struct http_server *server = req->server;
+	bool ok;
+
+	pthread_mutex_lock(&server->lock);
+	ok = !server->stopping && (req->admitted || *count < max);
+	if (ok && !req->admitted) {
+		req->admitted = count;
+		++*count;
+	}
+	if (ok)
+		server->threads += threads;
+	pthread_mutex_unlock(&server->lock);
+	if (ok)
+		return true;
+	http_fail(req, 503, "busy", "Too much is going on; try again in a moment.");
+	http_set_header(req, "Retry-After", "1");
+	return false;
+}
+
+bool wait_admit_stream(struct http_request *req)
+{
+	return admit(req, &req->server->streams, HTTP_STREAMS_MAX, 0);
+}
+
+/* Context: [w] held. */
+static void leave(struct http_request *req)
+{
+	if (req->admitted)
+		--*req->admitted;
+	req->admitted = NULL;
+}
+
+void wait_leave(struct http_request *req)
+{
+	pthread_mutex_lock(&req->server->lock);
+	leave(req);
+	pthread_mutex_unlock(&req->server->lock);
+}
+
 static void *deferred_main(void *arg)
 {
 	struct http_request *req = arg;
 	struct http_server *server = req->server;
 
-	req->op->handler(req);
+	req->work(req);
 	pthread_mutex_lock(&server->lock);
+	if (req->admitted == &server->slow)
+		leave(req);
 	if (req->wait_until > clock_mono_ms() && !server->stopping) {
 		req->held = true;
 		enqueue(req, req->wait_until);
 	} else {
 		MHD_resume_connection(req->connection);
 	}
-	server->deferred--;
+	server->threads--;
 	pthread_cond_broadcast(&server->changed);
 	pthread_mutex_unlock(&server->lock);
 	return NULL;
 }
 
-static bool defer_admit(struct http_server *server)
-{
-	bool ok;
-
-	pthread_mutex_lock(&server->lock);
-	ok = !server->stopping && server->deferred < HTTP_DEFERRED_MAX;
-	server->deferred += ok;
-	pthread_mutex_unlock(&server->lock);
-	return ok;
-}
-
-void wait_defer(struct http_request *req)
+bool wait_defer(struct http_request *req, http_handler work)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 	int rc;
 
-	if (!defer_admit(req->server)) {
-		http_fail(req, 503, "busy", "Too much is going on; try again in a moment.");
-		http_set_header(req, "Retry-After", "1");
-		return;
-	}
+	if (!admit(req, &req->server->slow, HTTP_SLOW_MAX, 1))
+		return false;
+	req->work = work;
 	req->suspended = true;
 	MHD_suspend_connection(req->connection);
 	pthread_attr_init(&attr);
@@ -181,4 +216,5 @@ void wait_defer(struct http_request *req)
 	pthread_attr_destroy(&attr);
 	if (rc)
 		deferred_main(req); /* slow, but it gets done */
+	return true;
 }

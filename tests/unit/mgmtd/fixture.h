@@ -71,5 +71,6 @@ Suite *suite_svc(void);
 Suite *suite_served(void);
 Suite *suite_http(void);
 Suite *suite_full(void);
+Suite *suite_stream(void);
 
 #endif

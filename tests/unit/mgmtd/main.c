@@ -16,6 +16,7 @@ int main(void)
 	srunner_add_suite(runner, suite_svc());
 	srunner_add_suite(runner, suite_served());
 	srunner_add_suite(runner, suite_http());
+	srunner_add_suite(runner, suite_stream());
 	srunner_add_suite(runner, suite_full());
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

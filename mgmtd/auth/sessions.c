@@ -34,7 +34,7 @@ int session_create(struct db *db, const struct user *user, const char *address,
 	snprintf(id.user, sizeof(id.user), "%s", user->name);
 	snprintf(id.role, sizeof(id.role), "%s", user->role);
 	clock_format(now, text);
-	if (db_begin(db))
+	if (db_begin_always(db))
 		return -EIO;
 	if (db_run(db, "DELETE FROM session WHERE expires_ms < ? OR seen_ms < ?", "ii", now,
 		   now - SESSION_IDLE_MS) ||
@@ -99,5 +99,10 @@ bool credential_alive(struct db *db, const struct identity *who)
 
 int session_delete(struct db *db, const char *hash)
 {
-	return db_run(db, "DELETE FROM session WHERE hash = ?", "s", hash);
+	int rc = db_begin_always(db);
+
+	if (rc)
+		return rc;
+	rc = db_run(db, "DELETE FROM session WHERE hash = ?", "s", hash);
+	return db_commit(db) ? -EIO : rc;
 }

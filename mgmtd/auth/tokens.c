@@ -84,7 +84,7 @@ json_t *token_json(struct db *db, const char *user_id, const char *id)
 
 int token_delete(struct db *db, const char *user_id, const char *id)
 {
-	int rc = db_begin(db);
+	int rc = db_begin_always(db);
 
 	if (rc)
 		return rc;

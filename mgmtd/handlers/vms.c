@@ -21,7 +21,7 @@ static void reply_vm(struct http_request *req, int status, const char *id)
 	auto_problem struct problem p = {0};
 	json_t *json = NULL;
 	struct vm vm;
-	int rc = db_begin(svc->db);
+	int rc = db_begin_always(svc->db);
 
 	if (!rc) {
 		rc = vm_require(svc, id, &vm, &p);

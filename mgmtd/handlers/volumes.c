@@ -41,7 +41,7 @@ static void reply_volume(struct http_request *req, int status, const char *id)
 	struct svc *svc = svc_of(req);
 	struct volume volume;
 	json_t *json = NULL;
-	int rc = db_begin(svc->db) ? db_problem(&p, "reply_volume") : 0;
+	int rc = db_begin_always(svc->db) ? db_problem(&p, "reply_volume") : 0;
 
 	if (!rc) {
 		rc = volume_require(svc, id, &volume, &p);

@@ -18,9 +18,12 @@
  * What is taken of the disk ahead of need: others, such as volumes that take room as they are written
  * to, may fill it to the last byte, and what becomes of that must still be recorded. The log is written
  * into the file after 1000 pages, and then from its beginning again; the rest is for when the file
- * can't grow just then.
+ * can't grow just then. When that goes to its end, what remains is for db_begin_always().
  */
 #define LOG_ROOM          (8 << 20)
+#define LOG_KEPT          (2 << 20)
+#define LOG_PAGE          4120 /* bytes, with its header */
+#define LOG_BACK_PAGES    1000 /* when it is written into the file */
 #define FILE_STEP         (1 << 20)
 
 struct db_query {
@@ -36,6 +39,8 @@ struct db {
 	pthread_mutex_t lock;                     /* [d] recursive */
 	int depth;                                /* [d] of transactions */
 	bool failed;                              /* [d] an inner one was rolled back */
+	bool guarded;                             /* [d] what remains is kept */
+	int log_pages;                            /* [d] in the log and not yet in the file */
 	struct db_query cache[CACHED_STATEMENTS]; /* [d] by address of the SQL text */
 };
 
@@ -64,6 +69,46 @@ int db_error(void)
 int db_problem(struct problem *p, const char *where)
 {
 	return problem_failed(p, last_error, where);
+}
+
+/* Write the log into the file; then it begins anew. Context: locked. */
+static void write_back(struct db *db)
+{
+	int pages, done;
+
+	if (sqlite3_wal_checkpoint_v2(db->sqlite, "main", SQLITE_CHECKPOINT_PASSIVE, &pages,
+				      &done) == SQLITE_OK &&
+	    pages == done)
+		db->log_pages = 0;
+}
+
+/* In place of SQLite's own, which does the same and does not tell how it went. */
+static int committed(void *arg, sqlite3 *sqlite, const char *name, int pages)
+{
+	struct db *db = arg;
+
+	(void)sqlite;
+	(void)name;
+	db->log_pages = pages;
+	if (pages >= LOG_BACK_PAGES)
+		write_back(db);
+	return SQLITE_OK;
+}
+
+static bool log_is_long(const struct db *db)
+{
+	return db->log_pages > (LOG_ROOM - LOG_KEPT) / LOG_PAGE;
+}
+
+/* Is what remains kept for others? Somebody may have made room meanwhile. Context: locked. */
+static bool is_short(struct db *db)
+{
+	if (db->guarded && log_is_long(db))
+		write_back(db);
+	if (!db->guarded || !log_is_long(db))
+		return false;
+	last_error = -ENOSPC;
+	return true;
 }
 
 static int exec(struct db *db, const char *sql)
@@ -143,6 +188,7 @@ int db_open(const char *path, struct db **out)
 		goto out_close;
 	}
 	sqlite3_busy_timeout(db->sqlite, 5000);
+	sqlite3_wal_hook(db->sqlite, committed, db);
 	if (exec(db,
 		 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
 		 "PRAGMA foreign_keys = ON; PRAGMA cache_size = -1024; PRAGMA temp_store = MEMORY;"))
@@ -169,19 +215,36 @@ void db_close(struct db *db)
 	free(db);
 }
 
-int db_begin(struct db *db)
+void db_guard(struct db *db)
+{
+	lock(db);
+	db->guarded = true;
+	pthread_mutex_unlock(&db->lock);
+}
+
+static int begin(struct db *db, bool always)
 {
 	lock(db);
 	if (db->depth == 0) {
 		db->failed = false;
 		last_error = -EIO;
-		if (exec(db, "BEGIN IMMEDIATE")) {
+		if ((!always && is_short(db)) || exec(db, "BEGIN IMMEDIATE")) {
 			pthread_mutex_unlock(&db->lock);
 			return -EIO;
 		}
 	}
 	db->depth++;
 	return 0;
+}
+
+int db_begin(struct db *db)
+{
+	return begin(db, false);
+}
+
+int db_begin_always(struct db *db)
+{
+	return begin(db, true);
 }
 
 static int leave(struct db *db)
@@ -355,7 +418,7 @@ int(db_run)(struct db *db, const char *sql, const char *fmt, ...)
 	va_end(ap);
 	if (!q)
 		return -EIO;
-	rc = db_next(q);
+	rc = !db->depth && !sqlite3_stmt_readonly(q->stmt) && is_short(db) ? -EIO : db_next(q);
 	db_end(q);
 	return rc < 0 ? rc : 0;
 }

@@ -8,7 +8,8 @@
  * need it: nothing that may be slow is done meanwhile.
  *
  * What failed returns -EIO, unless it says more; whether that was for want of room, db_error() knows.
- * Room is taken ahead, so that a good many things can be recorded when the disk is full.
+ * Room is taken ahead, so that a good many things can be recorded when the disk is full, and then one
+ * can still tidy up.
  */
 #ifndef MGMTD_STORE_DB_H
 #define MGMTD_STORE_DB_H
@@ -29,6 +30,13 @@ void db_close(struct db *db);
 
 /** Start a transaction; may nest, the outermost counts. */
 must_check int db_begin(struct db *db);
+/**
+ * The same even when what remains of the room taken ahead is kept: for what takes something away, what
+ * lets somebody in to do that, and what only reads.
+ */
+must_check int db_begin_always(struct db *db);
+/** From now on it is kept. */
+void db_guard(struct db *db);
 /** End it. An inner rollback makes the outer commit fail. Return: 0 or -EIO. */
 must_check int db_commit(struct db *db);
 void db_rollback(struct db *db);

@@ -197,7 +197,7 @@ int disks_insert(struct svc *svc, const char *vm, const json_t *specs, struct pr
 /* Take the record away. */
 static int forget(struct svc *svc, const char *vm, const char *id, struct problem *p)
 {
-	if (db_begin(svc->db))
+	if (db_begin_always(svc->db))
 		return db_problem(p, "disk delete");
 	if (db_run(svc->db, "DELETE FROM vm_disk WHERE vm = ? AND id = ?", "ss", vm, id) ||
 	    vm_touch(svc, vm, "vm.updated")) {

@@ -50,7 +50,7 @@ int image_delete(struct svc *svc, const struct image *image, struct problem *p)
 
 	if (image->builtin)
 		return problem_set(p, 409, "builtin", "This image is part of the appliance.");
-	if (db_begin(svc->db))
+	if (db_begin_always(svc->db))
 		return db_problem(p, "image_delete");
 	users = db_value(svc->db, -1,
 			 "SELECT count(*) FROM vm WHERE kernel = ?1 OR initrd = ?1"

@@ -87,6 +87,7 @@ int svc_start(struct svc *svc)
 {
 	int rc = ticket_server_start(svc);
 
+	db_guard(svc->db);
 	if (rc)
 		return rc;
 	rc = monitor_start(svc);

@@ -338,7 +338,7 @@ int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p)
 	struct vm now;
 	int rc;
 
-	if (db_begin(svc->db))
+	if (db_begin_always(svc->db))
 		return db_problem(p, "vm_delete");
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && !is_idle(&now))

@@ -384,7 +384,7 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 	int64_t users;
 	int rc = 0;
 
-	if (db_begin(svc->db))
+	if (db_begin_always(svc->db))
 		return db_problem(p, "volume_delete");
 	users = db_value(svc->db, -1, "SELECT count(*) FROM vm_disk WHERE volume = ?", "s",
 			 volume->id);

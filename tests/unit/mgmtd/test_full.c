@@ -9,17 +9,38 @@
 
 /* SQLite's own files, whose writes end as a full disk has them end: 0, or what they return. */
 static int write_ends, write_errno;
-static sqlite3_vfs disk;
+static bool no_more_room;
+static sqlite3_vfs vfs_here;
 static const sqlite3_vfs *real;
 static sqlite3_io_methods methods[2]; /* with locks for the database, without for its log */
 static int (*real_write)(sqlite3_file *file, const void *data, int len, sqlite3_int64 at);
+static int (*real_control)(sqlite3_file *file, int op, void *arg);
+
+/* Files keep the room they have, which is what was taken ahead; nothing beyond is to be had. */
+static bool has_room(sqlite3_file *file, sqlite3_int64 end)
+{
+	sqlite3_int64 has = 8 * MIB;
+
+	if (file->pMethods == &methods[1])
+		file->pMethods->xFileSize(file, &has);
+	return end <= has || !__atomic_load_n(&no_more_room, __ATOMIC_SEQ_CST);
+}
 
 static int write_file(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
 {
 	int rc = __atomic_load_n(&write_ends, __ATOMIC_SEQ_CST);
 
 	errno = write_errno;
+	if (!rc && !has_room(file, at + len))
+		rc = SQLITE_FULL;
 	return rc ? rc : real_write(file, data, len, at);
+}
+
+static int control_file(sqlite3_file *file, int op, void *arg)
+{
+	if (op == SQLITE_FCNTL_SIZE_HINT && !has_room(file, *(sqlite3_int64 *)arg))
+		return SQLITE_FULL;
+	return real_control(file, op, arg);
 }
 
 static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
@@ -33,6 +54,8 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
 	*m = *file->pMethods;
 	real_write = m->xWrite;
 	m->xWrite = write_file;
+	real_control = m->xFileControl;
+	m->xFileControl = control_file;
 	file->pMethods = m;
 	return SQLITE_OK;
 }
@@ -43,13 +66,18 @@ static void end_writes(int rc, int err)
 	__atomic_store_n(&write_ends, rc, __ATOMIC_SEQ_CST);
 }
 
+static void set_full(bool full)
+{
+	__atomic_store_n(&no_more_room, full, __ATOMIC_SEQ_CST);
+}
+
 static void setup(void)
 {
 	real = sqlite3_vfs_find(NULL);
-	disk = *real;
-	disk.zName = "test";
-	disk.xOpen = open_file;
-	ck_assert_int_eq(sqlite3_vfs_register(&disk, 1), SQLITE_OK);
+	vfs_here = *real;
+	vfs_here.zName = "test";
+	vfs_here.xOpen = open_file;
+	ck_assert_int_eq(sqlite3_vfs_register(&vfs_here, 1), SQLITE_OK);
 	test_dir_make();
 	test_daemon_start();
 	log_in();
@@ -58,6 +86,7 @@ static void setup(void)
 static void teardown(void)
 {
 	end_writes(SQLITE_OK, 0);
+	set_full(false);
 	test_daemon_stop();
 	test_dir_remove();
 }
@@ -271,6 +300,57 @@ START_TEST(what_can_not_be_recorded_does_not_run)
 }
 END_TEST
 
+/* Whatever is asked of it meanwhile: the room that was taken ahead lasts for getting in and tidying up. */
+START_TEST(one_can_tidy_up)
+{
+	const char *volume = make(0, "/api/v1/volumes", "{\"name\":\"v\",\"size\":1048576}");
+	const char *token = make(1, "/api/v1/tokens", "{\"name\":\"t\"}");
+	char headers[640], image[64], disk[200], body[100];
+	struct reply *r;
+	int made = 0;
+	char *vm;
+
+	snprintf(headers, sizeof(headers), "%sContent-Type: application/octet-stream\r\n", auth);
+	r = test_request("POST", "/api/v1/images?name=i&kind=initrd", headers, "an initrd");
+	snprintf(image, sizeof(image), "/api/v1/images/%s", reply_text(r, "id"));
+	reply_free(r);
+	vm = make_machine();
+	snprintf(disk, sizeof(disk), "%s/disks", vm);
+	snprintf(bodies[0], sizeof(bodies[0]), "{\"volume\":\"%s\"}", volume);
+	r = expect("POST", disk, bodies[0], 201, NULL);
+	snprintf(disk, sizeof(disk), "%s/disks/%s", vm, reply_text(r, "id"));
+	reply_free(r);
+
+	set_full(true);
+	do {
+		snprintf(body, sizeof(body), "{\"name\":\"t%d\"}", made++);
+		r = test_request("POST", "/api/v1/tokens", auth, body);
+		made = r->status == 201 ? made : -made;
+		reply_free(r);
+	} while (made > 0 && made < 2000);
+	ck_assert_int_lt(made, -100);
+	for (int i = 0; i < 1000; i++)
+		check("POST", "/api/v1/tokens", "{\"name\":\"more\"}", 507, "insufficient_storage");
+	check("PATCH", vm, "{\"name\":\"two\"}", 507, "insufficient_storage");
+	for (int i = 0; i < 20; i++) {
+		check("DELETE", "/api/v1/sessions/current", NULL, 204, NULL);
+		log_in();
+	}
+	snprintf(body, sizeof(body), "/api/v1/tokens/%s", token);
+	check("DELETE", body, NULL, 204, NULL);
+	check("GET", vm, NULL, 200, NULL);
+	check("DELETE", disk, NULL, 204, NULL);
+	check("DELETE", vm, NULL, 204, NULL);
+	check("DELETE", image, NULL, 204, NULL);
+	snprintf(disk, sizeof(disk), "/api/v1/volumes/%s", volume);
+	check("GET", disk, NULL, 200, NULL);
+	check("DELETE", disk, NULL, 204, NULL);
+	check("POST", "/api/v1/tokens", "{\"name\":\"more\"}", 507, "insufficient_storage");
+	set_full(false);
+	check("POST", "/api/v1/tokens", "{\"name\":\"more\"}", 201, NULL);
+}
+END_TEST
+
 START_TEST(other_failures_are_not_taken_for_it)
 {
 	end_writes(SQLITE_IOERR_WRITE, EIO);
@@ -290,6 +370,7 @@ Suite *suite_full(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, writes_are_refused_whole);
 	tcase_add_test(tc, what_can_not_be_recorded_does_not_run);
+	tcase_add_test(tc, one_can_tidy_up);
 	tcase_add_test(tc, other_failures_are_not_taken_for_it);
 	suite_add_tcase(suite, tc);
 	return suite;

@@ -55,8 +55,12 @@ describe('fields', () => {
 		});
 	});
 	it('puts a lack of memory at the memory field', () => {
-		const full = problemError(507, { detail: 'Needs 4 GiB, 1 GiB is free.' });
+		const full = problemError(507, { code: 'insufficient_memory', detail: 'Needs 4 GiB, 1 GiB is free.' });
 		expect(refusalOf(full, ['memory'])).toEqual({ fields: { memory: 'Needs 4 GiB, 1 GiB is free.' }, rest: '' });
+	});
+	it('does not take a full disk for it', () => {
+		const full = problemError(507, { code: 'insufficient_storage', detail: 'There is no room on the data disk.' });
+		expect(refusalOf(full, ['memory'])).toEqual({ fields: {}, rest: 'There is no room on the data disk.' });
 	});
 	it('shows anything else above the form', () => {
 		expect(refusalOf(problemError(403, {}), ['name'])).toEqual({ fields: {}, rest: 'You are not allowed to do this.' });

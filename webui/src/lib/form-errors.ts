@@ -10,14 +10,14 @@ export interface Refusal {
 }
 
 /** Answers without a field of their own, and the field they are about. */
-const FIELD_OF_STATUS: Record<number, string> = { 507: 'memory' };
+const FIELD_OF_CODE: Record<string, string> = { insufficient_memory: 'memory' };
 
 /** @param known the fields that the form shows */
 export function refusalOf(error: unknown, known: readonly string[]): Refusal {
 	if (!(error instanceof ApiError))
 		return { fields: {}, rest: say(error) };
 	const all = byField(error);
-	const implied = FIELD_OF_STATUS[error.status];
+	const implied = FIELD_OF_CODE[error.code];
 	if (implied && known.includes(implied) && !all[implied])
 		all[implied] = error.message;
 	const fields = Object.fromEntries(Object.entries(all).filter(([name]) => known.includes(name)));

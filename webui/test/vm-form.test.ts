@@ -42,17 +42,28 @@ describe('checkForm', () => {
 		[{ cap: '' }, 'cap'],
 		[{ kernel: '' }, 'boot.kernel'],
 		[{ cmdline: 'quiet \u00e9' }, 'boot.cmdline'],
-		[{ order: '-1' }, 'autostart.order'],
-		[{ delay: '601' }, 'autostart.delay'],
+		[{ autostart: true, order: '-1' }, 'autostart.order'],
+		[{ autostart: true, delay: '601' }, 'autostart.delay'],
 	] as [Partial<VmForm>, string][])('refuses %j', (patch, field) => expect(wrong(patch)).toEqual([field]));
 	it('refuses a name that is taken', () => expect(wrong({ name: 'db' }, ['db'])).toEqual(['name']));
+	it('says at a field that is shown what a running machine cannot have', () => {
+		const running = formOf({ ...vm, memory_max: 1024 * MIB });
+		expect(checkForm({ ...running, memory: '2048' }, [], 2, 1024)).toHaveProperty('memory');
+		expect(checkForm({ ...running, memory: '1024' }, [], 2, 1024)).toEqual({});
+	});
+	it('neither checks nor sends what is not shown', () => {
+		const hidden = { order: '', delay: '-1' };
+		expect(wrong(hidden)).toEqual([]);
+		expect(createRequest(form(hidden)).autostart).toEqual({ enabled: false });
+		expect(patchRequest(vm, { ...formOf(vm), ...hidden })).toEqual({});
+	});
 });
 
 it('turns the form into the request, in bytes and without blanks', () => {
 	expect(createRequest(form({ name: ' a ', memory: '128', initrd: '', cmdline: ' quiet ' }))).toEqual({
 		name: 'a', mode: 'pvh', vcpus: 1, memory: 134217728, weight: 256, cap: 0, affinity: null,
 		boot: { kernel: 'deb', initrd: null, cmdline: 'quiet' },
-		restart_policy: 'never', autostart: { enabled: false, order: 0, delay: 0 }, start: true,
+		restart_policy: 'never', autostart: { enabled: false }, start: true,
 	});
 });
 

@@ -172,9 +172,10 @@ function checkName(name: string, taken: Iterable<string>): string {
 /**
  * Check what can be known without asking: the appliance has the last word.
  * @param taken names of other machines
+ * @param maxMemory the most MiB that it can have now
  * @returns errors by the API's field names; empty when all is well.
  */
-export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: number): FormErrors {
+export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: number, maxMemory = MAX_MEMORY_MIB): FormErrors {
 	const vcpus = wholeNumber(form.vcpus);
 	const memory = wholeNumber(form.memory);
 	const between = (text: string, low: number, high: number, what: string) => {
@@ -190,15 +191,15 @@ export function checkForm(form: VmForm, taken: Iterable<string>, maxVcpus: numbe
 		name: checkName(form.name.trim(), taken),
 		vcpus: vcpus === null || vcpus < 1 || vcpus > maxVcpus
 			? `A whole number from 1 to ${maxVcpus}.` : '',
-		memory: memory === null || memory < MIN_MEMORY_MIB || memory > MAX_MEMORY_MIB
-			? `A whole number of MiB, at least ${MIN_MEMORY_MIB} and at most ${formatBytes(MAX_MEMORY_MIB * MIB)}.` : '',
+		memory: memory === null || memory < MIN_MEMORY_MIB || memory > maxMemory
+			? `A whole number of MiB, at least ${MIN_MEMORY_MIB} and at most ${formatBytes(maxMemory * MIB)}.` : '',
 		'boot.kernel': form.kernel ? '' : 'Choose a kernel.',
 		'boot.cmdline': /^[ -~]*$/.test(form.cmdline) ? '' : 'Plain ASCII characters only.',
 		disks: form.disks.length > MAX_DISKS ? `At most ${MAX_DISKS} disks.` : '',
 		...Object.fromEntries((form.affinities ?? []).slice(0, mostVcpus(form)).map((text, n) =>
 			[`affinity.${n}`, parseCpus(text) === undefined ? 'Numbers of CPUs, such as 0,2 or 0-3.' : ''])),
-		'autostart.order': checkRange(form.order, MAX_ORDER, 'A whole number'),
-		'autostart.delay': checkRange(form.delay, MAX_DELAY, 'Seconds,'),
+		'autostart.order': form.autostart ? checkRange(form.order, MAX_ORDER, 'A whole number') : '',
+		'autostart.delay': form.autostart ? checkRange(form.delay, MAX_DELAY, 'Seconds,') : '',
 	};
 	return Object.fromEntries(Object.entries(found).filter(([, text]) => text));
 }
@@ -232,7 +233,8 @@ export function createRequest(form: VmForm, cds: ReadonlySet<string> = new Set()
 		boot: { kernel: form.kernel, initrd: form.initrd || null, cmdline: form.cmdline.trim() },
 		...(form.disks.length ? { disks: form.disks.map((id) => cds.has(id) ? { image: id, read_only: true } : { volume: id, read_only: form.readOnly.includes(id) }) } : {}),
 		restart_policy: form.restartPolicy,
-		autostart: { enabled: form.autostart, order: Number(form.order), delay: Number(form.delay) },
+		/* What is not shown is neither checked nor sent. */
+		autostart: form.autostart ? { enabled: true, order: Number(form.order), delay: Number(form.delay) } : { enabled: false },
 		...(form.network ? { nics: [{ network: form.network, spoof_protection: true, link: true }] } : {}),
 		start: form.start,
 	};
@@ -267,9 +269,9 @@ export function patchRequest(vm: Vm, form: VmForm): VmPatch {
 	const autostart: NonNullable<VmPatch['autostart']> = {};
 	if (form.autostart !== vm.autostart.enabled)
 		autostart.enabled = form.autostart;
-	if (Number(form.order) !== vm.autostart.order)
+	if (form.autostart && Number(form.order) !== vm.autostart.order)
 		autostart.order = Number(form.order);
-	if (Number(form.delay) !== vm.autostart.delay)
+	if (form.autostart && Number(form.delay) !== vm.autostart.delay)
 		autostart.delay = Number(form.delay);
 	if (Object.keys(autostart).length)
 		patch.autostart = autostart;

@@ -10,7 +10,7 @@ import { host, learn, loadError, world } from '../lib/live';
 import { href, navigate, type VmTab } from '../lib/router';
 import { may } from '../lib/session';
 import { useStore } from '../lib/store';
-import { checkForm, FIELDS, formOf, patchRequest, RESTART_POLICIES, sameForm, type VmForm } from '../lib/vm-form';
+import { checkForm, FIELDS, formOf, MIB, patchRequest, RESTART_POLICIES, sameForm, type VmForm } from '../lib/vm-form';
 import {
 	Button, CopyButton, Empty, Fact, Facts, LinkButton, Loading, Note, Progress, Screen, StateBadge,
 } from '../ui/basics';
@@ -44,7 +44,8 @@ function EditDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => v
 
 	const go = () => {
 		const names = [...all.vms.values()].filter((other) => other.id !== vm.id).map((other) => other.name);
-		return submit(checkForm(form, names, isUp ? vm.vcpus_max : hostNow?.capabilities.max_vcpus ?? 128), async () => {
+		const most: [number, number?] = isUp ? [vm.vcpus_max, vm.memory_max / MIB] : [hostNow?.capabilities.max_vcpus ?? 128];
+		return submit(checkForm(form, names, ...most), async () => {
 			const patch = patchRequest(shown, form);
 			if (Object.keys(patch).length) {
 				learn('vm.updated', await api.updateVm(vm.id, patch, (now) => sameForm(shown, now)));

@@ -52,6 +52,11 @@ function rateText(rate: number | null | undefined): string {
 	return rate ? String(Math.round(rate / MIB * 1000) / 1000) : '';
 }
 
+/** What was shown rounded and not touched stays what it was. */
+export function limitOf(text: string, shown: number | null | undefined): number | null | undefined {
+	return text === rateText(shown) ? shown ?? null : parseRate(text);
+}
+
 function sameNic(a: Nic, b: Nic | undefined): boolean {
 	return a.network === b?.network && a.rate === b.rate && a.spoof_protection === b.spoof_protection && a.link === b.link;
 }
@@ -82,7 +87,7 @@ function NicDialog({ vm, nic, all, onClose }: { vm: Vm; nic: Nic | null; all: Wo
 		setLink(found.link);
 	};
 	const go = () => {
-		const limit = parseRate(rate);
+		const limit = limitOf(rate, shown?.rate);
 		const address = mac.trim().toLowerCase().replaceAll('-', ':');
 		const wrong: Record<string, string> = {
 			...(!address || MAC.test(address) ? {} : { mac: 'Six pairs of hexadecimal digits, such as 00:16:3e:12:34:56.' }),

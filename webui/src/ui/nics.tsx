@@ -28,13 +28,19 @@ function useCounters(vm: Vm): Map<string, NicStatus> {
 			return;
 		}
 		let gone = false;
-		const ask = () => api.nics(vm.id).then(
-			(page) => gone || setKnown(new Map(page.items.map((nic) => [nic.id, nic]))), () => undefined);
+		let timer = 0;
+		const ask = async () => {
+			const page = document.hidden ? null : await api.nics(vm.id).catch(() => null);
+			if (gone)
+				return;
+			if (page)
+				setKnown(new Map(page.items.map((nic) => [nic.id, nic])));
+			timer = window.setTimeout(() => void ask(), COUNT_INTERVAL);
+		};
 		void ask();
-		const timer = setInterval(ask, COUNT_INTERVAL);
 		return () => {
 			gone = true;
-			clearInterval(timer);
+			clearTimeout(timer);
 		};
 	}, [vm.id, isUp, vm.nics.length]);
 	return known;

@@ -12,6 +12,7 @@ const CHANGE_TRIES = 4;
 
 let csrfToken = '';
 let onLoggedOut: () => void = () => {};
+let renewCsrfToken: () => Promise<boolean> = async () => false;
 
 export function setCsrfToken(token: string): void {
 	csrfToken = token;
@@ -20,6 +21,11 @@ export function setCsrfToken(token: string): void {
 /** @p handler runs whenever the appliance says that the session is over. */
 export function setLoggedOutHandler(handler: () => void): void {
 	onLoggedOut = handler;
+}
+
+/** @p handler runs when the token is not that of the cookie's session; it says whether it could renew it. */
+export function setCsrfHandler(handler: () => Promise<boolean>): void {
+	renewCsrfToken = handler;
 }
 
 interface Options {
@@ -59,7 +65,7 @@ function refuse(status: number, text: string, retryAfter: string | null, anonymo
 	return problemError(status, parseJson(text), parseRetryAfter(retryAfter, Date.now()));
 }
 
-async function send(method: string, path: string, options: Options = {}): Promise<Response> {
+async function send(method: string, path: string, options: Options = {}, again = false): Promise<Response> {
 	const init: RequestInit = {
 		method,
 		headers: buildHeaders(method, options),
@@ -78,10 +84,13 @@ async function send(method: string, path: string, options: Options = {}): Promis
 			throw error;
 		throw networkError();
 	}
-	if (!response.ok)
-		throw refuse(response.status, await response.text().catch(() => ''),
-			response.headers.get('Retry-After'), options.anonymous ?? false);
-	return response;
+	if (response.ok)
+		return response;
+	const error = refuse(response.status, await response.text().catch(() => ''),
+		response.headers.get('Retry-After'), options.anonymous ?? false);
+	if (error.code === 'csrf' && !again && await renewCsrfToken())
+		return send(method, path, options, true);
+	throw error;
 }
 
 async function json<T>(method: string, path: string, options?: Options): Promise<T> {

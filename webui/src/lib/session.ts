@@ -1,6 +1,6 @@
 /** Who is logged in. */
 
-import { api, setCsrfToken, setLoggedOutHandler } from '../api/client';
+import { api, setCsrfHandler, setCsrfToken, setLoggedOutHandler } from '../api/client';
 import { ApiError, say } from '../api/problem';
 import type { Session } from '../api/types';
 import { startLive, stopLive } from './live';
@@ -56,4 +56,15 @@ export function may(permission: string): boolean {
 setLoggedOutHandler(() => {
 	if (session.get().status === 'in')
 		leave('Your session has ended. Log in to go on.');
+});
+
+/* Another window has logged in since: its session is the browser's now. Another user's is not used unseen. */
+setCsrfHandler(async () => {
+	const found = await api.session().catch(() => null);
+	const now = session.get();
+	if (now.status !== 'in' || found?.user !== now.session.user)
+		return false;
+	setCsrfToken(found.csrf_token ?? '');
+	session.set({ status: 'in', session: found });
+	return true;
 });

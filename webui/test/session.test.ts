@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { api } from '../src/api/client';
+import { host, link, loadError, world } from '../src/lib/live';
 import { logIn, logOut, session } from '../src/lib/session';
 
 type Answer = [status: number, body: unknown];
@@ -77,4 +78,40 @@ it('does nothing in the name of another user', async () => {
 	appliance.user = 'other';
 	await expect(api.deleteVm('a')).rejects.toMatchObject({ status: 403 });
 	expect(session.get()).toMatchObject({ session: { user: 'admin' } });
+});
+
+it('lets go of what comes after the session', async () => {
+	let give = (_: Answer): void => {};
+	const late = () => new Promise<Answer>((resolve) => {
+		give = resolve;
+	});
+	await logIn('admin', 'secret');
+	appliance.held.set('/vms', late());
+	Stream.made[0]?.onopen();
+	give([401, {}]);
+	await vi.advanceTimersByTimeAsync(0);
+	expect([session.get().status, loadError.get()]).toEqual(['out', '']);
+
+	await logIn('admin', 'secret');
+	appliance.held.set('/host', late());
+	Stream.made[1]?.onopen();
+	await logOut();
+	give([200, { name: 'domus' }]);
+	await vi.advanceTimersByTimeAsync(0);
+	expect([host.get(), world.get()]).toEqual([null, null]);
+});
+
+it('does not connect again once logged out', async () => {
+	let give = (_: Answer): void => {};
+	await logIn('admin', 'secret');
+	Stream.made[0]?.close();
+	Stream.made[0]?.onerror();
+	appliance.held.set('/vms', new Promise((resolve) => {
+		give = resolve;
+	}));
+	await vi.advanceTimersByTimeAsync(1000);
+	await logOut();
+	give([200, { items: [], next_cursor: null }]);
+	await vi.advanceTimersByTimeAsync(60_000);
+	expect([Stream.made.length, link.get()]).toEqual([1, 'connecting']);
 });

@@ -54,7 +54,8 @@ export async function refresh(): Promise<void> {
 		world.set(since.reduce((w, [name, data]) => applyEvent(w, name, data), loaded));
 		loadError.set('');
 	} catch (error) {
-		loadError.set(say(error));
+		if (source)
+			loadError.set(say(error));
 	} finally {
 		listeners.delete(since);
 	}
@@ -62,7 +63,9 @@ export async function refresh(): Promise<void> {
 
 export async function refreshHost(): Promise<void> {
 	try {
-		host.set(await api.host());
+		const now = await api.host();
+		if (source)
+			host.set(now);
 	} catch {
 		/* The link indicator tells; the last known figures stay. */
 	}
@@ -98,13 +101,15 @@ export function learn(name: Event['type'], resource: Vm | Image | Network | Task
 async function reconnect(): Promise<void> {
 	if (link.get() !== 'lost')
 		return;
-	try {
-		await api.vms();
+	const answered = await api.vms().then(() => true, () => false);
+	if (!source)
+		return; /* logged out meanwhile */
+	if (answered) {
 		connect();
-	} catch {
-		retryDelay = Math.min(RETRY_MAX, retryDelay * 2);
-		retryTimer = window.setTimeout(reconnect, retryDelay);
+		return;
 	}
+	retryDelay = Math.min(RETRY_MAX, retryDelay * 2);
+	retryTimer = window.setTimeout(reconnect, retryDelay);
 }
 
 function lose(): void {

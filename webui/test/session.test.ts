@@ -101,6 +101,19 @@ it('lets go of what comes after the session', async () => {
 	expect([host.get(), world.get()]).toEqual([null, null]);
 });
 
+it('says so when the appliance could not be told of the end', async () => {
+	const notice = async () => {
+		await logIn('admin', 'secret');
+		await logOut();
+		return session.get();
+	};
+	expect(await notice()).toEqual({ status: 'out', notice: '' });
+	appliance.held.set('/sessions/current', Promise.resolve([401, {}]));
+	expect(await notice()).toEqual({ status: 'out', notice: '' });
+	appliance.held.set('/sessions/current', Promise.reject(new TypeError('no network')));
+	expect(await notice()).toMatchObject({ status: 'out', notice: expect.stringContaining('still logged in') });
+});
+
 it('does not connect again once logged out', async () => {
 	let give = (_: Answer): void => {};
 	await logIn('admin', 'secret');

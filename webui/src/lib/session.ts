@@ -43,8 +43,8 @@ export async function logIn(username: string, password: string): Promise<void> {
 }
 
 export async function logOut(): Promise<void> {
-	await api.logout().catch(() => undefined);
-	leave('');
+	const over = await api.logout().then(() => true, (error) => error instanceof ApiError && error.status === 401);
+	leave(over ? '' : 'The appliance could not be told: this browser is still logged in there. Log in and out again to end that.');
 }
 
 /** @returns whether the one who is logged in may do @p permission, such as `vm.power`. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { applyEvent, type World } from '../src/api/events';
+import { applyEvent, TASKS_KEPT, type World } from '../src/api/events';
 import { delayBefore, parseFrame } from '../src/console/link';
 import { parseRoute } from '../src/lib/router';
 
@@ -27,6 +27,13 @@ describe('applyEvent', () => {
 		] as const)
 			expect(applyEvent(now, name, body(late))).toBe(now);
 		expect(applyEvent(now, 'vm.updated', body({ ...vm, state: 'paused' })).vms.get('a')).toMatchObject({ state: 'paused' });
+	});
+	it('keeps the newest tasks, and what is not over', () => {
+		let now = applyEvent(world(), 'task.created', body({ id: 'long', created_at: '2025', finished_at: null }));
+		for (let n = 0; n < 2 * TASKS_KEPT; n++)
+			now = applyEvent(now, 'task.created', body({ id: `t${n}`, created_at: String(2026 + n), finished_at: 'then' }));
+		expect([now.tasks.size, now.tasks.has('long'), now.tasks.has('t499'), now.tasks.has('t500')])
+			.toEqual([TASKS_KEPT + 1, true, false, true]);
 	});
 	it('touches only the collection it is about', () => {
 		const before = world();

@@ -25,6 +25,18 @@ interface Versioned {
 	finished_at?: string | null;
 }
 
+/** A page may be open for weeks: only so many tasks are kept, and those that are not over. */
+export const TASKS_KEPT = 500;
+
+function keepNewest(tasks: Map<string, Task>): Map<string, Task> {
+	if (tasks.size <= 2 * TASKS_KEPT)
+		return tasks;
+	const kept = [...tasks.values()]
+		.sort((a, b) => b.created_at.localeCompare(a.created_at))
+		.filter((task, n) => n < TASKS_KEPT || !task.finished_at);
+	return new Map(kept.map((task) => [task.id, task]));
+}
+
 /** Answers and events come on different ways: @returns whether @p next is older than @p known. */
 function isStale(known: Versioned | undefined, next: Versioned, created: boolean): boolean {
 	if (!known)
@@ -59,5 +71,5 @@ export function applyEvent(world: World, name: string, data: string): World {
 		items.delete(resource.id);
 	else
 		items.set(resource.id, resource);
-	return { ...world, [collection]: items };
+	return { ...world, [collection]: kind === 'task' ? keepNewest(items as World['tasks']) : items };
 }

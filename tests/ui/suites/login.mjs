@@ -44,6 +44,7 @@ export default function define() {
 			await page.getByLabel('Password').fill('x');
 			await page.getByRole('button', { name: 'Log in' }).click();
 			await page.getByRole('alert').filter({ hasText: 'did not answer' }).waitFor();
+			equal(await page.getByLabel('Password').inputValue(), 'x', 'the password, which nobody has refused');
 		});
 	});
 

@@ -53,7 +53,8 @@ export function LoginScreen({ notice }: { notice: string }) {
 			setError(wordsFor(failure));
 			if (failure instanceof ApiError && failure.status === 429)
 				setWait(failure.retryAfter ?? 5);
-			setPassword('');
+			if (failure instanceof ApiError && failure.status === 401)
+				setPassword('');
 			field('password')?.focus();
 		}
 	};

@@ -31,6 +31,11 @@ export function Dialog({ title, children, onClose, onSubmit, footer }: {
 			onCancel={(event) => {
 				event.preventDefault();
 				onClose();
+			}}
+			onClose={() => {
+				/* Escape, pressed again and again, closes it whatever was prevented: one that is still wanted opens again. */
+				if (ref.current?.isConnected)
+					ref.current.showModal();
 			}}>
 			<form method="dialog" noValidate onSubmit={(event) => {
 				event.preventDefault();

@@ -83,8 +83,9 @@ function sizeOf(disk: Disk, all: World): number {
 	return (all.volumes.get(disk.volume ?? '') ?? all.images.get(disk.image ?? ''))?.size ?? 0;
 }
 
+/** When the answer does not come, what was done is done all the same, and its event tells. */
 async function reload(vm: Vm): Promise<void> {
-	learn('vm.updated', await api.vm(vm.id));
+	await api.vm(vm.id).then((now) => learn('vm.updated', now), () => undefined);
 }
 
 function AttachDialog({ vm, all, onClose }: { vm: Vm; all: World; onClose: () => void }) {

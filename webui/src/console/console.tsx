@@ -66,6 +66,11 @@ function SearchBar({ screen, matches, onClose }: {
 	);
 }
 
+async function copy(text: string): Promise<void> {
+	const done = await copyText(text);
+	toast(done ? 'Copied' : 'The browser did not allow copying.', done ? 'info' : 'bad');
+}
+
 /** Show what a stopped machine last wrote. */
 async function showLog(vm: Vm, screen: Screen): Promise<void> {
 	try {
@@ -97,7 +102,7 @@ export function Console({ vm }: { vm: Vm }) {
 			resize: (columns, rows) => link.current?.resize(columns, rows),
 			leave: () => toolbar.current?.querySelector('button')?.focus(),
 			find: () => setSearching(true),
-			copied: () => toast('Copied'),
+			copy: (text) => void copy(text),
 			matches: (index, count) => setMatches({ index, count }),
 		}, false);
 		setScreen(made);
@@ -152,10 +157,6 @@ export function Console({ vm }: { vm: Vm }) {
 		screen?.clearFind();
 		screen?.term.focus();
 	};
-	const copy = async () => {
-		const done = await copyText(screen?.text() ?? '');
-		toast(done ? 'Copied' : 'The browser did not allow copying.', done ? 'info' : 'bad');
-	};
 	const save = async () => {
 		try {
 			saveFile(`${vm.name}-console.log`, await api.consoleLog(vm.id));
@@ -173,7 +174,7 @@ export function Console({ vm }: { vm: Vm }) {
 				{stuck && <Button icon="restart" onClick={() => void link.current?.open()}>Reconnect</Button>}
 				<Button tone="quiet" icon="search" label="Find (Ctrl+Shift+F)" expanded={searching}
 					onClick={() => searching ? closeSearch() : setSearching(true)} />
-				<Button tone="quiet" icon="copy" label="Copy the selection, or everything" onClick={copy} />
+				<Button tone="quiet" icon="copy" label="Copy the selection, or everything" onClick={() => void copy(screen?.text() ?? '')} />
 				<Button tone="quiet" icon="save" label="Save the log" onClick={save} />
 				<Button tone="quiet" icon="plus" label="Larger text" onClick={() => screen?.zoom(1)} />
 				<Button tone="quiet" icon="minus" label="Smaller text" onClick={() => screen?.zoom(-1)} />

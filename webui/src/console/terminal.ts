@@ -53,7 +53,7 @@ export interface TerminalHandlers {
 	/** The keys that leave the terminal were pressed. */
 	leave(): void;
 	find(): void;
-	copied(): void;
+	copy(text: string): void;
 	matches(index: number, count: number): void;
 }
 
@@ -113,10 +113,10 @@ export class Screen {
 	private key(event: KeyboardEvent, handlers: TerminalHandlers): boolean {
 		if (event.type !== 'keydown' || !event.ctrlKey || !event.shiftKey || event.altKey)
 			return true;
-		const actions: Record<string, () => void> = {
+		const actions: Record<string, () => unknown> = {
 			Space: handlers.leave,
 			KeyF: handlers.find,
-			KeyC: () => void this.copySelection(handlers.copied),
+			KeyC: () => this.term.hasSelection() && handlers.copy(this.term.getSelection()),
 		};
 		const action = actions[event.code];
 		if (!action)
@@ -124,14 +124,6 @@ export class Screen {
 		event.preventDefault();
 		action();
 		return false;
-	}
-
-	private async copySelection(copied: () => void): Promise<void> {
-		const text = this.term.getSelection();
-		if (text) {
-			await navigator.clipboard.writeText(text).catch(() => undefined);
-			copied();
-		}
 	}
 
 	fit(): void {

@@ -55,6 +55,11 @@ export default function define() {
 	test('one who comes late sees the boot, and two may look at once', async () => {
 		const id = await vmId();
 		await withSession({}, async (page) => {
+			const typed = [];
+			page.on('websocket', (socket) => socket.on('framesent', ({ payload }) => {
+				if (typeof payload !== 'string')
+					typed.push(payload.toString());
+			}));
 			const other = await newPage('/');
 			await logIn(other);
 			await openConsole(page, id);
@@ -64,6 +69,8 @@ export default function define() {
 			await other.keyboard.type('echo both-$((2+3))\n');
 			await waitForText(other, 'both-5');
 			await waitForText(page, 'both-5');
+			/* The guest's shell asks where the cursor is; whoever only looks does not answer. */
+			equal(JSON.stringify(typed), '[]', 'what one who only looked has typed');
 			await other.context().close();
 		});
 	});

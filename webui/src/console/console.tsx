@@ -123,7 +123,7 @@ export function Console({ vm }: { vm: Vm }) {
 				if (next.status === 'open')
 					opened.resize(screen.term.cols, screen.term.rows);
 			},
-			restart: () => screen.term.reset(),
+			restart: () => screen.restart(),
 			data: (bytes) => screen.term.write(bytes),
 			notice: setNotice,
 			readOnly: setReadOnly,

@@ -57,6 +57,9 @@ export interface TerminalHandlers {
 	matches(index: number, count: number): void;
 }
 
+/** Each comes before what is typed by it is told. */
+const TYPING = ['keydown', 'paste', 'input', 'compositionend', 'mousedown'];
+
 /** What ends a stay in the terminal, where Tab belongs to the guest. */
 export const LEAVE_KEYS = 'Ctrl+Shift+Space';
 
@@ -66,6 +69,11 @@ export class Screen {
 	private readonly searcher = new SearchAddon();
 	private readonly serializer = new SerializeAddon();
 	private readonly observer: ResizeObserver;
+	/**
+	 * Whether somebody has typed since the last restart. Until then what comes is xterm's own answers to what a guest has
+	 * asked its terminal, maybe long ago and of another one: whoever only looks sends none.
+	 */
+	private typed = false;
 
 	constructor(private readonly parent: HTMLElement, handlers: TerminalHandlers, screenReader: boolean) {
 		this.term = new Terminal({
@@ -83,8 +91,12 @@ export class Screen {
 		this.term.loadAddon(this.fitter);
 		this.term.loadAddon(this.searcher);
 		this.term.loadAddon(this.serializer);
-		this.term.onData(handlers.input);
-		this.term.onBinary((data) => handlers.binary(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+		this.term.onData((data) => this.typed && handlers.input(data));
+		this.term.onBinary((data) => this.typed && handlers.binary(Uint8Array.from(data, (c) => c.charCodeAt(0))));
+		for (const name of TYPING)
+			parent.addEventListener(name, () => {
+				this.typed = true;
+			}, { capture: true, passive: true });
 		this.term.onResize(({ cols, rows }) => handlers.resize(cols, rows));
 		this.searcher.onDidChangeResults(({ resultIndex, resultCount }) => handlers.matches(resultIndex, resultCount));
 		this.term.attachCustomKeyEventHandler((event) => this.key(event, handlers));
@@ -124,6 +136,12 @@ export class Screen {
 		event.preventDefault();
 		action();
 		return false;
+	}
+
+	/** Begin anew: what was said since the guest's start comes again. */
+	restart(): void {
+		this.term.reset();
+		this.typed = false;
 	}
 
 	fit(): void {

@@ -36,6 +36,8 @@ def parse(argv):
         args["data"] = os.path.abspath(args["data"])
     if args["hypervisor"] and not os.path.exists(args["hypervisor"]):
         p.error(f"no such file: {args['hypervisor']}")
+    if args["hypervisor"]:
+        args["hypervisor"] = os.path.abspath(args["hypervisor"])
     args["log"] = os.path.abspath(args["log"])
     return Options(**args), checking
 

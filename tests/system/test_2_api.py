@@ -306,6 +306,19 @@ class Consoles(ApiTest):
         self.refused(401, "POST", f"/vms/{self.vm}/consoles/serial/tickets", {}, client=stranger)
 
 
+class FrontDoor(ApiTest):
+    """What strangers can hold of it, and what the daemons behind it may do."""
+
+    def test_console_proxy_alone(self):
+        """console-proxy is in no group but its own, and can't leave orders for mgmtd"""
+        run = self.bed.console.run
+        (pid,) = self.bed.pids("console-proxy")
+        ids = run(f"sed -n 's/^[UG]id:\\t//p; s/^Groups:\\t//p' /proc/{pid}/status").split()
+        self.assertEqual(ids, ["901"] * 9)
+        with self.assertRaises(RuntimeError):
+            run("chpst -u domus-console sh -c 'echo other >/run/domus/admin-password'")
+
+
 def _bzimage():
     (path,) = glob.glob(f"{BUILD}/debs/linux-image-*/boot/vmlinuz-*")
     return open(path, "rb")

@@ -318,6 +318,10 @@ class FrontDoor(ApiTest):
         with self.assertRaises(RuntimeError):
             run("chpst -u domus-console sh -c 'echo other >/run/domus/admin-password'")
 
+    def test_address(self):
+        """DHCP leaves the IPv6 addresses alone"""
+        self.assertIn("inet6 fe80", self.bed.console.run("ip -6 addr show dev br0"))
+
 
 def _bzimage():
     (path,) = glob.glob(f"{BUILD}/debs/linux-image-*/boot/vmlinuz-*")

@@ -5,6 +5,8 @@ import json
 import re
 import select
 import socket
+import struct
+import time
 import unittest
 
 from bed import MIB, bed
@@ -309,6 +311,16 @@ class Consoles(ApiTest):
 class FrontDoor(ApiTest):
     """What strangers can hold of it, and what the daemons behind it may do."""
 
+    def test_many_requests(self):
+        """one address has no more requests under way by HTTP/2 than connections: 429"""
+        held = [_slow_requests(self.bed.machine, 100) for _ in range(5)]
+        time.sleep(2)
+        answer = self.client.raw("GET", "/api/v1/health")
+        self.assertEqual((answer.status, answer.json["code"]), (429, "too_many_requests"))
+        for sock in held:
+            sock.close()
+        self.bed.wait_healthy()
+
     def test_console_proxy_alone(self):
         """console-proxy is in no group but its own, and can't leave orders for mgmtd"""
         run = self.bed.console.run
@@ -342,3 +354,35 @@ def _huge_header_status(machine):
             break
     found = re.match(rb"HTTP/1\.1 (\d+)", sock.recv(4096))
     return int(found.group(1)) if found else 0
+
+
+def _h2_frame(kind, flags, stream, payload=b""):
+    """RFC 9113 4.1."""
+    return struct.pack("!I", len(payload))[1:] + struct.pack("!BBI", kind, flags, stream) + payload
+
+
+def _h2_fields(*fields):
+    """RFC 7541 6.2.2: literals that no table knows."""
+    return b"".join(
+        b"\0" + bytes([len(name)]) + name + bytes([len(value)]) + value for name, value in fields
+    )
+
+
+def _slow_requests(machine, count):
+    """An HTTP/2 connection with that many log-ins, of each of which one byte has come."""
+    client = machine.client()
+    client.context.set_alpn_protocols(["h2"])
+    sock = client.context.wrap_socket(socket.create_connection(client.address, 30))
+    head = _h2_fields(
+        (b":method", b"POST"),
+        (b":scheme", b"https"),
+        (b":authority", b"domus"),
+        (b":path", b"/api/v1/sessions"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"100"),
+    )
+    sent = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _h2_frame(4, 0, 0)
+    for n in range(count):
+        sent += _h2_frame(1, 4, 2 * n + 1, head) + _h2_frame(0, 0, 2 * n + 1, b"{")
+    sock.sendall(sent)
+    return sock

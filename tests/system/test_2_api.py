@@ -311,6 +311,15 @@ class Consoles(ApiTest):
 class FrontDoor(ApiTest):
     """What strangers can hold of it, and what the daemons behind it may do."""
 
+    def test_slow_bodies(self):
+        """hundreds of requests whose bodies don't come on hold no connection to mgmtd"""
+        before = self.bed.descriptors()["mgmtd"]
+        for sock in [_slow_requests(self.bed.machine, 100) for _ in range(3)]:
+            self.addCleanup(sock.close)
+        time.sleep(2)
+        self.assertLess(int(self.bed.descriptors()["mgmtd"]), int(before) + 20)
+        self.assertEqual(self.client.raw("GET", "/api/v1/health").status, 200)
+
     def test_many_requests(self):
         """one address has no more requests under way by HTTP/2 than connections: 429"""
         held = [_slow_requests(self.bed.machine, 100) for _ in range(5)]

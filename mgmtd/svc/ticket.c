@@ -5,13 +5,23 @@
 #include <string.h>
 #include <stdio.h>
 
+#include "../auth/sessions.h"
+
 #define TICKETS_MAX 256u
+
+/* How a credential is named to console-proxy: what kind it is, ':', and what it is called here. */
+static const char *const kinds[] = {
+	[IDENTITY_NONE] = "none",
+	[IDENTITY_SESSION] = "session",
+	[IDENTITY_TOKEN] = "token",
+};
 
 struct ticket {
 	struct ticket *next;
 	char hash[SHA256_HEX_LEN];
 	char vm[UUID_TEXT_LEN];
 	char user[64];
+	char credential[80];
 	bool read_only;
 	int64_t expires;         /* monotonic ms */
 	int64_t session_expires; /* wall ms */
@@ -48,6 +58,7 @@ int ticket_issue(struct svc *svc, const struct identity *who, const char *vm, bo
 	crypt_sha256_text(out, t->hash);
 	snprintf(t->vm, sizeof(t->vm), "%s", vm);
 	snprintf(t->user, sizeof(t->user), "%s", who->user);
+	snprintf(t->credential, sizeof(t->credential), "%s:%s", kinds[who->kind], who->credential);
 	t->read_only = read_only;
 	t->expires = clock_mono_ms() + TICKET_LIFE_S * 1000;
 	t->session_expires = who->expires_ms;
@@ -85,10 +96,26 @@ json_t *ticket_redeem(struct svc *svc, const char *ticket)
 	if (!t)
 		return NULL;
 	clock_format(t->session_expires, expires);
-	json = json_pack("{s s, s s, s b, s s, s s}", "vm", t->vm, "kind", "serial", "read_only",
-			 t->read_only, "user", t->user, "session_expires", expires);
+	json = json_pack("{s s, s s, s b, s s, s s, s s}", "vm", t->vm, "kind", "serial",
+			 "read_only", t->read_only, "user", t->user, "session_expires", expires,
+			 "credential", t->credential);
 	free(t);
 	return json;
+}
+
+bool ticket_credential_alive(struct svc *svc, const char *credential)
+{
+	struct identity who = {.expires_ms = INT64_MAX};
+
+	for (size_t i = IDENTITY_SESSION; i < ARRAY_SIZE(kinds); i++) {
+		size_t len = strlen(kinds[i]);
+
+		if (strncmp(credential, kinds[i], len) || credential[len] != ':')
+			continue;
+		who.kind = (enum identity_kind)i;
+		snprintf(who.credential, sizeof(who.credential), "%s", credential + len + 1);
+	}
+	return who.kind && credential_alive(svc->db, &who);
 }
 
 void tickets_drop_all(struct svc *svc)

@@ -12,6 +12,8 @@ must_check int ticket_issue(struct svc *svc, const struct identity *who, const c
 			    bool read_only, char out[SECRET_TEXT_LEN]);
 /** Take a ticket back. Return: what it is good for, or NULL. */
 json_t *ticket_redeem(struct svc *svc, const char *ticket);
+/** Is the @credential that a grant names, and the console was opened with, still good? */
+bool ticket_credential_alive(struct svc *svc, const char *credential);
 /** Forget all that are out. */
 void tickets_drop_all(struct svc *svc);
 must_check int ticket_server_start(struct svc *svc);

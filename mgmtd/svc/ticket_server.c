@@ -17,16 +17,25 @@ struct client {
 	size_t len;
 };
 
-static void answer(struct svc *svc, int fd, const char *line)
+static void redeem(struct svc *svc, int fd, const char *ticket)
 {
-	auto_json json_t *grant = !strncmp(line, "redeem ", 7) ? ticket_redeem(svc, line + 7) :
-								 NULL;
+	auto_json json_t *grant = ticket_redeem(svc, ticket);
 	auto_free char *text = grant ? json_dumps(grant, JSON_COMPACT) : NULL;
 
 	if (text)
 		dprintf(fd, "ok %s\n", text);
 	else
 		dprintf(fd, "error the ticket is unknown, used or too old\n");
+}
+
+static void answer(struct svc *svc, int fd, const char *line)
+{
+	if (!strncmp(line, "redeem ", 7))
+		redeem(svc, fd, line + 7);
+	else if (!strncmp(line, "alive ", 6) && ticket_credential_alive(svc, line + 6))
+		dprintf(fd, "ok\n");
+	else
+		dprintf(fd, "error the session or token is over\n");
 }
 
 /* Take what has come; false when the client is done. */

@@ -11,6 +11,7 @@
 #include "auth/users.h"
 #include "fixture.h"
 #include "handlers/handlers.h"
+#include "svc/ticket.h"
 
 static struct db *db;
 static char console[128];
@@ -130,6 +131,31 @@ START_TEST(tokens_are_least_of_both)
 }
 END_TEST
 
+START_TEST(a_grant_ends_with_its_credential)
+{
+	char secret[TOKEN_TEXT_LEN], ticket[SECRET_TEXT_LEN], credential[80];
+	struct identity who = {.kind = IDENTITY_SESSION};
+	struct svc svc = {.db = db};
+	struct user admin;
+	json_t *grant;
+
+	ck_assert_int_eq(users_bootstrap(db, NULL, console), 0);
+	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
+	snprintf(who.user_id, sizeof(who.user_id), "%s", admin.id);
+	ck_assert_int_eq(token_create(db, &who, "t", "operator", 60000, secret, who.credential), 0);
+	ck_assert_int_eq(token_find(db, secret, &who), 0);
+	ck_assert_int_eq(ticket_issue(&svc, &who, TEST_KERNEL, false, ticket), 0);
+	grant = ticket_redeem(&svc, ticket);
+	snprintf(credential, sizeof(credential), "%s",
+		 json_string_value(json_object_get(grant, "credential")));
+	json_decref(grant);
+	ck_assert(ticket_credential_alive(&svc, credential));
+	ck_assert(!ticket_credential_alive(&svc, strchr(credential, ':') + 1));
+	ck_assert_int_eq(token_delete(db, admin.id, who.credential), 0);
+	ck_assert(!ticket_credential_alive(&svc, credential));
+}
+END_TEST
+
 START_TEST(roles_and_operations_fit)
 {
 	ck_assert(role_may("admin", "vm.write"));
@@ -189,6 +215,7 @@ Suite *suite_auth(void)
 	tcase_add_test(tc, first_start_makes_a_password);
 	tcase_add_test(tc, sessions_open_and_end);
 	tcase_add_test(tc, tokens_are_least_of_both);
+	tcase_add_test(tc, a_grant_ends_with_its_credential);
 	tcase_add_test(tc, roles_and_operations_fit);
 	tcase_add_test(tc, guessing_gets_slower);
 	suite_add_tcase(suite, tc);

@@ -126,6 +126,7 @@ static void on_tick(struct loop_source *source, uint32_t events)
 		return;
 	gate_tick(p, util_now_ms());
 	viewer_tick(p);
+	inquiry_next(&p->inquiry, util_now_ms());
 }
 
 void proxy_update_timer(struct proxy *p)
@@ -214,6 +215,7 @@ static int proxy_open(struct proxy *p, const struct options *o)
 	p->max_per_user = (unsigned int)o->max_per_user;
 	p->tickets = o->tickets;
 	p->backend.broker = o->broker;
+	inquiry_init(&p->inquiry, p);
 	if (setrlimit(RLIMIT_NOFILE, &fds))
 		return -errno;
 	rc = loop_init(&p->loop);
@@ -267,5 +269,6 @@ int main(int argc, char **argv)
 	viewer_destroy_all(&proxy);
 	loop_close(&proxy.loop, &proxy.listener);
 	loop_close(&proxy.loop, &proxy.timer);
+	loop_close(&proxy.loop, &proxy.inquiry.service);
 	return stopping ? 0 : 1;
 }

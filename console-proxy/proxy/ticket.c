@@ -52,13 +52,30 @@ static int ticket_expiry(const json_t *json, int64_t *out)
 	return 1;
 }
 
+/* Optional. It goes back as a word of a line. */
+static int ticket_credential(const json_t *json, char *out)
+{
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_";
+
+	if (!json_object_get(json, "credential"))
+		return 1;
+	return ticket_string(json, "credential", out, GRANT_CREDENTIAL_SIZE) &&
+	       !out[strspn(out, allowed)];
+}
+
+bool ticket_refuses(const char *line)
+{
+	return !strncmp(line, "error", 5) && (!line[5] || line[5] == ' ');
+}
+
 int ticket_parse(const char *line, struct grant *out)
 {
 	__attribute__((cleanup(ticket_json_decref))) json_t *json = NULL;
 	struct grant grant = {0};
 	const json_t *read_only;
 
-	if (!strncmp(line, "error", 5) && (!line[5] || line[5] == ' '))
+	if (ticket_refuses(line))
 		return -EACCES;
 	if (strncmp(line, "ok ", 3))
 		return -EPROTO;
@@ -68,7 +85,7 @@ int ticket_parse(const char *line, struct grant *out)
 	    !util_is_uuid(grant.vm) ||
 	    !ticket_string(json, "kind", grant.kind, sizeof(grant.kind)) ||
 	    !ticket_string(json, "user", grant.user, sizeof(grant.user)) ||
-	    !ticket_expiry(json, &grant.expires))
+	    !ticket_expiry(json, &grant.expires) || !ticket_credential(json, grant.credential))
 		return -EPROTO;
 	grant.read_only = json_is_true(read_only);
 	*out = grant;

@@ -8,12 +8,14 @@
 
 #include "util.h"
 
-#define TICKET_REPLY_MAX 1024
+#define TICKET_REPLY_MAX      1024
+#define GRANT_CREDENTIAL_SIZE 81
 
 struct grant {
 	char vm[UUID_TEXT_SIZE];
 	char kind[16];
 	char user[129];
+	char credential[GRANT_CREDENTIAL_SIZE]; /* what it was had with, to ask about; "": not told */
 	bool read_only;
 	int64_t expires; /* seconds since 1970; INT64_MAX: never */
 };
@@ -23,5 +25,8 @@ struct grant {
  * Return: 0; -EACCES when it says the ticket is no good; -EPROTO when it makes no sense.
  */
 must_check int ticket_parse(const char *line, struct grant *out);
+
+/** True when the service's reply @line is a plain no. */
+bool ticket_refuses(const char *line);
 
 #endif

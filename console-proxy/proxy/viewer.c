@@ -21,6 +21,7 @@ struct viewer {
 	int client_fd;
 	struct loop_source backend;
 	struct grant grant;
+	int64_t asked;      /* when its credential was last asked about, ms */
 	const char *notice; /* text to send when there is room, or NULL */
 	uint8_t *held;      /* typed, not yet taken by the backend */
 	size_t held_len;
@@ -310,6 +311,7 @@ static struct viewer *viewer_alloc(struct proxy *p, int fd, const struct grant *
 	v->proxy = p;
 	v->client_fd = fd;
 	v->grant = *grant;
+	v->asked = util_now_ms();
 	v->backend.fd = backend_fd;
 	v->backend.ready = viewer_backend_ready;
 	if (loop_add(&p->loop, &v->backend, 0)) {
@@ -351,6 +353,37 @@ void viewer_tick(struct proxy *p)
 	LIST_FOREACH(v, &p->viewers, link)
 	{
 		if (v->grant.expires <= now)
+			viewer_close(v, 1008, "the session has ended");
+	}
+}
+
+const char *viewer_due(struct proxy *p, int64_t now_ms, int64_t every_ms)
+{
+	struct viewer *v, *due = NULL;
+
+	LIST_FOREACH(v, &p->viewers, link)
+	{
+		if (*v->grant.credential && !v->close_code && now_ms - v->asked >= every_ms &&
+		    (!due || v->asked < due->asked))
+			due = v;
+	}
+	if (!due)
+		return NULL;
+	LIST_FOREACH(v, &p->viewers, link)
+	{
+		if (!strcmp(v->grant.credential, due->grant.credential))
+			v->asked = now_ms;
+	}
+	return due->grant.credential;
+}
+
+void viewer_end(struct proxy *p, const char *credential)
+{
+	struct viewer *v;
+
+	LIST_FOREACH(v, &p->viewers, link)
+	{
+		if (!strcmp(v->grant.credential, credential))
 			viewer_close(v, 1008, "the session has ended");
 	}
 }

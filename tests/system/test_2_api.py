@@ -302,6 +302,17 @@ class Consoles(ApiTest):
             self.bed.machine.client().console(self.vm, ticket=False)
         self.assertGreaterEqual(caught.exception.status, 400)
 
+    def test_revoked(self):
+        """a console ends with the token that it was opened with"""
+        token = self.client.post("/tokens", {"name": "console", "role": "operator"}).json
+        other = self.bed.machine.client()
+        other.use_token(token["token"])
+        console = other.console(self.vm)
+        console.read_until(GUEST_READY, BOOT)
+        self.client.delete(f"/tokens/{token['id']}")
+        with self.assertRaises(EOFError):
+            console.read_until(b"not said", 30)
+
     def test_strangers(self):
         """no ticket without credentials"""
         stranger = self.bed.machine.client()

@@ -27,6 +27,7 @@ class Tickets:
         self.known = {}
         self.delay = 0
         self.reply = None
+        self.alive = True
 
     def make(self, name="ticket-0123456789abcdef", **change):
         grant = {"vm": VM, "kind": "serial", "read_only": False, "user": "admin",
@@ -39,6 +40,10 @@ class Tickets:
         line = (await reader.readline()).decode()
         await asyncio.sleep(self.delay)
         verb, _, ticket = line.strip().partition(" ")
+        if verb == "alive":
+            writer.write(b"ok\n" if self.alive else b"error over\n")
+            writer.close()
+            return
         grant = self.known.pop(ticket, None)
         if self.reply is not None:
             reply = self.reply
@@ -306,6 +311,29 @@ class Talk(ProxyCase):
             with self.assertRaises(websockets.exceptions.ConnectionClosed):
                 await self.read_until(ws, b"never")
             self.assertEqual((ws.close_code, ws.close_reason), (1008, "the session has ended"))
+
+    async def test_credential_revoked(self):
+        """A console ends with what it was opened with, and only with that."""
+        async with self.connect(self.tickets.make("ticket-aaaaaaaaaaaa", credential="token:a")) as ws, \
+                self.connect(self.tickets.make("ticket-bbbbbbbbbbbb")) as other:
+            await asyncio.sleep(6.5)
+            await ws.send(b"still")
+            await self.read_until(ws, b"still")
+            self.tickets.alive = False
+            with self.assertRaises(websockets.exceptions.ConnectionClosed):
+                await self.read_until(ws, b"never")
+            self.assertEqual((ws.close_code, ws.close_reason), (1008, "the session has ended"))
+            await other.send(b"here")
+            await self.read_until(other, b"here")
+
+    async def test_ticket_service_away(self):
+        """A console outlasts mgmtd."""
+        async with self.connect(self.tickets.make(credential="token:a")) as ws:
+            self.servers[0].close()
+            os.unlink(self.path["tickets"])
+            await asyncio.sleep(7)
+            await ws.send(b"still")
+            await self.read_until(ws, b"still")
 
     async def test_client_leaves(self):
         for i in range(40):

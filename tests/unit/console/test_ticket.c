@@ -59,6 +59,9 @@ START_TEST(bad)
 		 -EPROTO},
 		{"ok {" VM REST ",\"session_expires\":\"tomorrow\"}", -EPROTO},
 		{"ok {" VM REST ",\"session_expires\":true}", -EPROTO},
+		{"ok {" VM REST ",\"credential\":\"token:01234567\"}", 0},
+		{"ok {" VM REST ",\"credential\":\"a\\nb\"}", -EPROTO},
+		{"ok {" VM REST ",\"credential\":7}", -EPROTO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

@@ -155,9 +155,15 @@ export default function define() {
 			await head.getByRole('button', { name: 'Resume' }).click();
 			await head.getByText('Running').waitFor();
 
+			await waitForText(page, 'answer-42');
+			await page.route('**/consoles/serial/log', (route) => route.abort());
 			await head.getByRole('button', { name: 'Force off' }).click();
 			await page.getByRole('dialog').getByRole('button', { name: 'Force off' }).click();
 			await head.getByText('Stopped').waitFor();
+			await page.getByText('The console log: ').waitFor();
+			await waitForText(page, 'answer-42');
+			await page.unroute('**/consoles/serial/log');
+			await page.reload();
 			await waitForText(page, 'answer-42');
 			await waitForStatus(page, 'what it last said');
 

@@ -71,11 +71,14 @@ async function copy(text: string): Promise<void> {
 	toast(done ? 'Copied' : 'The browser did not allow copying.', done ? 'info' : 'bad');
 }
 
-/** Show what a stopped machine last wrote. */
-async function showLog(vm: Vm, screen: Screen): Promise<void> {
+/** Show what a stopped machine last wrote; until that is here, what is on the screen stays. */
+async function showLog(vm: Vm, screen: Screen, isWanted: () => boolean): Promise<void> {
 	try {
-		screen.term.reset();
-		screen.term.write(await api.consoleLog(vm.id));
+		const log = await api.consoleLog(vm.id);
+		if (!isWanted())
+			return;
+		screen.restart();
+		screen.term.write(log);
 	} catch (error) {
 		toastError('The console log', error);
 	}
@@ -113,9 +116,12 @@ export function Console({ vm }: { vm: Vm }) {
 		if (!screen)
 			return undefined;
 		if (!live) {
+			let over = false;
 			setState(null);
-			void showLog(vm, screen);
-			return undefined;
+			void showLog(vm, screen, () => !over);
+			return () => {
+				over = true;
+			};
 		}
 		const opened = new ConsoleLink(vm.id, {
 			state: (next) => {

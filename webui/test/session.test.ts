@@ -101,6 +101,20 @@ it('lets go of what comes after the session', async () => {
 	expect([host.get(), world.get()]).toEqual([null, null]);
 });
 
+it('asks for the lists again until they have come', async () => {
+	await logIn('admin', 'secret');
+	appliance.held.set('/tasks', Promise.resolve([503, { detail: 'Busy.' }]));
+	Stream.made[0]?.onopen();
+	await vi.advanceTimersByTimeAsync(0);
+	expect([world.get(), loadError.get()]).toEqual([null, 'Busy.']);
+	appliance.held.clear();
+	await vi.advanceTimersByTimeAsync(5000);
+	expect([world.get()?.tasks.size, loadError.get()]).toEqual([0, '']);
+	appliance.asked = [];
+	await vi.advanceTimersByTimeAsync(10_000);
+	expect(appliance.asked).not.toContain('GET /tasks');
+});
+
 it('says so when the appliance could not be told of the end', async () => {
 	const notice = async () => {
 		await logIn('admin', 'secret');

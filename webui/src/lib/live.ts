@@ -10,6 +10,7 @@ const HOST_INTERVAL = 15_000;
 const HOST_SETTLE = 400;
 const RETRY_MIN = 1_000;
 const RETRY_MAX = 15_000;
+const REFRESH_AGAIN = 5_000;
 
 export type Link = 'connecting' | 'live' | 'lost';
 
@@ -29,6 +30,7 @@ let retryTimer = 0;
 let retryDelay = RETRY_MIN;
 let hostTimer = 0;
 let settleTimer = 0;
+let refreshTimer = 0;
 
 function listById<T extends { id: string }>(items: T[]): Map<string, T> {
 	return new Map(items.map((item) => [item.id, item]));
@@ -40,6 +42,7 @@ function listById<T extends { id: string }>(items: T[]): Map<string, T> {
  */
 export async function refresh(): Promise<void> {
 	const since: Heard[] = [];
+	clearTimeout(refreshTimer);
 	listeners.add(since);
 	try {
 		const [vms, images, volumes, networks, tasks] = await Promise.all([
@@ -54,8 +57,12 @@ export async function refresh(): Promise<void> {
 		world.set(since.reduce((w, [name, data]) => applyEvent(w, name, data), loaded));
 		loadError.set('');
 	} catch (error) {
-		if (source)
+		if (source) {
+			/* Events alone can't make up for it: without the lists nothing is true. */
 			loadError.set(say(error));
+			clearTimeout(refreshTimer);
+			refreshTimer = window.setTimeout(refresh, REFRESH_AGAIN);
+		}
 	} finally {
 		listeners.delete(since);
 	}
@@ -151,6 +158,7 @@ export function stopLive(): void {
 	source = null;
 	clearTimeout(retryTimer);
 	clearTimeout(settleTimer);
+	clearTimeout(refreshTimer);
 	clearInterval(hostTimer);
 	world.set(null);
 	host.set(null);

@@ -65,6 +65,8 @@ export default function define() {
 
 	test('a session that ended elsewhere leads to the login, and back to the same screen', async () => {
 		await withSession({}, async (page) => {
+			/* The lists are here, so that it is the click that finds the session over. */
+			await page.getByRole('heading', { name: 'Latest tasks' }).waitFor();
 			await page.context().clearCookies();
 			await page.getByRole('link', { name: 'API tokens' }).click();
 			await page.getByText('Your session has ended').waitFor();

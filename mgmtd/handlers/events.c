@@ -16,6 +16,7 @@ struct stream {
 	char vm[UUID_TEXT_LEN];
 	char types[260];  /* ",a,b," or "" for all */
 	int64_t heard_ms; /* when something was last sent */
+	int64_t known_ms; /* when whoever reads was last known to be allowed to */
 };
 
 static void stream_free(void *state)
@@ -114,6 +115,17 @@ static ssize_t hand_out(struct stream *s, char *buf, size_t max)
 	return (ssize_t)n;
 }
 
+/* Looked at now and then, however much there is to say. */
+static bool is_allowed(struct http_request *req, struct stream *s)
+{
+	int64_t now = clock_mono_ms();
+
+	if (now - s->known_ms < HEARTBEAT_MS)
+		return true;
+	s->known_ms = now;
+	return credential_alive(svc_of(req)->db, &req->who);
+}
+
 static ssize_t read_events(struct http_request *req, char *buf, size_t max)
 {
 	struct stream *s = req->state;
@@ -121,6 +133,8 @@ static ssize_t read_events(struct http_request *req, char *buf, size_t max)
 	for (;;) {
 		uint64_t generation = http_generation(req->server);
 
+		if (!is_allowed(req, s))
+			return -1;
 		if (s->len)
 			return hand_out(s, buf, max);
 		if (http_stopping(req->server))
@@ -128,8 +142,6 @@ static ssize_t read_events(struct http_request *req, char *buf, size_t max)
 		if (fetch(svc_of(req), s))
 			continue;
 		if (clock_mono_ms() - s->heard_ms >= HEARTBEAT_MS) {
-			if (!credential_alive(svc_of(req)->db, &req->who))
-				return -1;
 			put(s, ": still here\n\n");
 			continue;
 		}
@@ -164,7 +176,7 @@ void handle_event_stream(struct http_request *req)
 	snprintf(s->vm, sizeof(s->vm), "%s", vm ? vm : "");
 	req->state = s;
 	req->state_free = stream_free;
-	s->heard_ms = clock_mono_ms();
+	s->heard_ms = s->known_ms = clock_mono_ms();
 	put(s, "retry: 2000\nid: %lld\nevent: hello\ndata: {\"id\":%lld}\n\n",
 	    (long long)(after < 0 ? newest : after), (long long)newest);
 	/* Past what is kept, or from another life of the database: nothing can be replayed. */

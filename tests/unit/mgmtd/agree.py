@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import yaml
@@ -213,12 +214,14 @@ class Tour:
         other = self.do("token_create", 201, {"name": "u", "role": "viewer", "expires_in": 60})[1]
         self.do("token_delete", 204, id=other["id"])
         self.do("token_delete", 404, id=other["id"])
+        revoked = self.open_revoked()
         self.do("api_versions", 200)
         self.do("health_get", 200)
         self.do("host_get", 200)
         self.images()
         self.machines()
         self.do("audit_list", 200, query="?limit=3")
+        self.see_end(revoked)
         task = self.do("host_action", 202, {"timeout": 0}, action="reboot")[1]
         assert self.wait(task["id"])["status"] == "succeeded"
 
@@ -325,6 +328,25 @@ class Tour:
         self.do("network_delete", 204, id=vlan["id"])
         self.do("network_delete", 204, id=net["id"])
         self.do("network_delete", 404, id=net["id"])
+
+    def open_revoked(self):
+        """An event stream whose token is revoked at once; the thread that ends with it."""
+        token = self.do("token_create", 201, {"name": "revoked", "role": "viewer"})[1]
+        stream = UnixConnection(f"{self.daemon.dir}/run/mgmtd.sock")
+        stream.request("GET", "/api/v1/events", headers={"Authorization": "Bearer " + token["token"]})
+        reader = threading.Thread(target=stream.getresponse().read, daemon=True)
+        reader.start()
+        self.do("token_delete", 204, id=token["id"])
+        return reader
+
+    def see_end(self, reader):
+        """It ends although there is always something to say."""
+        deadline = time.monotonic() + 30
+        while reader.is_alive():
+            assert time.monotonic() < deadline, "events go on for a token that was revoked"
+            net = self.do("network_create", 201, {"name": "news", "kind": "private"})[1]
+            self.do("network_delete", 204, id=net["id"])
+            time.sleep(1)
 
     def strangers(self):
         """Nobody gets in without credentials where the document does not say so."""

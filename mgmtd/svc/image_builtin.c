@@ -48,6 +48,7 @@ static int add_builtin(struct svc *svc, const json_t *entry)
 	const char *sha256 = json_string_value(json_object_get(entry, "sha256"));
 	char path[512], stamp[64], now[CLOCK_TEXT_LEN];
 	struct stat st;
+	int rc;
 
 	if (!id || !name || !kind || !file || !crypt_is_uuid(id)) {
 		log_line("the index of built-in images has an incomplete entry");
@@ -62,15 +63,18 @@ static int add_builtin(struct svc *svc, const json_t *entry)
 	snprintf(stamp, sizeof(stamp), "%lld-%lld-%llu", (long long)st.st_size,
 		 (long long)st.st_mtim.tv_sec, (unsigned long long)st.st_ino);
 	/* A digest is kept for as long as the file looks the same. */
-	return db_run(
-		svc->db,
-		"INSERT INTO image (id, name, kind, size, sha256, builtin, path, stamp,"
-		" created_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
-		" name = excluded.name, kind = excluded.kind, size = excluded.size,"
-		" path = excluded.path, sha256 = CASE WHEN excluded.sha256 IS NOT NULL OR"
-		" stamp <> excluded.stamp THEN excluded.sha256 ELSE sha256 END,"
-		" stamp = excluded.stamp",
-		"sssissss", id, name, kind, (int64_t)st.st_size, sha256, path, stamp, now);
+	rc = db_run(svc->db,
+		    "INSERT INTO image (id, name, kind, size, sha256, builtin, path, stamp,"
+		    " created_at) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+		    " name = excluded.name, kind = excluded.kind, size = excluded.size,"
+		    " path = excluded.path, sha256 = CASE WHEN excluded.sha256 IS NOT NULL OR"
+		    " stamp <> excluded.stamp THEN excluded.sha256 ELSE sha256 END,"
+		    " stamp = excluded.stamp",
+		    "sssissss", id, name, kind, (int64_t)st.st_size, sha256, path, stamp, now);
+	if (rc != -EEXIST)
+		return rc;
+	log_line("built-in image %s is left out: another image has its name", name);
+	return 0;
 }
 
 int images_prepare(struct svc *svc)
@@ -95,10 +99,11 @@ int images_prepare(struct svc *svc)
 	rc = db_begin(svc->db);
 	if (rc)
 		return rc;
-	/* Those of another release go, unless something still boots from them. */
+	/* Those of another release go, unless something still boots from them or has them as a disk. */
 	rc = db_run(svc->db,
 		    "DELETE FROM image WHERE builtin AND id NOT IN (SELECT kernel FROM vm)"
 		    " AND id NOT IN (SELECT initrd FROM vm WHERE initrd IS NOT NULL)"
+		    " AND id NOT IN (SELECT image FROM vm_disk WHERE image IS NOT NULL)"
 		    " AND id NOT IN (SELECT value ->> 'id' FROM json_each(?))",
 		    "s", text);
 	json_array_foreach(index, i, entry)

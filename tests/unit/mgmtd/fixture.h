@@ -69,6 +69,7 @@ Suite *suite_disk_image(void);
 Suite *suite_auth(void);
 Suite *suite_svc(void);
 Suite *suite_served(void);
+Suite *suite_trouble(void);
 Suite *suite_http(void);
 Suite *suite_full(void);
 Suite *suite_stream(void);

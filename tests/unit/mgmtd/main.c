@@ -15,6 +15,7 @@ int main(void)
 	srunner_add_suite(runner, suite_auth());
 	srunner_add_suite(runner, suite_svc());
 	srunner_add_suite(runner, suite_served());
+	srunner_add_suite(runner, suite_trouble());
 	srunner_add_suite(runner, suite_http());
 	srunner_add_suite(runner, suite_stream());
 	srunner_add_suite(runner, suite_full());

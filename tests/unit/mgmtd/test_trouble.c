@@ -56,6 +56,55 @@ static void make_vm(const char *name, const char *cmdline, char id[UUID_TEXT_LEN
 	json_decref(spec);
 }
 
+static void act(const char *id, const char *action, char task[UUID_TEXT_LEN])
+{
+	struct problem p = {0};
+
+	ck_assert_msg(!vm_act(&svc, id, vm_action_find(action), NULL, "tester", "r", task, &p),
+		      "%s", p.detail);
+}
+
+static void wait_state(const char *id, const char *state)
+{
+	struct vm vm;
+
+	for (int i = 0; i < 1000; i++) {
+		ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+		if (!strcmp(vm_state_name(vm.state), state))
+			return;
+		usleep(10000);
+	}
+	ck_abort_msg("it is %s, not %s", vm_state_name(vm.state), state);
+}
+
+static void wait_task(const char *id, const char *status)
+{
+	char found[16] = "";
+
+	for (int i = 0; i < 1000; i++) {
+		struct db_query *q =
+			db_query(svc.db, "SELECT status FROM task WHERE id = ?", "s", id);
+
+		ck_assert_int_eq(db_next(q), 1);
+		snprintf(found, sizeof(found), "%s", db_text(q, 0));
+		db_end(q);
+		if (!strcmp(found, status))
+			return;
+		usleep(10000);
+	}
+	ck_abort_msg("the task is %s, not %s", found, status);
+}
+
+static size_t domains(void)
+{
+	struct ts_domain_info *list;
+	size_t count;
+
+	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
+	free(list);
+	return count;
+}
+
 /* A release brings images that the administrator has got ahead of, or has no more what is in use. */
 START_TEST(images_of_a_release_do_not_stop_the_service)
 {
@@ -84,6 +133,25 @@ START_TEST(images_of_a_release_do_not_stop_the_service)
 }
 END_TEST
 
+/* Recorded as stopped it could be deleted, and its disks given to another, while the guest runs. */
+START_TEST(no_guest_runs_without_a_record)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+
+	open_svc(true);
+	make_vm("one", "", id);
+	run_sql("CREATE TRIGGER no BEFORE UPDATE OF state ON vm WHEN NEW.state = 'running'"
+		" BEGIN SELECT raise(ABORT, 'no'); END");
+	act(id, "start", task);
+	wait_task(task, "failed");
+	wait_state(id, "stopped");
+	ck_assert_uint_eq(domains(), 0);
+	run_sql("DROP TRIGGER no");
+	act(id, "start", task);
+	wait_state(id, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -92,6 +160,7 @@ Suite *suite_trouble(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, images_of_a_release_do_not_stop_the_service);
+	tcase_add_test(tc, no_guest_runs_without_a_record);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

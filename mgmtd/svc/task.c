@@ -200,8 +200,7 @@ static void finish(struct svc *svc, struct task_run *run, const char *status,
 {
 	int64_t ms = AGAIN_MS;
 
-	while ((p && !run->superseded && run->kind->abandon(svc, run, p)) ||
-	       task_finish(svc, run->id, status, p)) {
+	while ((p && run->kind->abandon(svc, run, p)) || task_finish(svc, run->id, status, p)) {
 		log_line("task %s: its end can't be recorded yet", run->id);
 		if (!pause_for(svc, ms))
 			return; /* the next start takes it up again */
@@ -337,10 +336,8 @@ void task_supersede(struct svc *svc, const char *id)
 
 	pthread_mutex_lock(&svc->lock);
 	run = run_find(svc, id);
-	if (run) {
+	if (run)
 		run->cancel = true;
-		run->superseded = true;
-	}
 	pthread_cond_broadcast(&svc->changed);
 	pthread_mutex_unlock(&svc->lock);
 }

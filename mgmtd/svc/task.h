@@ -28,7 +28,6 @@ struct task_run {
 	json_t *params;    /* [owned] an object */
 	bool running;      /* [s] a worker has it */
 	bool cancel;       /* [s] someone wants it to end */
-	bool superseded;   /* [s] another task has taken over its target */
 	uint64_t reserved; /* [s] bytes of memory it will take and has not begun to */
 	int64_t shown_ms;  /* when progress was last recorded */
 };
@@ -38,8 +37,8 @@ struct task_kind {
 	/** Do it. Return: 0, or <0 with @p saying why not. */
 	int (*run)(struct svc *svc, struct task_run *run, struct problem *p);
 	/**
-	 * It was cancelled, or failed: leave the target in a sound state. Return: 0, or <0 to be
-	 * called again, when that could not be recorded.
+	 * It was cancelled, or failed: leave the target in a sound state, unless another task has
+	 * taken it over. Return: 0, or <0 when that can't be done now: it is called again.
 	 */
 	int (*abandon)(struct svc *svc, struct task_run *run, const struct problem *p);
 	bool cancellable;

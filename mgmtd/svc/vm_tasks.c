@@ -53,6 +53,35 @@ static int cancelled(struct problem *p)
 	return problem_set(p, 409, "cancelled", "It was cancelled.");
 }
 
+/* Else it has been stopped since, or a later task has taken it over. */
+static bool is_ours(const struct vm *vm, const struct task_run *run)
+{
+	return !strcmp(vm->task_id, run->id);
+}
+
+/*
+ * Record how @run leaves the machine, if it is in one of the states @from, and the task's own still.
+ * @info: its domain; NULL: it has none, for @reason. Return: 0 or -EIO.
+ */
+static int settle(struct svc *svc, const struct task_run *run, unsigned int from,
+		  const struct ts_domain_info *info, const char *code, const char *reason)
+{
+	struct vm vm;
+	int rc;
+
+	if (db_begin(svc->db))
+		return -EIO;
+	rc = vm_load(svc, run->target, &vm);
+	if (!rc && (VM_IN(vm.state) & from) && is_ours(&vm, run))
+		rc = info ? vm_set_running(svc, vm.id, info->domid, info->paused) :
+			    vm_set_state(svc, vm.id, VM_STOPPED, code, reason);
+	if (rc && rc != -ENOENT) {
+		db_rollback(svc->db);
+		return -EIO;
+	}
+	return svc_commit(svc);
+}
+
 int vm_find_domain(struct svc *svc, const char *id, struct ts_domain_info *info,
 		   struct ts_error *err)
 {
@@ -179,12 +208,9 @@ int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
 int vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem *p)
 {
 	bool asked = !strcmp(p->code, "cancelled");
-	struct vm vm;
 
-	if (vm_load(svc, run->target, &vm) || vm.state != VM_STARTING)
-		return 0;
-	return vm_set_state(svc, vm.id, VM_STOPPED, asked ? NULL : "start_failed",
-			    asked ? NULL : p->detail);
+	return settle(svc, run, VM_IN(VM_STARTING), NULL, asked ? NULL : "start_failed",
+		      asked ? NULL : p->detail);
 }
 
 int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
@@ -215,16 +241,13 @@ int vm_abandon_to_domain(struct svc *svc, struct task_run *run, const struct pro
 {
 	struct ts_domain_info info;
 	struct ts_error err = {0};
-	struct vm vm;
+	bool found = !vm_find_domain(svc, run->target, &info, &err);
 	int rc;
 
 	(void)p;
-	if (vm_load(svc, run->target, &vm) || vm.state != VM_STOPPING)
-		return 0;
-	if (!vm_find_domain(svc, vm.id, &info, &err))
-		rc = vm_set_running(svc, vm.id, info.domid, info.paused);
-	else
-		rc = vm_set_state(svc, vm.id, VM_STOPPED, NULL, NULL);
+	if (!found && err.code != TS_ENODOM)
+		return -EIO;
+	rc = settle(svc, run, VM_IN(VM_STOPPING), found ? &info : NULL, NULL, NULL);
 	svc_kick(svc);
 	return rc;
 }

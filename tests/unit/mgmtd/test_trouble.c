@@ -5,6 +5,7 @@
 
 #include "fixture.h"
 #include "svc/image.h"
+#include "svc/task_kinds.h"
 #include "svc/vm.h"
 
 static struct svc svc;
@@ -152,6 +153,50 @@ START_TEST(no_guest_runs_without_a_record)
 }
 END_TEST
 
+/* As on a full disk: what a task leaves behind is put right as soon as it can be. */
+START_TEST(no_machine_stays_between_two_states)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	struct problem p = {0};
+
+	open_svc(true);
+	make_vm("slow", "fake.slow=20000", id);
+	act(id, "start", task);
+	wait_task(task, "running");
+	run_sql("PRAGMA query_only = ON");
+	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
+	for (int i = 0; i < 500 && domains(); i++)
+		usleep(10000);
+	usleep(200000);
+	run_sql("PRAGMA query_only = OFF");
+	wait_task(task, "cancelled");
+	wait_state(id, "stopped");
+}
+END_TEST
+
+/* A task whose end can't be recorded yet, and that is ended over and over, hits no later one. */
+START_TEST(no_late_end_hits_the_next_start)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN], next[UUID_TEXT_LEN];
+	struct problem p = {0};
+
+	open_svc(true);
+	make_vm("slow", "fake.slow=20000", id);
+	act(id, "start", task);
+	wait_task(task, "running");
+	run_sql("CREATE TRIGGER no BEFORE UPDATE OF status ON task WHEN NEW.status = 'cancelled'"
+		" BEGIN SELECT raise(ABORT, 'no'); END");
+	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
+	wait_state(id, "stopped");
+	act(id, "start", next);
+	usleep(1600000); /* it has been tried again */
+	wait_state(id, "starting");
+	run_sql("DROP TRIGGER no");
+	wait_task(task, "cancelled");
+	wait_task(next, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -161,6 +206,8 @@ Suite *suite_trouble(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, images_of_a_release_do_not_stop_the_service);
 	tcase_add_test(tc, no_guest_runs_without_a_record);
+	tcase_add_test(tc, no_machine_stays_between_two_states);
+	tcase_add_test(tc, no_late_end_hits_the_next_start);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

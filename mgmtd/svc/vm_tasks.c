@@ -166,6 +166,7 @@ static int build(struct svc *svc, struct task_run *run, const struct vm *vm, uin
 static int release_domain(struct svc *svc, struct task_run *run, const struct vm *vm,
 			  uint32_t domid, struct problem *p)
 {
+	const struct ts_domain_info running = {.domid = domid};
 	struct ts_error err = {0}, ignored;
 	int rc = disk_attach_all(svc, vm->id, domid, p);
 
@@ -176,7 +177,7 @@ static int release_domain(struct svc *svc, struct task_run *run, const struct vm
 	if (!rc &&
 	    (vm_tuning_effect(svc, vm, domid, &err) || ts_domain_unpause(svc->ts, domid, &err)))
 		rc = ts_problem(&err, p);
-	if (!rc && vm_set_running(svc, vm->id, domid, false))
+	if (!rc && settle(svc, run, VM_IN(VM_STARTING), &running, NULL, NULL))
 		rc = db_problem(p, "vm_set_running");
 	if (rc) {
 		if (ts_domain_destroy(svc->ts, domid, &ignored))
@@ -195,7 +196,7 @@ int vm_task_start(struct svc *svc, struct task_run *run, struct problem *p)
 	if (!svc_claim(svc, run->target))
 		return cancelled(p);
 	rc = vm_require(svc, run->target, &vm, p);
-	if (!rc && vm.state != VM_STARTING)
+	if (!rc && !is_ours(&vm, run))
 		rc = cancelled(p);
 	if (!rc)
 		rc = build(svc, run, &vm, &domid, p);
@@ -213,25 +214,34 @@ int vm_abandon_start(struct svc *svc, struct task_run *run, const struct problem
 		      asked ? NULL : p->detail);
 }
 
-int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
+static int destroy(struct svc *svc, struct task_run *run, struct problem *p)
 {
 	struct ts_domain_info info;
 	struct ts_error err = {0};
+	int rc = vm_find_domain(svc, run->target, &info, &err);
+
+	if (!rc)
+		rc = ts_domain_destroy(svc->ts, info.domid, &err);
+	if (rc && err.code != TS_ENODOM)
+		return ts_problem(&err, p);
+	nics_forget(svc, run->target);
+	return settle(svc, run, VM_IN(VM_STOPPING), NULL, NULL, NULL) ?
+		       db_problem(p, "vm_set_state") :
+		       0;
+}
+
+int vm_task_destroy(struct svc *svc, struct task_run *run, struct problem *p)
+{
+	struct vm vm;
 	int rc;
 
 	if (!svc_claim(svc, run->target))
 		return cancelled(p);
-	rc = vm_find_domain(svc, run->target, &info, &err);
-	if (!rc)
-		rc = ts_domain_destroy(svc->ts, info.domid, &err);
-	if (!rc || err.code == TS_ENODOM)
-		nics_forget(svc, run->target);
-	if (rc && err.code != TS_ENODOM)
-		rc = ts_problem(&err, p);
-	else if (vm_set_state(svc, run->target, VM_STOPPED, NULL, NULL))
-		rc = db_problem(p, "vm_set_state");
-	else
-		rc = 0;
+	rc = vm_require(svc, run->target, &vm, p);
+	if (!rc && is_ours(&vm, run))
+		rc = destroy(svc, run, p);
+	else if (!rc && task_cancelled(svc, run))
+		rc = cancelled(p);
 	svc_release(svc, run->target);
 	return rc;
 }
@@ -358,7 +368,8 @@ static int set_paused(struct svc *svc, struct task_run *run, bool pause, struct 
 			     ts_domain_unpause(svc->ts, info.domid, &err);
 	if (rc)
 		rc = ts_problem(&err, p);
-	else if (vm_set_running(svc, run->target, info.domid, pause))
+	info.paused = pause;
+	if (!rc && settle(svc, run, VM_IN(VM_RUNNING) | VM_IN(VM_PAUSED), &info, NULL, NULL))
 		rc = db_problem(p, "vm_set_running");
 	svc_release(svc, run->target);
 	return rc;

@@ -197,6 +197,33 @@ START_TEST(no_late_end_hits_the_next_start)
 }
 END_TEST
 
+/* An order to destroy that comes late is not for what was started after another one was done. */
+START_TEST(no_order_to_destroy_hits_the_next_start)
+{
+	struct task_run run = {.id = "first"};
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	struct problem p = {0};
+
+	open_svc(false);
+	make_vm("one", "", id);
+	act(id, "start", task);
+	wait_state(id, "running");
+	run_sql("UPDATE vm SET state = 'stopping', task_id = 'second'");
+	snprintf(run.target, sizeof(run.target), "%s", id);
+	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
+	ck_assert_uint_eq(domains(), 1); /* it is the other one's */
+	snprintf(run.id, sizeof(run.id), "second");
+	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
+	ck_assert_uint_eq(domains(), 0);
+	wait_state(id, "stopped");
+	act(id, "start", task);
+	wait_state(id, "running");
+	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
+	ck_assert_uint_eq(domains(), 1);
+	wait_state(id, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -208,6 +235,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_guest_runs_without_a_record);
 	tcase_add_test(tc, no_machine_stays_between_two_states);
 	tcase_add_test(tc, no_late_end_hits_the_next_start);
+	tcase_add_test(tc, no_order_to_destroy_hits_the_next_start);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

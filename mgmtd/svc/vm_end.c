@@ -57,7 +57,9 @@ static bool policy_restarts(const struct vm *vm, enum ending ending)
 	       (ending == END_CRASH && !strcmp(vm->restart_policy, "on_crash"));
 }
 
-static int restart(struct svc *svc, const struct vm *vm, const char *actor)
+/* @task is to be enqueued. */
+static int record_start(struct svc *svc, const struct vm *vm, const char *actor,
+			char task[UUID_TEXT_LEN])
 {
 	const struct task_request request = {
 		.kind = "vm.start",
@@ -66,7 +68,6 @@ static int restart(struct svc *svc, const struct vm *vm, const char *actor)
 		.actor = actor,
 		.request_id = "-",
 	};
-	char task[UUID_TEXT_LEN];
 
 	if (db_begin(svc->db))
 		return -EIO;
@@ -80,10 +81,7 @@ static int restart(struct svc *svc, const struct vm *vm, const char *actor)
 		db_rollback(svc->db);
 		return -EIO;
 	}
-	if (svc_commit(svc))
-		return -EIO;
-	task_enqueue(svc, task);
-	return 0;
+	return svc_commit(svc);
 }
 
 /* The last words of a guest, kept until the next crash. Its domain is still there. */
@@ -153,11 +151,26 @@ static int record(struct svc *svc, const struct vm *vm, size_t i, const char *re
 			    detail);
 }
 
+/* One that is dead, but not all gone after a minute, is as good as gone. */
+static int take_domain(struct svc *svc, const struct vm *vm, uint32_t domid)
+{
+	struct ts_error err = {0};
+
+	if (ts_domain_destroy(svc->ts, domid, &err) && err.code != TS_ENODOM) {
+		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
+		if (err.code != TS_ETIMEDOUT)
+			return -EIO;
+	}
+	nics_forget(svc, vm->id);
+	return 0;
+}
+
 void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info *info)
 {
 	size_t i = ending_of(info->shutdown_reason);
 	char reason[TS_REASON_SIZE] = "";
-	struct ts_error err = {0};
+	bool again = endings[i].ending == END_RESTART && !is_to_stay_down(svc, vm);
+	char task[UUID_TEXT_LEN];
 	int rc;
 
 	log_line("vm %s: the guest ended (%s)", vm->id, ts_shutdown_name(info->shutdown_reason));
@@ -165,34 +178,38 @@ void vm_ended(struct svc *svc, const struct vm *vm, const struct ts_domain_info 
 		ts_crash_reason(svc->ts, info->domid, reason);
 	if (endings[i].ending == END_CRASH && keep_crash(svc, vm, info, endings[i].code, reason))
 		log_line("vm %s: its last registers could not be recorded", vm->id);
-	if (ts_domain_destroy(svc->ts, info->domid, &err) && err.code != TS_ENODOM) {
-		log_line("vm %s: its domain can't be destroyed: %s", vm->id, err.detail);
+	/* On record before the domain goes, for that alone tells that the guest rebooted. */
+	if (again && record_start(svc, vm, "guest", task)) {
+		log_line("vm %s: its next start could not be recorded yet", vm->id);
 		return;
 	}
-	nics_forget(svc, vm->id);
-	if (endings[i].ending == END_RESTART && !is_to_stay_down(svc, vm))
-		rc = restart(svc, vm, "guest");
-	else
-		rc = record(svc, vm, i, reason);
-	if (rc)
+	rc = take_domain(svc, vm, info->domid);
+	if (again)
+		task_enqueue(svc, task);
+	else if (!rc && record(svc, vm, i, reason))
 		log_line("vm %s: its state could not be recorded", vm->id);
 }
 
 /* The policy may have been changed meanwhile, or someone was faster. */
 static void restart_one(struct svc *svc, const char *id)
 {
+	bool again;
+	char task[UUID_TEXT_LEN];
 	struct vm vm;
 	int rc;
 
 	if (vm_load(svc, id, &vm))
 		return;
-	if (!vm.task_id[0] && !host_goes_down(svc) &&
-	    policy_restarts(&vm, vm.state == VM_CRASHED ? END_CRASH : END_STOP))
-		rc = restart(svc, &vm, "policy");
+	again = !vm.task_id[0] && !host_goes_down(svc) &&
+		policy_restarts(&vm, vm.state == VM_CRASHED ? END_CRASH : END_STOP);
+	if (again)
+		rc = record_start(svc, &vm, "policy", task);
 	else
 		rc = db_run(svc->db, "UPDATE vm SET restart_ms = NULL WHERE id = ?", "s", id);
 	if (rc)
 		log_line("vm %s: it could not be started again", id);
+	else if (again)
+		task_enqueue(svc, task);
 }
 
 int vm_restart_due(struct svc *svc, int limit)

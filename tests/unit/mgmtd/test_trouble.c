@@ -224,6 +224,71 @@ START_TEST(no_order_to_destroy_hits_the_next_start)
 }
 END_TEST
 
+static uint32_t domid_of(const char *id)
+{
+	return (uint32_t)db_value(svc.db, 0, "SELECT domid FROM vm WHERE id = ?", "s", id);
+}
+
+/* A guest that reboots is always started again, also when that can't be recorded at once. */
+START_TEST(no_reboot_is_lost)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	struct ts_domain_info info;
+	uint32_t first;
+
+	open_svc(true);
+	make_vm("one", "", id);
+	act(id, "start", task);
+	wait_state(id, "running");
+	first = domid_of(id);
+	run_sql("PRAGMA query_only = ON");
+	ck_assert_int_eq(ts_domain_shutdown_request(svc.ts, first, TS_REQUEST_REBOOT, NULL), 0);
+	do {
+		usleep(10000);
+		ck_assert_int_eq(ts_domain_info(svc.ts, first, &info, NULL), 0);
+	} while (!info.shutdown);
+	usleep(300000); /* it has been looked at */
+	ck_assert_uint_eq(domains(), 1);
+	run_sql("PRAGMA query_only = OFF");
+	for (int i = 0; i < 500 && domid_of(id) <= first; i++)
+		usleep(10000);
+	ck_assert_uint_gt(domid_of(id), first);
+	wait_state(id, "running");
+	ck_assert_int_eq(db_value(svc.db, 0, "SELECT 1 FROM task WHERE actor = 'guest'", ""), 1);
+}
+END_TEST
+
+/* The same when the daemon is killed between that record and the end of the old domain. */
+START_TEST(no_reboot_is_lost_with_the_daemon)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	uint32_t first;
+
+	open_svc(true);
+	make_vm("one", "", id);
+	act(id, "start", task);
+	wait_state(id, "running");
+	first = domid_of(id);
+	close_svc();
+	open_svc(false);
+	ck_assert_int_eq(ts_domain_shutdown_request(svc.ts, first, TS_REQUEST_REBOOT, NULL), 0);
+	run_sql("INSERT INTO task (id, kind, status, target_type, target, actor, params,"
+		" request_id, created_at) SELECT 'again', 'vm.start', 'queued', 'vm', id, 'guest',"
+		" '{}', '-', '2099' FROM vm");
+	run_sql("UPDATE vm SET state = 'starting', domid = NULL, started_at = NULL,"
+		" task_id = 'again'");
+	close_svc();
+	usleep(400000); /* the guest has ended */
+	open_svc(true);
+	wait_task("again", "succeeded");
+	for (int i = 0; i < 500 && domid_of(id) <= first; i++)
+		usleep(10000);
+	wait_state(id, "running");
+	ck_assert_uint_gt(domid_of(id), first);
+	ck_assert_uint_eq(domains(), 1);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -236,6 +301,8 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_machine_stays_between_two_states);
 	tcase_add_test(tc, no_late_end_hits_the_next_start);
 	tcase_add_test(tc, no_order_to_destroy_hits_the_next_start);
+	tcase_add_test(tc, no_reboot_is_lost);
+	tcase_add_test(tc, no_reboot_is_lost_with_the_daemon);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

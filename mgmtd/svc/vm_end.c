@@ -15,6 +15,7 @@
 #define RAN_WELL_S    600 /* after so long a crash is the first one again */
 #define BACK_OFF_MAX  300 /* seconds */
 #define BACK_OFF_BITS 9
+#define AGAIN_MS      1000 /* until what could not be started again is tried once more */
 
 enum ending { END_STOP, END_RESTART, END_CRASH };
 
@@ -232,5 +233,7 @@ int vm_restart_due(struct svc *svc, int limit)
 	if (next == INT64_MAX)
 		return limit;
 	next -= clock_wall_ms();
-	return next < 0 ? 0 : next < limit ? (int)next : limit;
+	if (next <= 0)
+		next = AGAIN_MS;
+	return next < limit ? (int)next : limit;
 }

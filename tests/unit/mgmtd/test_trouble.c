@@ -7,6 +7,7 @@
 #include "svc/image.h"
 #include "svc/task_kinds.h"
 #include "svc/vm.h"
+#include "svc/vm_end.h"
 
 static struct svc svc;
 static bool is_open;
@@ -289,6 +290,22 @@ START_TEST(no_reboot_is_lost_with_the_daemon)
 }
 END_TEST
 
+/* A start that is due and can't be recorded is tried again, but not without a pause. */
+START_TEST(the_monitor_does_not_spin)
+{
+	char id[UUID_TEXT_LEN];
+
+	open_svc(false);
+	make_vm("one", "", id);
+	run_sql("UPDATE vm SET restart_policy = 'always', restart_ms = 1");
+	run_sql("PRAGMA query_only = ON");
+	ck_assert_int_ge(vm_restart_due(&svc, 60000), 100);
+	run_sql("PRAGMA query_only = OFF");
+	ck_assert_int_eq(vm_restart_due(&svc, 60000), 60000);
+	wait_state(id, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -303,6 +320,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_order_to_destroy_hits_the_next_start);
 	tcase_add_test(tc, no_reboot_is_lost);
 	tcase_add_test(tc, no_reboot_is_lost_with_the_daemon);
+	tcase_add_test(tc, the_monitor_does_not_spin);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -216,10 +216,11 @@ static void restart_one(struct svc *svc, const char *id)
 int vm_restart_due(struct svc *svc, int limit)
 {
 	auto_json json_t *due = json_array();
+	/* One that lies further ahead than any is planned: the clock has been set back since. */
 	struct db_query *q = db_query(svc->db,
-				      "SELECT id FROM vm WHERE restart_ms <= ?"
-				      " AND state IN ('stopped', 'crashed')",
-				      "i", clock_wall_ms());
+				      "SELECT id FROM vm WHERE (restart_ms <= ?1 OR"
+				      " restart_ms > ?1 + ?2) AND state IN ('stopped', 'crashed')",
+				      "ii", clock_wall_ms(), (int64_t)BACK_OFF_MAX * 1000);
 	const json_t *id;
 	int64_t next;
 	size_t i;

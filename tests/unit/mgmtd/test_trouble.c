@@ -306,6 +306,21 @@ START_TEST(the_monitor_does_not_spin)
 }
 END_TEST
 
+/* What was planned by a clock that has been set back since waits no longer than planned. */
+START_TEST(a_clock_set_back_delays_no_start)
+{
+	char id[UUID_TEXT_LEN];
+
+	open_svc(false);
+	make_vm("one", "", id);
+	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET restart_policy = 'always', restart_ms = ?",
+				"i", clock_wall_ms() + 3600000),
+			 0);
+	ck_assert_int_eq(vm_restart_due(&svc, 60000), 60000);
+	wait_state(id, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -321,6 +336,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_reboot_is_lost);
 	tcase_add_test(tc, no_reboot_is_lost_with_the_daemon);
 	tcase_add_test(tc, the_monitor_does_not_spin);
+	tcase_add_test(tc, a_clock_set_back_delays_no_start);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

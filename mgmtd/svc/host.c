@@ -148,6 +148,17 @@ static void resume_guests(struct svc *svc, struct task_run *run)
 	wait_until_none(svc, run, count_paused, clock_mono_ms() + RESUME_MS);
 }
 
+/* Does it go down in good order, by this or by an earlier request? */
+static bool goes_down(struct svc *svc, const char *id, json_t *params)
+{
+	auto_problem struct problem p = {0};
+	char task[UUID_TEXT_LEN];
+
+	return db_value(svc->db, 0, "SELECT 1 FROM vm WHERE id = ? AND state = 'stopping'", "s",
+			id) ||
+	       !vm_act(svc, id, vm_action_find("shutdown"), params, "system", "-", task, &p);
+}
+
 /* Ask every machine that can obey, and destroy those that can't (or all, when @force). */
 static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 {
@@ -163,9 +174,7 @@ static void stop_guests(struct svc *svc, int64_t timeout, bool force)
 	for (size_t i = 0; i < n; i++) {
 		auto_problem struct problem p = {0};
 
-		if (!force && timeout > 0 &&
-		    !vm_act(svc, ids[i], vm_action_find("shutdown"), params, "system", "-", task,
-			    &p))
+		if (!force && timeout > 0 && goes_down(svc, ids[i], params))
 			continue;
 		if (vm_act(svc, ids[i], vm_action_find("destroy"), NULL, "system", "-", task, &p))
 			log_line("vm %s can't be stopped: %s", ids[i], p.detail);

@@ -6,6 +6,7 @@
 
 #include "../util/log.h"
 #include "disk.h"
+#include "host.h"
 #include "image.h"
 #include "nic.h"
 #include "task_kinds.h"
@@ -340,7 +341,7 @@ int vm_task_reboot(struct svc *svc, struct task_run *run, struct problem *p)
 
 	if (rc)
 		return rc;
-	if (task_cancelled(svc, run))
+	if (task_cancelled(svc, run) || host_goes_down(svc))
 		return cancelled(p);
 	/* It was forced off, or switched itself off instead. */
 	if (state_now(svc, run->target) == VM_STOPPED &&

@@ -2,8 +2,10 @@
 /* What becomes of machines, tasks and images when something fails midway. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "fixture.h"
+#include "svc/host.h"
 #include "svc/image.h"
 #include "svc/task_kinds.h"
 #include "svc/vm.h"
@@ -321,6 +323,35 @@ START_TEST(a_clock_set_back_delays_no_start)
 }
 END_TEST
 
+/* The host goes down while guests do so already: they are waited for, and stay down. */
+START_TEST(guests_that_go_down_are_not_cut_off)
+{
+	char id[2][UUID_TEXT_LEN], task[3][UUID_TEXT_LEN], power[128];
+	struct problem p = {0};
+
+	test_file("power", "#!/bin/sh\nsleep 1\n");
+	snprintf(power, sizeof(power), "%s/power", test_dir);
+	ck_assert_int_eq(chmod(power, 0700), 0);
+	test_config.power_command = power;
+	open_svc(true);
+	for (int i = 0; i < 2; i++) {
+		make_vm(i ? "two" : "one", "", id[i]);
+		act(id[i], "start", task[i]);
+		wait_state(id[i], "running");
+	}
+	act(id[0], "shutdown", task[0]);
+	act(id[1], "reboot", task[1]);
+	ck_assert_int_eq(host_act(&svc, "shutdown", 20, "root", "-", task[2], &p), 0);
+	wait_task(task[2], "succeeded");
+	wait_task(task[0], "succeeded");
+	ck_assert_int_eq(
+		db_value(svc.db, -1, "SELECT count(*) FROM task WHERE kind = 'vm.destroy'", ""), 0);
+	ck_assert_int_eq(
+		db_value(svc.db, -1, "SELECT count(*) FROM task WHERE kind = 'vm.start'", ""), 2);
+	ck_assert_uint_eq(domains(), 0);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -337,6 +368,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_reboot_is_lost_with_the_daemon);
 	tcase_add_test(tc, the_monitor_does_not_spin);
 	tcase_add_test(tc, a_clock_set_back_delays_no_start);
+	tcase_add_test(tc, guests_that_go_down_are_not_cut_off);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -44,6 +44,7 @@ struct svc {
 	pthread_cond_t changed; /* [s] monotonic clock: a state, a task or a claim changed */
 	struct task_run *runs;  /* [s] open tasks, oldest first */
 	unsigned int workers;   /* [s] threads */
+	unsigned int waiting;   /* [s] of those, the ones that only wait for others */
 	unsigned int builders;  /* [s] domains being built */
 	bool stopping;          /* [s] */
 	char claims[64][UUID_TEXT_LEN]; /* [s] machines and volumes that someone handles */

@@ -236,12 +236,20 @@ out:
 	problem_fini(&p);
 }
 
-static struct task_run *take(struct svc *svc)
+/* The oldest that nobody works on. Context: [s] held. */
+static struct task_run *next_queued(struct svc *svc)
 {
 	struct task_run *run = svc->runs;
 
 	while (run && run->running)
 		run = run->next;
+	return run;
+}
+
+static struct task_run *take(struct svc *svc)
+{
+	struct task_run *run = next_queued(svc);
+
 	if (run)
 		run->running = true;
 	return run;
@@ -283,7 +291,7 @@ static void hire(struct svc *svc)
 	pthread_attr_t attr;
 	pthread_t thread;
 
-	if (svc->workers >= WORKERS_MAX || svc->stopping)
+	if (svc->workers - svc->waiting >= WORKERS_MAX || svc->stopping)
 		return;
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
@@ -291,6 +299,18 @@ static void hire(struct svc *svc)
 	if (!pthread_create(&thread, &attr, worker_main, svc))
 		svc->workers++;
 	pthread_attr_destroy(&attr);
+}
+
+void task_waits(struct svc *svc, bool waits)
+{
+	pthread_mutex_lock(&svc->lock);
+	if (waits)
+		svc->waiting++;
+	else
+		svc->waiting--;
+	if (next_queued(svc))
+		hire(svc);
+	pthread_mutex_unlock(&svc->lock);
 }
 
 static struct task_run *run_load(struct svc *svc, const char *id)

@@ -71,6 +71,8 @@ bool task_is_over(const json_t *task);
 void task_progress(struct svc *svc, struct task_run *run, unsigned int percent, const char *stage);
 /** Is it to end early? */
 bool task_cancelled(struct svc *svc, struct task_run *run);
+/** The worker only waits for what others do, from now on or (!@waits) no more: it makes room for one. */
+void task_waits(struct svc *svc, bool waits);
 /** Memory promised to starts that have not begun to take it, bytes. */
 uint64_t task_reserved_memory(struct svc *svc);
 /** No new workers; wait for those there are. */

@@ -270,11 +270,8 @@ static enum vm_state state_now(struct svc *svc, const char *id)
 	return vm_load(svc, id, &vm) ? VM_STOPPED : vm.state;
 }
 
-/*
- * Wait while the machine is in one of the states @mask; the monitor, which sees the guest end,
- * moves it on. Return: true when it left them, false on time-out or when cancelled.
- */
-static bool wait_while(struct svc *svc, struct task_run *run, unsigned int mask, int64_t deadline)
+static bool wait_for_change(struct svc *svc, struct task_run *run, unsigned int mask,
+			    int64_t deadline)
 {
 	while (VM_IN(state_now(svc, run->target)) & mask) {
 		bool over;
@@ -291,6 +288,20 @@ static bool wait_while(struct svc *svc, struct task_run *run, unsigned int mask,
 			return false;
 	}
 	return true;
+}
+
+/*
+ * Wait while the machine is in one of the states @mask; the monitor, which sees the guest end, or
+ * another task moves it on. Return: true when it left them, false on time-out or when cancelled.
+ */
+static bool wait_while(struct svc *svc, struct task_run *run, unsigned int mask, int64_t deadline)
+{
+	bool left;
+
+	task_waits(svc, true);
+	left = wait_for_change(svc, run, mask, deadline);
+	task_waits(svc, false);
+	return left;
 }
 
 static int overdue(struct svc *svc, struct task_run *run, long long timeout, struct problem *p)

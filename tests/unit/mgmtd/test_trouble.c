@@ -352,6 +352,28 @@ START_TEST(guests_that_go_down_are_not_cut_off)
 }
 END_TEST
 
+#define MANY 20 /* more than there are workers */
+
+/* Tasks that wait for others to start machines again leave somebody to do that. */
+START_TEST(many_can_reboot_at_once)
+{
+	char id[MANY][UUID_TEXT_LEN], task[MANY][UUID_TEXT_LEN], name[8];
+
+	open_svc(true);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(name, sizeof(name), "g%d", i);
+		make_vm(name, "", id[i]);
+		act(id[i], "start", task[i]);
+	}
+	for (int i = 0; i < MANY; i++)
+		wait_state(id[i], "running");
+	for (int i = 0; i < MANY; i++)
+		act(id[i], "reboot", task[i]);
+	for (int i = 0; i < MANY; i++)
+		wait_task(task[i], "succeeded");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -369,6 +391,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, the_monitor_does_not_spin);
 	tcase_add_test(tc, a_clock_set_back_delays_no_start);
 	tcase_add_test(tc, guests_that_go_down_are_not_cut_off);
+	tcase_add_test(tc, many_can_reboot_at_once);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

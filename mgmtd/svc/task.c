@@ -11,6 +11,7 @@
 #include "volume.h"
 
 #define WORKERS_MAX  16u
+#define SLOW_MAX     4u /* of the workers */
 #define WORKER_STACK (1u << 20)
 #define PROGRESS_MS  300 /* between two records of progress */
 #define AGAIN_MS     500 /* until the end of a task is tried to be recorded again, the first time */
@@ -236,14 +237,17 @@ out:
 	problem_fini(&p);
 }
 
-/* The oldest that nobody works on. Context: [s] held. */
+/* The oldest that can be begun. Context: [s] held. */
 static struct task_run *next_queued(struct svc *svc)
 {
-	struct task_run *run = svc->runs;
+	unsigned int slow = 0;
 
-	while (run && run->running)
-		run = run->next;
-	return run;
+	for (const struct task_run *run = svc->runs; run; run = run->next)
+		slow += run->running && run->kind->slow;
+	for (struct task_run *run = svc->runs; run; run = run->next)
+		if (!run->running && (!run->kind->slow || run->cancel || slow < SLOW_MAX))
+			return run;
+	return NULL;
 }
 
 static struct task_run *take(struct svc *svc)
@@ -370,8 +374,10 @@ int task_cancel(struct svc *svc, const char *id, struct problem *p)
 	pthread_mutex_lock(&svc->lock);
 	run = run_find(svc, id);
 	ok = run && (run->kind->cancellable || !run->running);
-	if (ok)
+	if (ok) {
 		run->cancel = true;
+		hire(svc); /* for one that is still queued */
+	}
 	pthread_cond_broadcast(&svc->changed);
 	pthread_mutex_unlock(&svc->lock);
 	if (ok)

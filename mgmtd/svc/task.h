@@ -42,6 +42,7 @@ struct task_kind {
 	 */
 	int (*abandon)(struct svc *svc, struct task_run *run, const struct problem *p);
 	bool cancellable;
+	bool slow; /* works for minutes: only some at once, so that others get on */
 };
 
 /** All kinds, ending with a NULL name (task_kinds.c). */

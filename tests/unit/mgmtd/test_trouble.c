@@ -10,6 +10,7 @@
 #include "svc/task_kinds.h"
 #include "svc/vm.h"
 #include "svc/vm_end.h"
+#include "svc/volume.h"
 
 static struct svc svc;
 static bool is_open;
@@ -374,6 +375,47 @@ START_TEST(many_can_reboot_at_once)
 }
 END_TEST
 
+/* Volumes that are filled for hours leave workers for what machines need. */
+START_TEST(copies_hold_nobody_up)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN], reader[128], name[8];
+	struct problem p = {0};
+
+	test_file("reader", "#!/bin/sh\necho size 9 >&2\n[ $1 = size ] || exec sleep 50\n");
+	snprintf(reader, sizeof(reader), "%s/reader", test_dir);
+	ck_assert_int_eq(chmod(reader, 0700), 0);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	run_sql("UPDATE image SET kind = 'disk' WHERE kind = 'initrd'");
+	for (int i = 0; i < MANY; i++) {
+		json_t *spec;
+
+		snprintf(name, sizeof(name), "v%d", i);
+		spec = json_pack("{ss sI ss}", "name", name, "size", (json_int_t)MIB, "image",
+				 TEST_INITRD);
+		ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
+		json_decref(spec);
+	}
+	make_vm("one", "", id);
+	act(id, "start", task);
+	wait_state(id, "running");
+	/* One that could not be begun yet can be cancelled at once. */
+	{
+		auto_query struct db_query *q =
+			db_query(svc.db,
+				 "SELECT t.id FROM task t JOIN volume v ON v.id = t.target WHERE"
+				 " v.name = 'v19'",
+				 "");
+
+		ck_assert_int_eq(db_next(q), 1);
+		snprintf(task, sizeof(task), "%s", db_text(q, 0));
+	}
+	wait_task(task, "queued");
+	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
+	wait_task(task, "cancelled");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -392,6 +434,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, a_clock_set_back_delays_no_start);
 	tcase_add_test(tc, guests_that_go_down_are_not_cut_off);
 	tcase_add_test(tc, many_can_reboot_at_once);
+	tcase_add_test(tc, copies_hold_nobody_up);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -325,6 +325,9 @@ static int ask_guest(struct svc *svc, struct task_run *run, enum ts_request requ
 	struct ts_domain_info info;
 	struct ts_error err = {0};
 
+	/* Taken up again by another start of the service, or the guest was faster. */
+	if (state_now(svc, run->target) != VM_STOPPING)
+		return 0;
 	if (!vm_find_domain(svc, run->target, &info, &err) &&
 	    ts_domain_shutdown_request(svc->ts, info.domid, request, &err) && err.code != TS_ENODOM)
 		return ts_problem(&err, p);

@@ -416,6 +416,31 @@ START_TEST(copies_hold_nobody_up)
 }
 END_TEST
 
+/* A daemon killed as a machine that it rebooted starts again does not reboot it once more. */
+START_TEST(none_is_rebooted_twice)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	uint32_t domid;
+
+	open_svc(true);
+	make_vm("one", "", id);
+	act(id, "start", task);
+	wait_state(id, "running");
+	domid = domid_of(id);
+	close_svc();
+	open_svc(false);
+	run_sql("INSERT INTO task (id, kind, status, target_type, target, actor, params,"
+		" request_id, created_at) SELECT 'again', 'vm.reboot', 'running', 'vm', id, 'u',"
+		" '{}', '-', '2099' FROM vm");
+	close_svc();
+	open_svc(true);
+	wait_task("again", "succeeded");
+	usleep(600000); /* more than a guest takes */
+	ck_assert_uint_eq(domid_of(id), domid);
+	wait_state(id, "running");
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -435,6 +460,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, guests_that_go_down_are_not_cut_off);
 	tcase_add_test(tc, many_can_reboot_at_once);
 	tcase_add_test(tc, copies_hold_nobody_up);
+	tcase_add_test(tc, none_is_rebooted_twice);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -12,6 +12,7 @@
 #include "vm_tune.h"
 
 struct open_task {
+	int64_t row; /* in the order they were made */
 	char id[UUID_TEXT_LEN];
 	char kind[24];
 	char target[UUID_TEXT_LEN];
@@ -106,29 +107,34 @@ static int settle_task(struct svc *svc, const struct open_task *t)
 	return take_up(svc, t);
 }
 
+/* The one made after @t. Return: 1, 0 when there is none, -EIO. */
+static int next_open(struct svc *svc, struct open_task *t)
+{
+	auto_query struct db_query *q =
+		db_query(svc->db,
+			 "SELECT rowid, id, kind, target, params ->> 'boot_id', status FROM task"
+			 " WHERE finished_at IS NULL AND rowid > ? ORDER BY rowid LIMIT 1",
+			 "i", t->row);
+	int rc = q ? db_next(q) : -EIO;
+
+	if (rc != 1)
+		return rc;
+	t->row = db_int(q, 0);
+	snprintf(t->id, sizeof(t->id), "%s", db_text(q, 1));
+	snprintf(t->kind, sizeof(t->kind), "%s", db_text(q, 2));
+	snprintf(t->target, sizeof(t->target), "%s", db_text(q, 3));
+	snprintf(t->boot_id, sizeof(t->boot_id), "%s", db_text(q, 4));
+	t->begun = !strcmp(db_text(q, 5), "running");
+	return 1;
+}
+
 static int settle_tasks(struct svc *svc)
 {
-	struct open_task tasks[256];
-	struct db_query *q =
-		db_query(svc->db,
-			 "SELECT id, kind, target, params ->> 'boot_id', status"
-			 " FROM task WHERE finished_at IS NULL ORDER BY created_at LIMIT 256",
-			 "");
-	size_t n = 0;
-	int rc = q ? 0 : -EIO;
+	struct open_task t = {.row = 0};
+	int found, rc = 0;
 
-	while (q && db_next(q) == 1) {
-		struct open_task *t = &tasks[n++];
-
-		snprintf(t->id, sizeof(t->id), "%s", db_text(q, 0));
-		snprintf(t->kind, sizeof(t->kind), "%s", db_text(q, 1));
-		snprintf(t->target, sizeof(t->target), "%s", db_text(q, 2));
-		snprintf(t->boot_id, sizeof(t->boot_id), "%s", db_text(q, 3));
-		t->begun = !strcmp(db_text(q, 4), "running");
-	}
-	db_end(q);
-	for (size_t i = 0; i < n && !rc; i++)
-		rc = settle_task(svc, &tasks[i]);
+	while (!rc && (found = next_open(svc, &t)) != 0)
+		rc = found < 0 ? found : settle_task(svc, &t);
 	return rc;
 }
 
@@ -164,10 +170,10 @@ static int settle_vms(struct svc *svc)
 				      " 'crashed')",
 				      "");
 	const json_t *id;
-	int rc = q ? 0 : -EIO;
+	int rc;
 	size_t i;
 
-	while (q && db_next(q) == 1)
+	while ((rc = q ? db_next(q) : -EIO) == 1)
 		json_array_append_new(ids, json_string(db_text(q, 0)));
 	db_end(q);
 	json_array_foreach(ids, i, id)

@@ -441,6 +441,27 @@ START_TEST(none_is_rebooted_twice)
 }
 END_TEST
 
+/* However many tasks a daemon left open, the next one takes up all of them. */
+START_TEST(no_task_is_left_open)
+{
+	open_svc(false);
+	run_sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
+		" INSERT INTO task (id, kind, status, target_type, target, actor, params,"
+		" request_id, created_at) SELECT 'task' || i, 'volume.create', 'queued', 'volume',"
+		" 'gone', 'u', '{}', '-', '2099' FROM n");
+	close_svc();
+	open_svc(true);
+	wait_task("task300", "failed");
+	for (int i = 0;
+	     i < 1000 &&
+	     db_value(svc.db, 0, "SELECT count(*) FROM task WHERE finished_at IS NULL", "");
+	     i++)
+		usleep(10000);
+	ck_assert_int_eq(
+		db_value(svc.db, -1, "SELECT count(*) FROM task WHERE finished_at IS NULL", ""), 0);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -461,6 +482,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, many_can_reboot_at_once);
 	tcase_add_test(tc, copies_hold_nobody_up);
 	tcase_add_test(tc, none_is_rebooted_twice);
+	tcase_add_test(tc, no_task_is_left_open);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

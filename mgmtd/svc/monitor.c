@@ -8,6 +8,7 @@
 
 #include "../util/log.h"
 #include "disk_watch.h"
+#include "nic.h"
 #include "vm_end.h"
 
 #define FALLBACK_MS 60000 /* look again though nothing was announced */
@@ -20,6 +21,7 @@ static void vanish(struct svc *svc, const struct vm *vm)
 	if (vm_set_state(svc, vm->id, VM_STOPPED, meant ? NULL : "domain_gone",
 			 meant ? NULL : "Its domain was destroyed by someone else on the host."))
 		log_line("vm %s: its state could not be recorded", vm->id);
+	nics_forget(svc, vm->id);
 }
 
 static const struct ts_domain_info *find(const struct ts_domain_info *list, size_t count,

@@ -7,6 +7,7 @@
 #include "fixture.h"
 #include "svc/host.h"
 #include "svc/image.h"
+#include "svc/nic.h"
 #include "svc/task_kinds.h"
 #include "svc/vm.h"
 #include "svc/vm_end.h"
@@ -462,6 +463,28 @@ START_TEST(no_task_is_left_open)
 }
 END_TEST
 
+/* What was set up for the interfaces of a domain goes with it, whoever destroyed it. */
+START_TEST(interfaces_go_with_their_domain)
+{
+	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN], nic[UUID_TEXT_LEN];
+	json_t *spec = json_pack("{ss}", "network", "6e657477-6f72-4000-8000-000000000001");
+	struct problem p = {0};
+
+	open_svc(true);
+	make_vm("one", "", id);
+	ck_assert_int_eq(nic_add(&svc, id, spec, nic, &p), 0);
+	act(id, "start", task);
+	wait_state(id, "running");
+	ck_assert_int_eq(db_value(svc.db, -1, "SELECT domid FROM nic", ""), domid_of(id));
+	ck_assert_int_eq(ts_domain_destroy(svc.ts, domid_of(id), NULL), 0);
+	wait_state(id, "stopped");
+	for (int i = 0; i < 100 && db_value(svc.db, -1, "SELECT domid FROM nic", "") >= 0; i++)
+		usleep(10000);
+	ck_assert_int_eq(db_value(svc.db, -1, "SELECT domid FROM nic", ""), -1);
+	json_decref(spec);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -483,6 +506,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, copies_hold_nobody_up);
 	tcase_add_test(tc, none_is_rebooted_twice);
 	tcase_add_test(tc, no_task_is_left_open);
+	tcase_add_test(tc, interfaces_go_with_their_domain);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -227,11 +227,12 @@ static int choose_mac(struct svc *svc, const json_t *spec, char mac[18], struct 
 /* The lowest address that is free, past the host's own; "" on a bridge to the outside. */
 static int choose_address(struct svc *svc, const struct network *n, char out[16], struct problem *p)
 {
-	uint32_t last = (n->base | ~(UINT32_MAX << (32 - n->prefix))) - 1;
+	uint32_t last;
 
 	out[0] = '\0';
 	if (!n->is_private)
 		return 0;
+	last = (n->base | ~(UINT32_MAX << (32 - n->prefix))) - 1;
 	for (uint32_t address = n->base + 2; address <= last; address++) {
 		network_ipv4(address, out);
 		if (!db_value(svc->db, 0, "SELECT 1 FROM nic WHERE network = ? AND address = ?",

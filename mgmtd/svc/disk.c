@@ -82,11 +82,12 @@ int disk_attach_all(struct svc *svc, const char *vm, uint32_t domid, struct prob
 				      " WHERE vm = ? ORDER BY slot LIMIT 16",
 				      "s", vm);
 	size_t n = 0;
-	int rc = q ? 0 : db_problem(p, "disks");
+	int rc;
 
-	while (q && n < TS_DISKS_MAX && db_next(q) == 1)
+	while ((rc = q ? db_next(q) : -EIO) == 1 && n < TS_DISKS_MAX)
 		read_row(q, &disks[n++]);
 	db_end(q);
+	rc = rc < 0 ? db_problem(p, "disks") : 0;
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = plug(svc, &disks[i], domid, p);
 	return rc;

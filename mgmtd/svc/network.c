@@ -65,16 +65,17 @@ int network_load_all(struct svc *svc, struct network **out, size_t *count)
 	struct network *list = calloc(NETWORKS_MAX, sizeof(*list));
 	auto_query struct db_query *q = NULL;
 	size_t n = 0;
+	int rc;
 
 	if (!list)
 		return -ENOMEM;
 	q = db_query(svc->db, COLUMNS " ORDER BY interface", "");
-	if (!q) {
-		free(list);
-		return -EIO;
-	}
-	while (n < NETWORKS_MAX && db_next(q) == 1)
+	while ((rc = q ? db_next(q) : -EIO) == 1 && n < NETWORKS_MAX)
 		read_row(q, &list[n++]);
+	if (rc < 0) {
+		free(list);
+		return rc;
+	}
 	*out = list;
 	*count = n;
 	return 0;

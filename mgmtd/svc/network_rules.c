@@ -54,6 +54,7 @@ static int guest_rules(struct svc *svc, FILE *f)
 			 "SELECT domid, devid, mac, address, spoof_protection, rate FROM nic"
 			 " WHERE domid IS NOT NULL GROUP BY domid, devid",
 			 "");
+	int rc;
 
 	if (!q)
 		return -EIO;
@@ -61,7 +62,7 @@ static int guest_rules(struct svc *svc, FILE *f)
 	      "\tchain from_guests {\n\t\ttype filter hook prerouting priority -300;\n\t}\n"
 	      "\tchain to_guests {\n\t\ttype filter hook postrouting priority 300;\n\t}\n}\n",
 	      f);
-	while (db_next(q) == 1) {
+	while ((rc = db_next(q)) == 1) {
 		bool guarded = db_int(q, 4);
 		char vif[IFNAMSIZ];
 
@@ -73,7 +74,7 @@ static int guest_rules(struct svc *svc, FILE *f)
 			vif);
 		rate_rule(f, vif, db_int(q, 5));
 	}
-	return 0;
+	return rc;
 }
 
 static void host_rules(FILE *f, const struct network *list, size_t count)

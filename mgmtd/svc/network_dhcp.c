@@ -93,21 +93,21 @@ static int serve(struct svc *svc, const struct network *n)
 {
 	static const char run[] = "#!/bin/sh\nexec 2>&1\n: >>leases\nexec udhcpd -f ./conf\n";
 	auto_free char *config = server_config(svc, n);
-	char dir[PATH_LEN - 32], path[PATH_LEN];
+	char dir[PATH_LEN - 32], path[PATH_LEN], program[PATH_LEN];
 	int rc;
 
 	snprintf(dir, sizeof(dir), "%s/%s", svc->config.networks, n->interface);
 	snprintf(path, sizeof(path), "%s/conf", dir);
+	snprintf(program, sizeof(program), "%s/run", dir);
 	if (!config)
 		return -ENOMEM;
-	if (same(path, config))
+	if (same(path, config) && same(program, run))
 		return 0;
 	if (mkdir(dir, 0755) && errno != EEXIST)
 		return -errno;
 	rc = write_file(path, config, 0644);
-	snprintf(path, sizeof(path), "%s/run", dir);
 	if (!rc)
-		rc = write_file(path, run, 0755);
+		rc = write_file(program, run, 0755);
 	tell(dir, 't');
 	return rc;
 }

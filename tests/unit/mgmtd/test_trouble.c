@@ -506,6 +506,24 @@ START_TEST(lists_are_whole_or_none)
 }
 END_TEST
 
+/* A DHCP server that was left half set up, its configuration without its program, gets that. */
+START_TEST(a_half_made_server_is_completed)
+{
+	const struct network n = {
+		.interface = "dn1", .is_private = true, .dhcp = true, .prefix = 24};
+	char networks[128], path[160];
+
+	snprintf(networks, sizeof(networks), "%s/run", test_dir);
+	open_svc(false);
+	svc.config.networks = networks;
+	ck_assert_int_eq(network_dhcp_apply(&svc, &n, 1), 0);
+	snprintf(path, sizeof(path), "%s/dn1/run", networks);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(network_dhcp_apply(&svc, &n, 1), 0);
+	ck_assert_int_eq(access(path, X_OK), 0);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -529,6 +547,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, no_task_is_left_open);
 	tcase_add_test(tc, interfaces_go_with_their_domain);
 	tcase_add_test(tc, lists_are_whole_or_none);
+	tcase_add_test(tc, a_half_made_server_is_completed);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

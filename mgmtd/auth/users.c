@@ -112,11 +112,12 @@ int users_bootstrap(struct db *db, const char *file, const char *console)
 		password_make(password);
 	if (!given && !first)
 		return 0;
+	/* Told first: one that is stored and was never told would shut everybody out. */
+	if (!given)
+		tell_console(console, password);
 	/* The same password again (every boot gives it): sessions go on. */
 	if (first || user_find(db, "admin", &admin) || !password_verify(password, admin.password))
 		rc = store_password(db, password);
-	if (!rc && !given)
-		tell_console(console, password);
 	if (!rc && given)
 		log_line("the administrator's password is the one given on the local machine");
 	OPENSSL_cleanse(password, sizeof(password));

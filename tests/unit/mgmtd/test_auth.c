@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "auth/limiter.h"
 #include "auth/password.h"
@@ -76,6 +79,39 @@ START_TEST(first_start_makes_a_password)
 	ck_assert_int_eq(users_bootstrap(db, line, console), 0);
 	ck_assert_int_eq(user_find(db, "admin", &admin), 0);
 	ck_assert(password_verify("another one", admin.password));
+}
+END_TEST
+
+static void *bootstrap(void *arg)
+{
+	(void)arg;
+	return (void *)(intptr_t)users_bootstrap(db, NULL, console);
+}
+
+/* Killed while the console is busy, the next start must make up and tell another one. */
+START_TEST(no_password_is_kept_untold)
+{
+	char junk[4096] = "";
+	pthread_t thread;
+	size_t blocks = 0;
+	void *rc;
+	int fd;
+
+	ck_assert_int_eq(mkfifo(console, 0600), 0);
+	fd = open(console, O_RDWR | O_NONBLOCK);
+	while (write(fd, junk, sizeof(junk)) == sizeof(junk))
+		blocks++;
+	ck_assert_int_eq(pthread_create(&thread, NULL, bootstrap, NULL), 0);
+	usleep(1000000);
+	ck_assert_int_eq(db_value(db, -1, "SELECT count(*) FROM user", ""), 0);
+	while (blocks--)
+		ck_assert_int_eq(read(fd, junk, sizeof(junk)), sizeof(junk));
+	pthread_join(thread, &rc);
+	ck_assert_ptr_null(rc);
+	ck_assert_int_gt(read(fd, junk, sizeof(junk)), 0);
+	ck_assert_int_eq(strncmp(junk, "domus: administrator", 20), 0);
+	ck_assert_int_eq(db_value(db, -1, "SELECT count(*) FROM user", ""), 1);
+	close(fd);
 }
 END_TEST
 
@@ -213,6 +249,7 @@ Suite *suite_auth(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, passwords);
 	tcase_add_test(tc, first_start_makes_a_password);
+	tcase_add_test(tc, no_password_is_kept_untold);
 	tcase_add_test(tc, sessions_open_and_end);
 	tcase_add_test(tc, tokens_are_least_of_both);
 	tcase_add_test(tc, a_grant_ends_with_its_credential);

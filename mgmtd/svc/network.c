@@ -311,8 +311,12 @@ int network_delete(struct svc *svc, const struct network *n, struct problem *p)
 		rc = problem_set(p, 409, "in_use", "%lld network interface%s on it.",
 				 (long long)users, users > 1 ? "s are" : " is");
 	else if (!last || users < 0 ||
-		 db_run(svc->db, "DELETE FROM network WHERE id = ?", "s", n->id) ||
-		 event_add(svc, "network.deleted", NULL, last))
+		 db_run(svc->db, "DELETE FROM network WHERE id = ? AND revision = ?", "si", n->id,
+			n->revision))
+		rc = db_problem(p, "network_delete");
+	else if (!db_changes(svc->db))
+		rc = problem_changed(p);
+	else if (event_add(svc, "network.deleted", NULL, last))
 		rc = db_problem(p, "network_delete");
 	if (rc) {
 		db_rollback(svc->db);

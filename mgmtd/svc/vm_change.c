@@ -343,6 +343,8 @@ int vm_delete(struct svc *svc, const struct vm *vm, struct problem *p)
 	rc = vm_require(svc, vm->id, &now, p);
 	if (!rc && !is_idle(&now))
 		rc = conflict(&now, "it can be deleted when it is stopped.", p);
+	if (!rc && now.revision != vm->revision)
+		rc = problem_changed(p);
 	last = rc ? NULL : vm_json(svc, vm->id);
 	if (!rc && (!last || db_run(svc->db, "DELETE FROM vm WHERE id = ?", "s", vm->id) ||
 		    event_add(svc, "vm.deleted", vm->id, last)))

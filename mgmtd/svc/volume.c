@@ -397,8 +397,12 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 		rc = problem_set(p, 409, "not_ready",
 				 "The volume is still being made; cancel its task first.");
 	else if (users < 0 || !last ||
-		 db_run(svc->db, "DELETE FROM volume WHERE id = ?", "s", volume->id) ||
-		 event_add(svc, "volume.deleted", NULL, last))
+		 db_run(svc->db, "DELETE FROM volume WHERE id = ? AND revision = ?", "si",
+			volume->id, volume->revision))
+		rc = db_problem(p, "volume_delete");
+	else if (!db_changes(svc->db))
+		rc = problem_changed(p);
+	else if (event_add(svc, "volume.deleted", NULL, last))
 		rc = db_problem(p, "volume_delete");
 	if (rc) {
 		db_rollback(svc->db);

@@ -250,6 +250,7 @@ START_TEST(copies_that_fail_leave_no_file)
 	wait_task(task, "cancelled");
 	ck_assert_str_eq(volume_word(volume.id, "state"), "failed");
 	ck_assert_int_ne(access(path, F_OK), 0);
+	ck_assert_int_eq(volume_require(&svc, volume.id, &volume, &p), 0);
 	ck_assert_int_eq(volume_delete(&svc, &volume, &p), 0);
 
 	script("slow", "#!/bin/sh\necho size 9 >&2\n[ $1 = size ] || kill -SEGV $$\n", reader);

@@ -524,6 +524,44 @@ START_TEST(a_half_made_server_is_completed)
 }
 END_TEST
 
+/* As for a client whose If-Match was right a moment ago. */
+START_TEST(what_was_changed_meanwhile_is_not_deleted)
+{
+	json_t *spec = json_pack("{ss sI}", "name", "v", "size", (json_int_t)MIB);
+	json_t *tag = json_pack("{ss ss si}", "name", "n", "kind", "bridge", "vlan", 7);
+	char id[UUID_TEXT_LEN];
+	struct volume volume;
+	struct problem p = {0};
+	struct network network;
+	struct vm vm;
+
+	open_svc(false);
+	make_vm("one", "", id);
+	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+	ck_assert_int_eq(volume_create(&svc, spec, "tester", "r", id, &p), 0);
+	ck_assert_int_eq(volume_require(&svc, id, &volume, &p), 0);
+	ck_assert_int_eq(network_create(&svc, tag, id, &p), 0);
+	ck_assert_int_eq(network_load(&svc, id, &network), 0);
+	vm.revision--;
+	ck_assert_int_lt(vm_delete(&svc, &vm, &p), 0);
+	ck_assert_str_eq(p.code, "changed");
+	volume.revision--;
+	ck_assert_int_lt(volume_delete(&svc, &volume, &p), 0);
+	ck_assert_str_eq(p.code, "changed");
+	network.revision--;
+	ck_assert_int_lt(network_delete(&svc, &network, &p), 0);
+	ck_assert_str_eq(p.code, "changed");
+	vm.revision++;
+	ck_assert_int_eq(vm_delete(&svc, &vm, &p), 0);
+	volume.revision++;
+	ck_assert_int_eq(volume_delete(&svc, &volume, &p), 0);
+	network.revision++;
+	ck_assert_int_eq(network_delete(&svc, &network, &p), 0);
+	json_decref(spec);
+	json_decref(tag);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -548,6 +586,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, interfaces_go_with_their_domain);
 	tcase_add_test(tc, lists_are_whole_or_none);
 	tcase_add_test(tc, a_half_made_server_is_completed);
+	tcase_add_test(tc, what_was_changed_meanwhile_is_not_deleted);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -108,8 +108,9 @@ static int check_source(struct svc *svc, struct disk *disk, struct problem *p)
 			return -ECANCELED;
 		disk->format = volume.format;
 		/* One writer, or any number of readers. */
-		if (db_value(svc->db, 0,
-			     "SELECT 1 FROM vm_disk WHERE volume = ?1 AND (?2 = 0 OR read_only = 0)",
+		if (db_value(svc->db, 1,
+			     "SELECT count(*) FROM vm_disk WHERE volume = ?1 AND (?2 = 0 OR"
+			     " read_only = 0)",
 			     "si", disk->volume, (int64_t)disk->read_only))
 			return problem_set(p, 409, "in_use",
 					   "The volume is another disk already; only when all"

@@ -100,7 +100,7 @@ int host_act(struct svc *svc, const char *action, int64_t timeout, const char *a
 
 static int64_t count_alive(struct svc *svc)
 {
-	return db_value(svc->db, 0,
+	return db_value(svc->db, 1,
 			"SELECT count(*) FROM vm WHERE state NOT IN ('stopped', 'crashed')", "");
 }
 

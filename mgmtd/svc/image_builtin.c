@@ -30,7 +30,8 @@ static void sweep(struct svc *svc)
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    db_value(svc->db, 0, "SELECT 1 FROM image WHERE id = ?", "s", entry->d_name))
+		    db_value(svc->db, 1, "SELECT count(*) FROM image WHERE id = ?", "s",
+			     entry->d_name))
 			continue;
 		snprintf(path, sizeof(path), "%s/images/%s", svc->config.data, entry->d_name);
 		unlink(path);

@@ -427,8 +427,9 @@ int volumes_prepare(struct svc *svc)
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    db_value(svc->db, 0, "SELECT 1 FROM volume WHERE id = ? AND state <> 'failed'",
-			     "s", entry->d_name))
+		    db_value(svc->db, 1,
+			     "SELECT count(*) FROM volume WHERE id = ? AND state <> 'failed'", "s",
+			     entry->d_name))
 			continue;
 		volume_path(svc, entry->d_name, path, sizeof(path));
 		unlink(path);

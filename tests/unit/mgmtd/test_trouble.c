@@ -562,6 +562,38 @@ START_TEST(what_was_changed_meanwhile_is_not_deleted)
 }
 END_TEST
 
+/* Files go only when the database says that they are nobody's, not when it says nothing. */
+START_TEST(no_file_goes_unasked)
+{
+	json_t *spec = json_pack("{ss sI}", "name", "v", "size", (json_int_t)MIB);
+	struct problem p = {0};
+	char id[UUID_TEXT_LEN], volume[512], image[512];
+
+	open_svc(false);
+	ck_assert_int_eq(volume_create(&svc, spec, "tester", "r", id, &p), 0);
+	volume_path(&svc, id, volume, sizeof(volume));
+	test_file("data/images/mine", "an image");
+	snprintf(image, sizeof(image), "%s/images/mine", test_config.data);
+	run_sql("ALTER TABLE volume RENAME TO volumes");
+	run_sql("CREATE VIEW volume AS SELECT id, abs(-9223372036854775807 - 1) AS state"
+		" FROM volumes");
+	run_sql("ALTER TABLE image RENAME TO images");
+	ck_assert_int_eq(volumes_prepare(&svc), 0);
+	ck_assert_int_lt(images_prepare(&svc), 0);
+	ck_assert_int_eq(access(volume, F_OK), 0);
+	ck_assert_int_eq(access(image, F_OK), 0);
+	run_sql("DROP VIEW volume");
+	run_sql("ALTER TABLE volumes RENAME TO volume");
+	run_sql("ALTER TABLE images RENAME TO image");
+	run_sql("DELETE FROM volume");
+	ck_assert_int_eq(volumes_prepare(&svc), 0);
+	ck_assert_int_eq(images_prepare(&svc), 0);
+	ck_assert_int_ne(access(volume, F_OK), 0);
+	ck_assert_int_ne(access(image, F_OK), 0);
+	json_decref(spec);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -587,6 +619,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, lists_are_whole_or_none);
 	tcase_add_test(tc, a_half_made_server_is_completed);
 	tcase_add_test(tc, what_was_changed_meanwhile_is_not_deleted);
+	tcase_add_test(tc, no_file_goes_unasked);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

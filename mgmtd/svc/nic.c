@@ -328,14 +328,16 @@ static int update(struct svc *svc, const char *vm, const char *nic, const json_t
 	const json_t *rate = json_object_get(patch, "rate");
 	char address[16] = "";
 	struct network n = {0};
+	bool moves;
 
-	if (json_object_get(patch, "network") &&
-	    (find_network(svc, patch, &n, p) || choose_address(svc, &n, address, p)))
+	if (json_object_get(patch, "network") && find_network(svc, patch, &n, p))
 		return -ECANCELED;
-	if (n.id[0] && db_run(svc->db,
-			      "UPDATE nic SET network = ?1, address = ?2 WHERE id = ?3"
-			      " AND network <> ?1",
-			      "sss", n.id, address[0] ? address : NULL, nic))
+	moves = n.id[0] &&
+		db_value(svc->db, 1, "SELECT network <> ? FROM nic WHERE id = ?", "ss", n.id, nic);
+	if (moves && choose_address(svc, &n, address, p))
+		return -ECANCELED;
+	if (moves && db_run(svc->db, "UPDATE nic SET network = ?, address = ? WHERE id = ?", "sss",
+			    n.id, address[0] ? address : NULL, nic))
 		return db_problem(p, "nic update");
 	if ((rate && db_run(svc->db, "UPDATE nic SET rate = ? WHERE id = ?", "js", rate, nic)) ||
 	    db_run(svc->db,

@@ -594,6 +594,32 @@ START_TEST(no_file_goes_unasked)
 }
 END_TEST
 
+/* An interface that stays where it is needs no other address, which there may not be. */
+START_TEST(a_full_network_keeps_its_interfaces)
+{
+	json_t *spec =
+		json_pack("{ss ss ss}", "name", "n", "kind", "private", "subnet", "10.213.7.0/29");
+	char id[UUID_TEXT_LEN], network[UUID_TEXT_LEN], nic[UUID_TEXT_LEN];
+	struct problem p = {0};
+	json_t *patch;
+
+	open_svc(false);
+	ck_assert_msg(!network_create(&svc, spec, network, &p), "%s", p.detail);
+	patch = json_pack("{ss sb}", "network", network, "link", 0);
+	make_vm("one", "", id);
+	for (int i = 0; i < 5; i++)
+		ck_assert_int_eq(nic_add(&svc, id, patch, nic, &p), 0);
+	ck_assert_int_lt(nic_add(&svc, id, patch, nic, &p), 0);
+	ck_assert_str_eq(p.code, "network_full");
+	run_sql("UPDATE nic SET id = 'last' WHERE devid = 4");
+	ck_assert_msg(!nic_change(&svc, id, "last", NULL, patch, &p), "%s", p.detail);
+	ck_assert_int_eq(
+		db_value(svc.db, 0, "SELECT count(*) FROM nic WHERE address IS NOT NULL", ""), 5);
+	json_decref(spec);
+	json_decref(patch);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -620,6 +646,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, a_half_made_server_is_completed);
 	tcase_add_test(tc, what_was_changed_meanwhile_is_not_deleted);
 	tcase_add_test(tc, no_file_goes_unasked);
+	tcase_add_test(tc, a_full_network_keeps_its_interfaces);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

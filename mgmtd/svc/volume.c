@@ -415,13 +415,35 @@ int volume_delete(struct svc *svc, const struct volume *volume, struct problem *
 	return 0;
 }
 
+/*
+ * A database in which nothing was ever done knows of no volume: the one that did was lost, or put away
+ * for it could not be read. Volumes do not go with it.
+ */
+static int set_aside(struct svc *svc, const char *path)
+{
+	char aside[1088];
+
+	if (db_value(svc->db, 1, "SELECT count(*) FROM event", "") || !rmdir(path) ||
+	    errno == ENOENT)
+		return 0;
+	snprintf(aside, sizeof(aside), "%s.lost", path);
+	if (errno != ENOTEMPTY || rename(path, aside))
+		return -errno;
+	log_line("the database is new: volumes that were there are set aside in %s", aside);
+	return 0;
+}
+
 int volumes_prepare(struct svc *svc)
 {
 	char path[1024];
 	struct dirent *entry;
 	DIR *dir;
+	int rc;
 
 	snprintf(path, sizeof(path), "%s/volumes", svc->config.data);
+	rc = set_aside(svc, path);
+	if (rc)
+		return rc;
 	if (mkdir(path, 0700) && errno != EEXIST)
 		return -errno;
 	dir = opendir(path);

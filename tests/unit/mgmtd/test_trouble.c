@@ -620,6 +620,23 @@ START_TEST(a_full_network_keeps_its_interfaces)
 }
 END_TEST
 
+/* With a database that was lost the volumes are not. */
+START_TEST(a_new_database_takes_no_volume_away)
+{
+	char path[160];
+
+	snprintf(path, sizeof(path), "%s/volumes", test_config.data);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	test_file("data/volumes/precious", "data");
+	open_svc(false);
+	snprintf(path, sizeof(path), "%s/volumes.lost/precious", test_config.data);
+	ck_assert_int_eq(access(path, F_OK), 0);
+	close_svc();
+	open_svc(false);
+	ck_assert_int_eq(access(path, F_OK), 0);
+}
+END_TEST
+
 Suite *suite_trouble(void)
 {
 	Suite *suite = suite_create("trouble");
@@ -647,6 +664,7 @@ Suite *suite_trouble(void)
 	tcase_add_test(tc, what_was_changed_meanwhile_is_not_deleted);
 	tcase_add_test(tc, no_file_goes_unasked);
 	tcase_add_test(tc, a_full_network_keeps_its_interfaces);
+	tcase_add_test(tc, a_new_database_takes_no_volume_away);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

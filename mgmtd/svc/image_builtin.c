@@ -126,7 +126,7 @@ static bool hash_file(struct svc *svc, const char *path, char out[SHA256_HEX_LEN
 	ssize_t n = -1;
 
 	EVP_DigestInit_ex(ctx, EVP_sha256(), NULL);
-	while (buf && fd >= 0 && !svc->stopping && (n = read(fd, buf, 65536)) > 0)
+	while (buf && fd >= 0 && !svc_stopping(svc) && (n = read(fd, buf, 65536)) > 0)
 		EVP_DigestUpdate(ctx, buf, (size_t)n);
 	EVP_DigestFinal_ex(ctx, digest, NULL);
 	EVP_MD_CTX_free(ctx);
@@ -150,7 +150,7 @@ void images_hash(struct svc *svc)
 {
 	char id[UUID_TEXT_LEN], path[512], sha256[SHA256_HEX_LEN];
 
-	while (!svc->stopping && next_unhashed(svc, id, path))
+	while (!svc_stopping(svc) && next_unhashed(svc, id, path))
 		if (!hash_file(svc, path, sha256) ||
 		    db_run(svc->db, "UPDATE image SET sha256 = ? WHERE id = ?", "ss", sha256, id))
 			return;

@@ -96,14 +96,14 @@ static void *monitor_main(void *arg)
 	int timeout = FALLBACK_MS;
 	uint64_t count;
 
-	while (!__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE)) {
+	while (!svc_stopping(svc)) {
 		if (poll(fds, 2 + disks, timeout) < 0 && errno != EINTR)
 			break;
 		if (fds[0].revents && read(svc->kick_fd, &count, sizeof(count)) < 0)
 			continue;
 		if (fds[1].fd >= 0 && fds[1].revents && ts_watch_read(svc->ts) < 0)
 			fds[1].fd = -1;
-		if (__atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE))
+		if (svc_stopping(svc))
 			break;
 		monitor_scan(svc);
 		disk_watch_end(fds + 2, disks);

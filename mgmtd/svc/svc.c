@@ -159,6 +159,11 @@ void svc_kick(struct svc *svc)
 	(void)n; /* a full counter is a kick, too */
 }
 
+bool svc_stopping(const struct svc *svc)
+{
+	return __atomic_load_n(&svc->stopping, __ATOMIC_ACQUIRE);
+}
+
 void svc_wait(struct svc *svc, int64_t until)
 {
 	const struct timespec ts = {.tv_sec = until / 1000, .tv_nsec = until % 1000 * 1000000};

@@ -46,7 +46,7 @@ struct svc {
 	unsigned int workers;   /* [s] threads */
 	unsigned int waiting;   /* [s] of those, the ones that only wait for others */
 	unsigned int builders;  /* [s] domains being built */
-	bool stopping;          /* [s] */
+	bool stopping;          /* [s] written; read without it only by svc_stopping() */
 	char claims[64][UUID_TEXT_LEN]; /* [s] machines and volumes that someone handles */
 	struct idempotency_key *keys;   /* [s] */
 	struct ticket *tickets;         /* [s] */
@@ -74,6 +74,8 @@ void svc_fail(struct http_request *req);
 void svc_notify(struct svc *svc);
 /** Make the monitor look at the domains. */
 void svc_kick(struct svc *svc);
+/** Is it being stopped? Context: any. */
+bool svc_stopping(const struct svc *svc);
 /** Wait on [changed] until @until (monotonic ms). Context: [s] held. */
 void svc_wait(struct svc *svc, int64_t until);
 

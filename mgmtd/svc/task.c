@@ -400,7 +400,7 @@ uint64_t task_reserved_memory(struct svc *svc)
 void task_stop(struct svc *svc)
 {
 	pthread_mutex_lock(&svc->lock);
-	svc->stopping = true;
+	__atomic_store_n(&svc->stopping, true, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&svc->changed);
 	while (svc->workers)
 		pthread_cond_wait(&svc->changed, &svc->lock);

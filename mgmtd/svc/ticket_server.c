@@ -77,7 +77,7 @@ static void *server_main(void *arg)
 		if (!fds[0].revents)
 			continue;
 		fds[n].fd = accept4(svc->tickets_fd, NULL, NULL, SOCK_CLOEXEC);
-		if (fds[n].fd < 0 && svc->stopping)
+		if (fds[n].fd < 0 && svc_stopping(svc))
 			break;
 		if (fds[n].fd < 0)
 			continue;

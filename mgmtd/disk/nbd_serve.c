@@ -170,13 +170,23 @@ static int start(struct disk_opening *o, int file, int listener, pid_t *server)
 	return -EIO;
 }
 
+/*
+ * A server with the one connection to it. The listener is the server's alone then: when it ends instead of
+ * answering, so does the connection.
+ */
+static int start_connected(struct disk_opening *o, int file, int *client, pid_t *server)
+{
+	auto_fd int listener = -1;
+	int rc = make_pair(&listener, client);
+
+	return rc ? rc : start(o, file, listener, server);
+}
+
 int nbd_serve(struct disk_opening *o, int file, struct nbd_export *out)
 {
-	auto_fd int listener = -1, client = -1;
-	int sock = -1, rc = make_pair(&listener, &client);
+	auto_fd int client = -1;
+	int sock = -1, rc = start_connected(o, file, &client, &out->pid);
 
-	if (!rc)
-		rc = start(o, file, listener, &out->pid);
 	if (!rc)
 		rc = nbd_handshake(client, START_MS, out);
 	if (!rc) {

@@ -22,7 +22,10 @@
 #define LOOP_TRIES  16
 #define SECTOR_SIZE 512
 
-/* Make a file that long and take its room; in memory that would waste what is not used. */
+/*
+ * Make a file that long and take the room of what is new: what a guest discarded stays the disk's. In memory
+ * that would waste what is not used.
+ */
 static int resize(int fd, uint64_t size)
 {
 	struct statfs fs;
@@ -30,11 +33,11 @@ static int resize(int fd, uint64_t size)
 
 	if (fstat(fd, &st))
 		return -errno;
-	if ((uint64_t)st.st_size > size)
+	if ((uint64_t)st.st_size >= size)
 		return ftruncate(fd, (off_t)size) ? -errno : 0;
 	if (fstatfs(fd, &fs))
 		return -errno;
-	if (fs.f_type != TMPFS_MAGIC && !fallocate(fd, 0, 0, (off_t)size))
+	if (fs.f_type != TMPFS_MAGIC && !fallocate(fd, 0, st.st_size, (off_t)size - st.st_size))
 		return 0;
 	if (fs.f_type != TMPFS_MAGIC && errno != EOPNOTSUPP)
 		return -errno;

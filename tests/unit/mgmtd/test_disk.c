@@ -63,6 +63,13 @@ START_TEST(raw_files_are_the_disk)
 	ck_assert_int_le(st.st_blocks * 512, SIZE + MIB);
 	ck_assert_int_eq(pread(fd, byte, 1, 0), 1);
 	ck_assert_int_eq(byte[0], 0);
+	/* What a guest discards is not taken again with what is new. */
+	ck_assert_int_eq(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, SIZE / 2), 0);
+	ck_assert_int_eq(disk_format("raw")->resize(fd, SIZE + 2 * MIB), 0);
+	ck_assert_int_eq(disk_format("raw")->resize(fd, SIZE + 2 * MIB), 0);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(st.st_size, SIZE + 2 * MIB);
+	ck_assert_int_lt(st.st_blocks * 512, SIZE);
 	close(fd);
 }
 END_TEST

@@ -179,26 +179,26 @@ int ts_domain_find(struct toolstack *ts, const uint8_t uuid[TS_UUID_LEN],
 	return ts_fail(err, TS_ENODOM, -ESRCH, "no domain with this uuid is running");
 }
 
-int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
-{
-	int rc = check_domid(domid, err);
-
-	if (rc)
-		return rc;
-	rc = hv_domctl_plain(ts, XEN_DOMCTL_unpausedomain, domid);
-	return rc ? refused(err, domid, "resume", rc) : 0;
-}
-
-/* The hypervisor counts pauses; here a domain is paused or it is not. */
-int ts_domain_pause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
+/* The hypervisor counts pauses, and refuses to end none; here a domain is paused or it is not. */
+static int set_paused(struct toolstack *ts, uint32_t domid, bool paused, struct ts_error *err)
 {
 	struct ts_domain_info info;
 	int rc = ts_domain_info(ts, domid, &info, err);
 
-	if (rc || info.paused)
+	if (rc || info.paused == paused)
 		return rc;
-	rc = hv_domctl_plain(ts, XEN_DOMCTL_pausedomain, domid);
-	return rc ? refused(err, domid, "pause", rc) : 0;
+	rc = hv_domctl_plain(ts, paused ? XEN_DOMCTL_pausedomain : XEN_DOMCTL_unpausedomain, domid);
+	return rc ? refused(err, domid, paused ? "pause" : "resume", rc) : 0;
+}
+
+int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
+{
+	return set_paused(ts, domid, false, err);
+}
+
+int ts_domain_pause(struct toolstack *ts, uint32_t domid, struct ts_error *err)
+{
+	return set_paused(ts, domid, true, err);
 }
 
 static int64_t now_ns(void)

@@ -129,6 +129,7 @@ int ts_domain_create(struct toolstack *ts, const struct ts_domain_spec *spec, ui
  */
 int ts_kernel_check(const char *path, const char *cache_dir, struct ts_error *err);
 
+/** Let a domain run, and hold it. 0 also when it is as it should be. */
 int ts_domain_unpause(struct toolstack *ts, uint32_t domid, struct ts_error *err);
 int ts_domain_pause(struct toolstack *ts, uint32_t domid, struct ts_error *err);
 

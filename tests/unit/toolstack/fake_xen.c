@@ -326,7 +326,11 @@ static int do_domctl(struct xen_domctl *op)
 		return 0;
 	case XEN_DOMCTL_destroydomain: return do_destroy(d);
 	case XEN_DOMCTL_pausedomain: d->flags |= XEN_DOMINF_paused; return 0;
-	case XEN_DOMCTL_unpausedomain: d->flags &= ~(uint32_t)XEN_DOMINF_paused; return 0;
+	case XEN_DOMCTL_unpausedomain:
+		if (!(d->flags & XEN_DOMINF_paused))
+			return fail(EINVAL);
+		d->flags &= ~(uint32_t)XEN_DOMINF_paused;
+		return 0;
 	case XEN_DOMCTL_max_vcpus: d->max_vcpus = op->u.max_vcpus.max; return 0;
 	case XEN_DOMCTL_max_mem: d->max_kib = op->u.max_mem.max_memkb; return 0;
 	case XEN_DOMCTL_set_paging_mempool_size: return do_pool(d, op->u.paging_mempool.size);

@@ -308,7 +308,8 @@ static bool is_living(void *opaque, const uint8_t *uuid)
 	const struct living *l = opaque;
 
 	for (size_t i = 0; i < l->count; i++)
-		if (!l->list[i].half_built && memcmp(l->list[i].uuid, uuid, TS_UUID_LEN) == 0)
+		if (!l->list[i].half_built && !l->list[i].dying &&
+		    memcmp(l->list[i].uuid, uuid, TS_UUID_LEN) == 0)
 			return true;
 	return false;
 }
@@ -328,15 +329,19 @@ int ts_cleanup_halfbuilt(struct toolstack *ts, size_t *count, uint8_t (**uuids)[
 	if (!killed)
 		return ts_fail(err, TS_ENOMEM, -ENOMEM, "out of memory");
 	for (size_t i = 0; i < total; i++) {
-		if (list[i].dying) /* its destroyer died as well: let its backends go */
-			device_remove_all(ts, list[i].domid);
-		if (!list[i].half_built)
+		const struct ts_domain_info *d = &list[i];
+
+		if (d->dying) { /* its destroyer died as well, as he waited: nobody does here */
+			device_remove_all(ts, d->domid);
+		} else if (d->half_built) {
+			rc = domain_kill(ts, d->domid, err);
+			if (rc)
+				return rc;
+			memcpy(killed[n++], d->uuid, TS_UUID_LEN);
+		} else {
 			continue;
-		rc = domain_kill(ts, list[i].domid, err);
-		if (rc)
-			return rc;
-		nodes_remove(ts, list[i].domid, NULL);
-		memcpy(killed[n++], list[i].uuid, TS_UUID_LEN);
+		}
+		nodes_remove(ts, d->domid, NULL);
 	}
 	nodes_sweep(ts, is_living, &(struct living){list, total});
 	*count = n;

@@ -340,7 +340,7 @@ int ts_domain_find(struct toolstack *ts, const uint8_t uuid[TS_UUID_LEN],
 
 /**
  * Destroy every domain whose creation was never finished, and remove xenstore nodes of domains
- * that are gone. For start-up, while no create is under way.
+ * that are gone or dying. For start-up, while no create is under way.
  * @count: how many domains were destroyed; @uuids (optional): theirs, to be freed with free().
  */
 int ts_cleanup_halfbuilt(struct toolstack *ts, size_t *count, uint8_t (**uuids)[TS_UUID_LEN],

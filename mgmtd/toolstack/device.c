@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <xen/io/xenbus.h>
 
 #define PATH_LEN          160
 #define TRANSACTION_TRIES 20
 #define POLL_NS           10000000L
+#define LAST_POLLS        1000
 
 /* Kinds of backends there are. */
 static const char *const types[] = {"vbd", "vif"};
@@ -115,9 +117,35 @@ static int remove_both(struct toolstack *ts, xs_transaction_t tx, const struct d
 	return xs_rm(ts->store, tx, path) || errno == ENOENT ? 0 : -errno;
 }
 
+/*
+ * The kernel takes a device away some time after its nodes are gone. Were there new ones by then, it would
+ * take them for the old one's, or write the old one's last state into them.
+ */
+static int wait_for_last(struct toolstack *ts, const struct device *d, struct ts_error *err)
+{
+	char device[PATH_LEN], dir[PATH_LEN];
+
+	snprintf(device, sizeof(device), "/sys/devices/%s-%" PRIu32 "-%" PRIu32, d->type, d->domid,
+		 d->id);
+	back_path(dir, d);
+	for (int i = 0; !access(device, F_OK) && !exists(ts, XBT_NULL, dir); i++) {
+		if (i == LAST_POLLS)
+			return ts_fail(err, TS_ETIMEDOUT, -ETIMEDOUT,
+				       "the last such device of domain %" PRIu32
+				       " does not go away",
+				       d->domid);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_NS}, NULL);
+	}
+	return 0;
+}
+
 int device_add(struct toolstack *ts, const struct device *d, const struct device_node *back,
 	       const struct device_node *front, struct ts_error *err)
 {
+	int last = wait_for_last(ts, d, err);
+
+	if (last)
+		return last;
 	for (unsigned int i = 0; i < TRANSACTION_TRIES; i++) {
 		xs_transaction_t tx = xs_transaction_start(ts->store);
 		int rc = tx == XBT_NULL ? -errno : add(ts, tx, d, back, front);

@@ -4,7 +4,11 @@
 
 #include <check.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
 #include <xen/io/xenbus.h>
 
 #include "device.h"
@@ -100,6 +104,40 @@ START_TEST(test_remove)
 }
 END_TEST
 
+static int looks_left; /* at the kernel's device of the last disk, until that is gone */
+
+/* In front of the C library's. */
+int access(const char *path, int mode)
+{
+	if (strcmp(path, "/sys/devices/vbd-7-51712") || mode != F_OK || looks_left <= 0)
+		return -1;
+	looks_left--;
+	return 0;
+}
+
+/* Nor is it waited for here. */
+int nanosleep(const struct timespec *time, struct timespec *left)
+{
+	return looks_left > 0 ? 0 : clock_nanosleep(CLOCK_REALTIME, 0, time, left);
+}
+
+/* The kernel is still at the end of the last device: a new one waits for that. */
+START_TEST(test_last_device)
+{
+	struct ts_error err;
+
+	looks_left = 3;
+	ck_assert_int_eq(device_add(ts, &disk, back, front, &err), 0);
+	ck_assert_int_eq(looks_left, 0);
+	looks_left = INT_MAX;
+	ck_assert_int_eq(device_add(ts, &disk, back, front, &err), -EEXIST);
+	device_remove_all(ts, 7);
+	ck_assert_int_eq(device_add(ts, &disk, back, front, &err), -ETIMEDOUT);
+	ck_assert_int_eq(err.code, TS_ETIMEDOUT);
+	check_gone();
+}
+END_TEST
+
 /* Whichever call fails: an error, and no half of a device. */
 START_TEST(test_failures)
 {
@@ -134,6 +172,7 @@ int main(void)
 	tcase_add_test(tc, test_add);
 	tcase_add_test(tc, test_wait);
 	tcase_add_test(tc, test_remove);
+	tcase_add_test(tc, test_last_device);
 	tcase_add_test(tc, test_failures);
 	suite_add_tcase(s, tc);
 	srunner_run_all(sr, CK_NORMAL);

@@ -75,37 +75,11 @@ int cache_lookup(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cache
 	return 0;
 }
 
-/* A new file with blocks for all of @size, so that a full disk is an error and not a SIGBUS. */
-static int make_file(int fd, size_t size)
+/* Blocks for all of the new file @fd, so that a full disk is an error and not a SIGBUS. */
+static int make_file(struct cache_entry *e, int fd)
 {
-	int rc = posix_fallocate(fd, 0, (off_t)size);
-
-	return rc ? -rc : 0;
-}
-
-static int begin_in_dir(const char *dir, struct cache_entry *e)
-{
-	int rc;
-
-	if (snprintf(e->temp, sizeof(e->temp), "%s/.new-XXXXXX", dir) >= (int)sizeof(e->temp)) {
-		e->temp[0] = '\0';
-		return -ENAMETOOLONG;
-	}
-	e->fd = mkostemp(e->temp, O_CLOEXEC);
-	if (e->fd < 0) {
-		rc = -errno;
-		e->temp[0] = '\0';
-		return rc;
-	}
-	return make_file(e->fd, e->map_size);
-}
-
-static int begin_in_memory(struct cache_entry *e)
-{
-	e->fd = memfd_create("domus-kernel", MFD_CLOEXEC);
-	if (e->fd < 0)
-		return -errno;
-	return make_file(e->fd, e->map_size);
+	e->fd = fd;
+	return fd < 0 ? -errno : -posix_fallocate(fd, 0, (off_t)e->map_size);
 }
 
 int cache_begin(const char *dir, size_t size, struct cache_entry *out)
@@ -115,12 +89,11 @@ int cache_begin(const char *dir, size_t size, struct cache_entry *out)
 
 	e.size = size;
 	e.map_size = size + CACHE_HEADER_SIZE;
-	rc = dir ? begin_in_dir(dir, &e) : -ENOENT;
+	/* Without a name yet: should this process end before there is one, nothing is left. */
+	rc = dir ? make_file(&e, open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)) : -ENOENT;
 	if (rc) {
-		cache_close(&e);
-		e.map_size = size + CACHE_HEADER_SIZE;
-		e.size = size;
-		rc = begin_in_memory(&e);
+		ts_close_fd(&e.fd);
+		rc = make_file(&e, memfd_create("domus-kernel", MFD_CLOEXEC));
 	}
 	if (rc)
 		return rc;
@@ -160,27 +133,26 @@ void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cach
 {
 	struct cache_header h = {
 		.format = FORMAT, .header_size = CACHE_HEADER_SIZE, .size = e->size};
-	char path[512];
+	char path[512], self[32];
 
 	memcpy(h.magic, MAGIC, sizeof(h.magic));
 	memcpy(h.key, key, CACHE_KEY_LEN);
 	memcpy(e->map, &h, sizeof(h));
 	punch_zero_runs(e);
 	mprotect(e->map, e->map_size, PROT_READ);
-	if (!e->temp[0])
-		return;
 	/* The name must never be there without the data. */
-	if (fdatasync(e->fd) || !cache_path(dir, key, path, sizeof(path)) || rename(e->temp, path))
-		unlink(e->temp); /* this kernel is used from the open file */
-	e->temp[0] = '\0';
+	if (!dir || !cache_path(dir, key, path, sizeof(path)) || fdatasync(e->fd))
+		return;
+	/* One that was there could not be used. Without a name this kernel is used from the open file. */
+	snprintf(self, sizeof(self), "/proc/self/fd/%d", e->fd);
+	unlink(path);
+	(void)!linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW);
 }
 
 void cache_close(struct cache_entry *e)
 {
 	if (e->map && e->map != MAP_FAILED)
 		munmap(e->map, e->map_size);
-	if (e->temp[0])
-		unlink(e->temp);
 	ts_close_fd(&e->fd);
 	*e = CACHE_ENTRY_NONE;
 }

@@ -12,8 +12,7 @@ struct cache_entry {
 	int fd;
 	uint8_t *map; /* the whole file; the kernel begins CACHE_HEADER_SIZE into it */
 	size_t map_size;
-	size_t size;    /* of the kernel */
-	char temp[256]; /* its temporary name while it is being made, or "" */
+	size_t size; /* of the kernel */
 };
 
 /** An entry that owns nothing. */
@@ -35,7 +34,7 @@ TS_MUST_CHECK int cache_begin(const char *dir, size_t size, struct cache_entry *
  * that fails the entry is good for this once.
  */
 void cache_commit(const char *dir, const uint8_t key[CACHE_KEY_LEN], struct cache_entry *e);
-/** Close; an entry that was begun and not committed disappears. */
+/** Close; an entry that was begun and not committed disappears, as it does when this process ends. */
 void cache_close(struct cache_entry *e);
 
 /** SHA-256 of @data. */

@@ -435,6 +435,22 @@ START_TEST(cache_is_not_trusted)
 }
 END_TEST
 
+/* Whenever this process ends. */
+START_TEST(nothing_unfinished_is_in_the_cache)
+{
+	struct cached c = cache_setup();
+	struct cache_entry e;
+
+	ck_assert_int_eq(cache_begin(c.dir, 70000, &e), 0);
+	ck_assert_uint_eq(count_files(c.dir, c.entry), 1);
+	cache_commit(c.dir, (const uint8_t[CACHE_KEY_LEN]){1}, &e);
+	ck_assert_uint_eq(count_files(c.dir, c.entry), 2);
+	cache_close(&e);
+	ck_assert_uint_eq(count_files(c.dir, c.entry), 2);
+	cache_teardown(&c);
+}
+END_TEST
+
 START_TEST(cache_may_be_missing)
 {
 	struct cached c = cache_setup();
@@ -485,6 +501,7 @@ static Suite *kernel_suite(void)
 	tcase_add_test(t, zeroes_are_left_out);
 	tcase_add_test(t, cache_is_used);
 	tcase_add_loop_test(t, cache_is_not_trusted, 0, 8);
+	tcase_add_test(t, nothing_unfinished_is_in_the_cache);
 	tcase_add_test(t, cache_may_be_missing);
 	tcase_add_test(t, bad_kernels_stay_out_of_the_cache);
 	suite_add_tcase(s, t);

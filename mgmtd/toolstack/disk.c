@@ -165,8 +165,9 @@ void ts_disk_fail(struct toolstack *ts, uint32_t domid, uint32_t slot)
 
 	if (nbd_devices(&devices, &n))
 		return;
+	/* One whose server lives has taken its place meanwhile. */
 	for (size_t i = 0; i < n; i++)
-		if (devices[i].domid == domid && devices[i].slot == slot &&
+		if (devices[i].pidfd < 0 && devices[i].domid == domid && devices[i].slot == slot &&
 		    is_disk(ts, &devices[i]))
 			(void)!nbd_disconnect(devices[i].number);
 	nbd_devices_free(devices, n);

@@ -113,6 +113,11 @@ void apic_eoi(void)
 	apic_write(APIC_EOI, 0);
 }
 
+void apic_signal_again(void)
+{
+	apic_write(APIC_TPR, 0);
+}
+
 void apic_send_kick(const struct cpu *c)
 {
 	write_icr(c->apic_id, ICR_ASSERT | IRQ_KICK);

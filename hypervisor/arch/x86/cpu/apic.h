@@ -17,6 +17,11 @@ uint32_t apic_read_id(void);
 /** End of interrupt for the highest vector in service on this CPU. */
 void apic_eoi(void);
 
+/**
+ * Have this CPU's local APIC signal what it holds. It has done so, unless QEMU's TCG lost the signal
+ * (deploy/README.md, "Emulated CPUs").
+ */
+void apic_signal_again(void);
 /** Make @c leave its guest or wake from idle. Context: any; harmless when it does neither. */
 void apic_send_kick(const struct cpu *c);
 

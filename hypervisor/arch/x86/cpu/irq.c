@@ -53,6 +53,7 @@ static void open_gate(void)
 void irq_wait(void)
 {
 	open_gate();
+	apic_signal_again();
 	cpu_sleep();
 }
 

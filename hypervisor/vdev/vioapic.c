@@ -33,7 +33,7 @@ struct pin {
 	uint32_t gsi;
 	uint64_t rte;          /* as the guest wrote it */
 	bool in_flight;        /* level: fired, masked in the host until the guest's EOI */
-	uint8_t flight_vector; /* ... of this vector */
+	uint8_t flight_vector; /* ... of this vector; its entry's, too, ends the wait */
 	bool reserved;         /* the hypervisor's own: the guest's writes stay on paper */
 };
 
@@ -191,7 +191,8 @@ uint32_t vioapic_read(struct domain *d __unused, uint64_t gpa)
 static void eoi_pins(struct domain *d, struct pin *first, uint32_t nr, uint8_t vector)
 {
 	for (struct pin *pin = first; pin < first + nr; pin++)
-		if (pin->in_flight && pin->flight_vector == vector) {
+		if (pin->in_flight &&
+		    (pin->flight_vector == vector || (uint8_t)pin->rte == vector)) {
 			pin->in_flight = false;
 			program_host(d, pin);
 		}

@@ -355,6 +355,12 @@ START_TEST(a_level_line_waits_for_the_guest)
 	vlapic_accept(fake_vcpu(0), 0x51);
 	wr(0, 0x80b, 0);
 	ck_assert_uint_eq(fake_rte[10], 0x52 | IOAPIC_RTE_LEVEL);
+	/* From a CPU that goes away it moves by an IPI, and only the new vector's EOI comes. */
+	vioapic_host_irq(0x52);
+	program(10, 0x53 | IOAPIC_RTE_LEVEL);
+	ck_assert_uint_ne(fake_rte[10] & IOAPIC_RTE_MASKED, 0);
+	vioapic_write(&fake_domain, IOAPIC + 0x40, 0x53);
+	ck_assert_uint_eq(fake_rte[10], 0x53 | IOAPIC_RTE_LEVEL);
 }
 END_TEST
 

@@ -128,10 +128,11 @@ void hvm_deliver_events(struct vcpu *v)
 	if (on_its_way(v))
 		return;
 	h->accepted = false;
-	if (vector < 0) {
+	/* An NMI that waits, and not for an IRET, has no exit to come but the window's. */
+	if (vector < 0 && (!__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED) || h->nmi_masked)) {
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));
 		vector = callback;
-	} else if (busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
+	} else if (vector < 0 || busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {
 		want_window(v, HVM_WINDOW_INTR, true);
 		return;
 	} else {

@@ -106,9 +106,24 @@ START_TEST(nmis_do_not_nest)
 	hvm_exit_iret(v);
 	hvm_deliver_events(v);
 	ck_assert(!c->injected.valid); /* not before the IRET is done */
+	ck_assert(c->window[HVM_WINDOW_INTR]);
 	v->hvm->shadow = false;
 	hvm_deliver_events(v);
 	ck_assert(c->injected.valid);
+	ck_assert(!c->window[HVM_WINDOW_INTR]);
+}
+END_TEST
+
+START_TEST(an_nmi_behind_an_exception_is_not_forgotten)
+{
+	hvm_inject_exception(v, X86_TRAP_UD, HVM_NO_ERROR);
+	hvm_request_nmi(v);
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->injected.vector, X86_TRAP_UD);
+	ck_assert(c->window[HVM_WINDOW_INTR]);
+	hvm_deliver_events(v);
+	ck_assert_uint_eq(c->injected.type, HVM_EV_NMI);
+	ck_assert(!c->window[HVM_WINDOW_INTR]);
 }
 END_TEST
 
@@ -384,6 +399,7 @@ Suite *events_suite(void)
 	tcase_add_test(tc, faults_double);
 	tcase_add_test(tc, which_faults_double);
 	tcase_add_test(tc, nmis_do_not_nest);
+	tcase_add_test(tc, an_nmi_behind_an_exception_is_not_forgotten);
 	tcase_add_test(tc, a_callback_vector_needs_no_apic);
 	tcase_add_test(tc, a_callback_comes_behind_the_apic);
 	tcase_add_test(tc, lengths_of_known_instructions);

@@ -42,8 +42,11 @@ static void load(struct vcpu *v)
 	if (v->hvm->loaded)
 		return;
 	xstate_load(v);
-	if (v->hvm->tsc_aux)
-		wrmsr(MSR_TSC_AUX, v->hvm->tsc_aux);
+	/* A saved record may have one that this CPU has not. */
+	if (v->hvm->tsc_aux && wrmsr_safe(MSR_TSC_AUX, v->hvm->tsc_aux))
+		v->hvm->tsc_aux = 0;
+	if (virt->get_reg(v, HVM_DR7) & 0xff) /* breakpoints that are on need their addresses */
+		hvm_exit_debug_reg(v);
 	v->hvm->loaded = true;
 }
 
@@ -96,6 +99,8 @@ static void hvm_switch_out(struct vcpu *v)
 		h->debug_loaded = false;
 		virt->trap_debug_regs(v, true);
 	}
+	if (h->tsc_aux)
+		wrmsr(MSR_TSC_AUX, 0); /* what the next vCPU relies on */
 	h->loaded = false;
 }
 

@@ -87,6 +87,8 @@ void xstate_set_legacy(struct vcpu *v, const uint8_t image[512])
 
 void xstate_load(struct vcpu *v)
 {
+	/* APM vol. 5, FXRSTOR: it may leave the error pointers, which are another guest's. */
+	__asm__ volatile("fninit");
 	if (!xstate_mask) {
 		__asm__ volatile("fxrstorq (%0)" ::"r"(v->hvm->xstate) : "memory");
 		return;

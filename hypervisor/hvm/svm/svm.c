@@ -393,6 +393,8 @@ static void svm_enter(struct vcpu *v)
 	b->event_inj = 0;
 	if (likely((int32_t)b->exit_code != SVM_EXIT_INVALID))
 		store_state(v, b);
+	else /* refused before a flush was done (APM vol. 3, VMRUN): have one */
+		host->asids.next = host->asids.nr;
 }
 
 const struct virt_ops svm_ops = {

@@ -219,6 +219,8 @@ static uint64_t svm_get_reg(const struct vcpu *v, enum hvm_reg which)
 static void svm_set_reg(struct vcpu *v, enum hvm_reg which, uint64_t value)
 {
 	*reg(v, which) = which == HVM_EFER ? value | X86_EFER_SVME : value;
+	if (which == HVM_CR0) /* paging is switched behind the CPU's back: off with the TLB, too */
+		svm_vmcb(v)->own.asid.generation = 0;
 }
 
 static struct hvm_mode svm_get_mode(const struct vcpu *v)

@@ -42,7 +42,18 @@ static const char *audit_target(const struct http_request *req)
 	return json_string_value(json_object_get(req->json, "username"));
 }
 
-/* Every attempt at a change or an export leaves a record, one that was refused as well. */
+/*
+ * Every attempt at a change or an export leaves a record, one that was refused as well; but of strangers
+ * only failed logins, which are rationed: records are many but not endless, and anybody could drive out
+ * those of others.
+ */
+static bool leaves_record(const struct http_request *req)
+{
+	if (req->who.kind)
+		return req->reply.status;
+	return !req->op->permission && req->reply.status == 401;
+}
+
 void handlers_end(struct http_request *req)
 {
 	const struct audit_record record = {
@@ -57,7 +68,7 @@ void handlers_end(struct http_request *req)
 	if (!req->op || (http_is_safe(req) && !req->op->audited))
 		return;
 	idempotency_end(svc_of(req), req);
-	if (req->reply.status && audit_write(svc_of(req)->db, &record))
+	if (leaves_record(req) && audit_write(svc_of(req)->db, &record))
 		log_line("request %s: no audit record could be written", req->id);
 }
 

@@ -91,6 +91,32 @@ START_TEST(wrong_passwords)
 }
 END_TEST
 
+/* Who has no business here can't fill the audit trail, other than by failed logins. */
+START_TEST(strangers_leave_no_records)
+{
+	struct reply *r;
+
+	reply_free(test_request("POST", "/api/v1/vms", "", vm_spec));
+	reply_free(test_request("DELETE", "/api/v1/vms/" TEST_KERNEL, "", NULL));
+	reply_free(test_request("POST", "/api/v1/vms", "Authorization: Bearer x\r\n", vm_spec));
+	reply_free(test_request("POST", "/api/v1/sessions", "", "{}"));
+	reply_free(test_request("POST", "/api/v1/sessions", "",
+				"{\"username\":\"eve\",\"password\":\"x\"}"));
+	check("POST", "/api/v1/vms", "{}", 422, "invalid");
+	r = expect("GET", "/api/v1/audit?sort=time&fields=result,target", NULL, 200, NULL);
+	for (size_t i = 0; i < 3; i++) {
+		static const int results[] = {201, 401, 422};
+		const json_t *item = json_array_get(json_object_get(r->json, "items"), i);
+
+		ck_assert_int_eq(json_integer_value(json_object_get(item, "result")), results[i]);
+		if (results[i] == 401)
+			ck_assert_str_eq(json_string_value(json_object_get(item, "target")), "eve");
+	}
+	ck_assert_uint_eq(json_array_size(json_object_get(r->json, "items")), 3);
+	reply_free(r);
+}
+END_TEST
+
 START_TEST(malformed_requests)
 {
 	static char big[70000];
@@ -564,6 +590,7 @@ Suite *suite_http(void)
 	tcase_set_timeout(tc, 90);
 	tcase_add_test(tc, who_may);
 	tcase_add_test(tc, wrong_passwords);
+	tcase_add_test(tc, strangers_leave_no_records);
 	tcase_add_test(tc, malformed_requests);
 	tcase_add_test(tc, ten_megabytes_of_header);
 	tcase_add_test(tc, invalid_machines);

@@ -38,11 +38,12 @@ static bool method_is(const struct http_operation *op, const char *method)
 
 void route_request(struct http_request *req)
 {
+	bool text = schema_is_text(req->url);
 	const struct http_operation *op;
 	char allow[64] = "";
 	size_t len = 0;
 
-	for (op = req->server->config.operations; op->id; op++) {
+	for (op = req->server->config.operations; text && op->id; op++) {
 		if (!match(op->path, req->url, req->args))
 			continue;
 		if (method_is(op, req->method)) {
@@ -87,17 +88,21 @@ struct unknown {
 	struct problem *problem;
 };
 
+/* What is checked, and used, ends with a NUL: one within is of something that is neither. */
 static enum MHD_Result check_known(void *cls, enum MHD_ValueKind kind, const char *key,
-				   const char *value)
+				   size_t key_size, const char *value, size_t value_size)
 {
 	struct unknown *u = cls;
+	const struct http_param *param = u->params;
 
 	(void)kind;
-	(void)value;
-	for (const struct http_param *param = u->params; param->name; param++)
-		if (param->where == HTTP_IN_QUERY && !strcmp(param->name, key))
-			return MHD_YES;
-	problem_field(u->problem, key, "unknown_parameter", "is not a parameter known here");
+	while (param->name && (param->where != HTTP_IN_QUERY || strcmp(param->name, key)))
+		param++;
+	if (!param->name || strlen(key) != key_size)
+		problem_field(u->problem, key, "unknown_parameter",
+			      "is not a parameter known here");
+	else if (value && strlen(value) != value_size)
+		problem_field(u->problem, key, "bad_format", "has a NUL in it");
 	return MHD_YES;
 }
 
@@ -124,7 +129,7 @@ void route_check_params(struct http_request *req)
 			problem_field(&p, param->name, "required", "is missing");
 		}
 	}
-	MHD_get_connection_values(req->connection, MHD_GET_ARGUMENT_KIND, check_known, &u);
+	MHD_get_connection_values_n(req->connection, MHD_GET_ARGUMENT_KIND, check_known, &u);
 	if (!p.extra)
 		return;
 	p.status = 422;

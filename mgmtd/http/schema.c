@@ -210,12 +210,23 @@ void schema_check(const struct schema *s, const json_t *value, const char *path,
 		check_array(s, value, path, p);
 }
 
+bool schema_is_text(const char *text)
+{
+	auto_json json_t *string = json_string(text);
+
+	return string;
+}
+
 void schema_check_text(const struct schema *s, const char *text, const char *path,
 		       struct problem *p)
 {
 	long long value;
 	char *end;
 
+	if (!schema_is_text(text)) {
+		complain(p, path, "bad_format", "must be UTF-8");
+		return;
+	}
 	if (!(s->types & SCHEMA_INTEGER)) {
 		check_string(s, text, path, p);
 		return;

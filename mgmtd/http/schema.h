@@ -45,6 +45,8 @@ struct schema_field {
 
 /** Check @value; adds a row to the `errors` of @p for each fault. @path: of the value, "" at the top. */
 void schema_check(const struct schema *s, const json_t *value, const char *path, struct problem *p);
+/** Is it UTF-8, as all that is kept or answered must be? */
+bool schema_is_text(const char *text);
 /** As schema_check() for text from a query, a header or a path. */
 void schema_check_text(const struct schema *s, const char *text, const char *path,
 		       struct problem *p);

@@ -65,14 +65,17 @@ void problem_extra(struct problem *p, const char *name, json_t *value)
 
 void problem_field(struct problem *p, const char *field, const char *code, const char *detail)
 {
-	json_t *errors = json_object_get(p->extra, "errors");
+	json_t *errors = json_object_get(p->extra, "errors"), *name;
 
 	if (!errors) {
 		problem_extra(p, "errors", json_array());
 		errors = json_object_get(p->extra, "errors");
 	}
-	json_array_append_new(errors, json_pack("{ssssss}", "field", field, "code", code, "detail",
-						detail));
+	/* A client's name for it that was cut in the midst of a character, or is no text, can't be told. */
+	name = json_string(field);
+	json_array_append_new(errors,
+			      json_pack("{so ss ss}", "field", name ? name : json_string("?"),
+					"code", code, "detail", detail));
 }
 
 int problem_invalid(struct problem *p, const char *field, const char *code, const char *fmt, ...)

@@ -155,6 +155,45 @@ START_TEST(malformed_requests)
 }
 END_TEST
 
+/* Neither kept, nor looked for, nor told: bytes that are no text, and text that ends before its end. */
+START_TEST(what_is_no_text)
+{
+	static const struct {
+		const char *path, *field;
+	} rows[] = {
+		{"/api/v1/vms?name=%ff", "name"},
+		{"/api/v1/tokens?name=%c3", "name"},
+		{"/api/v1/audit?user=%ff&target=x", "user"},
+		{"/api/v1/vms?%ff=1", "?"},
+		{"/api/v1/vms?limit=1%00x", "limit"},
+		{"/api/v1/vms?name%00x=1", "name"},
+	};
+	char body[600] =
+		"{\"mode\":\"pvh\",\"vcpus\":1,\"memory\":67108864,\"name\":\"x\",\"boot\":"
+		"{\"kernel\":\"" TEST_KERNEL "\"},\"xx";
+	const json_t *error;
+	struct reply *r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		r = expect("GET", rows[i].path, NULL, 422, "invalid");
+		error = json_array_get(json_object_get(r->json, "errors"), 0);
+		ck_assert_str_eq(json_string_value(json_object_get(error, "field")), rows[i].field);
+		reply_free(r);
+	}
+	check("POST", "/api/v1/vms/%ff/actions/start", NULL, 404, "not_found");
+	r = expect("GET", "/api/v1/audit?limit=1", NULL, 200, NULL);
+	error = json_array_get(json_object_get(r->json, "items"), 0);
+	ck_assert_ptr_nonnull(json_object_get(error, "target"));
+	reply_free(r);
+	for (int i = 0; i < 100; i++)
+		strcat(body, "\xc3\xa9");
+	strcat(body, "\":1}");
+	r = expect("POST", "/api/v1/vms", body, 422, "invalid");
+	ck_assert_str_eq(reply_text(r, "detail"), "? is not a field known here.");
+	reply_free(r);
+}
+END_TEST
+
 START_TEST(ten_megabytes_of_header)
 {
 	size_t len = 10u << 20;
@@ -592,6 +631,7 @@ Suite *suite_http(void)
 	tcase_add_test(tc, wrong_passwords);
 	tcase_add_test(tc, strangers_leave_no_records);
 	tcase_add_test(tc, malformed_requests);
+	tcase_add_test(tc, what_is_no_text);
 	tcase_add_test(tc, ten_megabytes_of_header);
 	tcase_add_test(tc, invalid_machines);
 	tcase_add_test(tc, etags);

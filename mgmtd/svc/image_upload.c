@@ -235,6 +235,19 @@ static int record(struct image_upload *up, const char *id, const char *path, con
 	return svc_commit(svc) ? db_problem(p, "image record") : 0;
 }
 
+/* A record, once there, must find the file by its name after a power failure, too. */
+static int flush_names(struct svc *svc, struct problem *p)
+{
+	auto_fd int fd = -1;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/images", svc->config.data);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd))
+		return problem_failed(p, -errno, "the name of an upload can't be flushed");
+	return 0;
+}
+
 int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct problem *p)
 {
 	char sha256[SHA256_HEX_LEN], path[512];
@@ -251,7 +264,7 @@ int image_upload_finish(struct image_upload *up, char id[UUID_TEXT_LEN], struct 
 	if (rename(up->path, path))
 		return problem_failed(p, -errno, "an upload can't be renamed");
 	up->path[0] = '\0';
-	if (record(up, id, path, sha256, p)) {
+	if (flush_names(up->svc, p) || record(up, id, path, sha256, p)) {
 		unlink(path);
 		image_uncache(up->svc, sha256);
 		return -ECANCELED;

@@ -140,6 +140,8 @@ class Generator:
         body, schema, patch = self.body(op)
         self.params(ident, item.get("parameters", []) + op.get("parameters", []))
         idempotent = method == "post" and not public and op.get("x-domus-idempotent", True)
+        if idempotent != any(p.get("$ref", "").endswith("/IdempotencyKey") for p in op.get("parameters", [])):
+            raise SystemExit(f"{ident}: an Idempotency-Key is honoured, and checked, as a parameter")
         row = [f".id = {quote(ident)},", f".method = {quote(method.upper())},", f".path = {quote(path)},",
                f".permission = {'NULL' if public else quote(op['x-domus-permission'])},",
                f".body = {body},", f".merge_patch = {patch},",

@@ -308,6 +308,11 @@ START_TEST(same_key_same_answer)
 	ck_assert_int_eq(r->status, 422);
 	reply_free(r);
 	check("POST", "/api/v1/vms", vm_spec, 409, "name_taken");
+	/* Wherever a key is honoured it is looked at. */
+	snprintf(headers, sizeof(headers), "%sIdempotency-Key: not allowed\r\n", auth);
+	r = test_request("POST", "/api/v1/host/actions/reboot", headers, "{}");
+	ck_assert_int_eq(r->status, 422);
+	reply_free(r);
 }
 END_TEST
 

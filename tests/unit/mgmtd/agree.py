@@ -267,7 +267,9 @@ class Tour:
         self.with_nics(spec)
         self.do("hypervisor_log", 200)
         self.do("vm_delete", 409, id=vm["id"])
-        self.do("console_ticket", 201, {}, id=vm["id"])
+        for _ in range(256):
+            self.do("console_ticket", 201, {}, id=vm["id"])
+        self.do("console_ticket", 503, {}, id=vm["id"])
         self.do("console_log", 200, id=vm["id"])
         self.do("event_stream", 200, query="?after=0&types=vm")
         for action in ("pause", "resume", "reboot", "shutdown"):

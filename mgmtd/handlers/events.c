@@ -85,6 +85,14 @@ static void put_event(struct stream *s, struct db_query *q)
 	    db_text(q, 4));
 }
 
+/* What was missed is not kept any more: all is to be loaded anew, as of @newest. */
+static void put_reset(struct stream *s, int64_t newest)
+{
+	put(s, "id: %lld\nevent: reset\ndata: {\"id\":%lld}\n\n", (long long)newest,
+	    (long long)newest);
+	s->last = newest;
+}
+
 /* Fetch what is new. Return: false when there was nothing to look at. */
 static bool fetch(struct svc *svc, struct stream *s)
 {
@@ -96,6 +104,10 @@ static bool fetch(struct svc *svc, struct stream *s)
 	bool any = false;
 
 	while (q && db_next(q) == 1) {
+		if (db_int(q, 0) > s->last + 1) { /* too slow a reader: ids have no gaps */
+			put_reset(s, event_newest(svc));
+			return true;
+		}
 		put_event(s, q);
 		s->last = db_int(q, 0);
 		any = true;
@@ -179,13 +191,10 @@ void handle_event_stream(struct http_request *req)
 	s->heard_ms = s->known_ms = clock_mono_ms();
 	put(s, "retry: 2000\nid: %lld\nevent: hello\ndata: {\"id\":%lld}\n\n",
 	    (long long)(after < 0 ? newest : after), (long long)newest);
-	/* Past what is kept, or from another life of the database: nothing can be replayed. */
-	if (after > newest || (after >= 0 && oldest && after < oldest - 1)) {
-		put(s, "id: %lld\nevent: reset\ndata: {\"id\":%lld}\n\n", (long long)newest,
-		    (long long)newest);
-		after = newest;
-	}
 	s->last = after < 0 ? newest : after;
+	/* Past what is kept, or from another life of the database: nothing can be replayed. */
+	if (after > newest || (after >= 0 && oldest && after < oldest - 1))
+		put_reset(s, newest);
 	http_reply_stream(req, "text/event-stream", read_events);
 	http_set_header(req, "Cache-Control", "no-store");
 	http_set_header(req, "X-Accel-Buffering", "no");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The daemon as a client sees it, over its socket. */
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -575,6 +576,28 @@ START_TEST(events_are_replayed)
 }
 END_TEST
 
+/* Events may go before a slow reader has had them: it is told, rather than left with what was. */
+START_TEST(gaps_in_events_are_told)
+{
+	char file[128], *text;
+	sqlite3 *db;
+
+	make_machine();
+	snprintf(file, sizeof(file), "%s/data/domus.db", test_dir);
+	ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "UPDATE event SET id = id + 100 WHERE id ="
+				      " (SELECT max(id) FROM event);"
+				      "INSERT INTO event (id, type, time, resource)"
+				      " VALUES (1, 'vm.updated', '', '{}')",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	sqlite3_close(db);
+	text = read_stream("/api/v1/events?after=1", "", "event: reset");
+	ck_assert_ptr_null(strstr(text, "event: vm."));
+}
+END_TEST
+
 START_TEST(web_files)
 {
 	struct reply *r;
@@ -647,6 +670,7 @@ Suite *suite_http(void)
 	tcase_add_test(tc, qcow2_volumes_are_files_of_their_own);
 	tcase_add_test(tc, session_from_login_to_delete);
 	tcase_add_test(tc, events_are_replayed);
+	tcase_add_test(tc, gaps_in_events_are_told);
 	tcase_add_test(tc, web_files);
 	tcase_add_test(tc, host_goes_down_in_order);
 	suite_add_tcase(suite, tc);

@@ -109,8 +109,14 @@ int image_upload_open(struct svc *svc, const char *name, const char *kind, const
 
 int image_upload_write(struct image_upload *up, const char *data, size_t len, struct problem *p)
 {
+	uint64_t has;
+
 	if (up->size + len > max_bytes(up->kind))
 		return too_large(up->kind, p);
+	/* Its length may not have been told, or others have taken the room meanwhile. */
+	has = disk_free(up->svc);
+	if (len > has)
+		return disk_full(p, up->size + len, up->size + has);
 	EVP_DigestUpdate(up->digest, data, len);
 	up->size += len;
 	while (len) {

@@ -433,10 +433,31 @@ static int set_aside(struct svc *svc, const char *path)
 	return 0;
 }
 
+/*
+ * A file was made larger, and who did that was killed before it was recorded: the disk is what its file
+ * is, and to cut it off could lose what a guest has written there since.
+ */
+static void settle_size(struct svc *svc, const char *id)
+{
+	auto_problem struct problem p = {0};
+	struct volume volume;
+	char path[512];
+	struct stat st;
+
+	volume_path(svc, id, path, sizeof(path));
+	if (volume_require(svc, id, &volume, &p) || !volume.format->reserves || stat(path, &st) ||
+	    (uint64_t)st.st_size <= volume.size)
+		return;
+	log_line("volume %s: it was made larger and that was not recorded", id);
+	if (record_update(svc, &volume, NULL, (uint64_t)st.st_size, &p))
+		log_line("volume %s: its size can't be recorded", id);
+}
+
 int volumes_prepare(struct svc *svc)
 {
 	char path[1024];
 	struct dirent *entry;
+	int64_t known;
 	DIR *dir;
 	int rc;
 
@@ -448,13 +469,16 @@ int volumes_prepare(struct svc *svc)
 		return -errno;
 	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..") ||
-		    db_value(svc->db, 1,
-			     "SELECT count(*) FROM volume WHERE id = ? AND state <> 'failed'", "s",
-			     entry->d_name))
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
+		known = db_value(svc->db, -1,
+				 "SELECT count(*) FROM volume WHERE id = ? AND state <> 'failed'",
+				 "s", entry->d_name);
 		volume_path(svc, entry->d_name, path, sizeof(path));
-		unlink(path);
+		if (known > 0)
+			settle_size(svc, entry->d_name);
+		else if (!known) /* else the record can't be read, which is not that there is none */
+			unlink(path);
 	}
 	if (dir)
 		closedir(dir);

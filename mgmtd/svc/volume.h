@@ -60,7 +60,7 @@ must_check int volume_delete(struct svc *svc, const struct volume *volume, struc
 /** Total and free bytes of the data disk; free is what a new volume may take. */
 must_check int storage_room(struct svc *svc, uint64_t *total, uint64_t *available);
 
-/** At start-up: remove files that no record names. */
+/** At start-up: remove files that no record names, and settle what a kill left half done. */
 must_check int volumes_prepare(struct svc *svc);
 
 #endif

@@ -68,6 +68,7 @@ Suite *suite_disk(void);
 Suite *suite_disk_image(void);
 Suite *suite_auth(void);
 Suite *suite_svc(void);
+Suite *suite_kept(void);
 Suite *suite_served(void);
 Suite *suite_trouble(void);
 Suite *suite_http(void);

@@ -14,6 +14,7 @@ int main(void)
 	srunner_add_suite(runner, suite_disk_image());
 	srunner_add_suite(runner, suite_auth());
 	srunner_add_suite(runner, suite_svc());
+	srunner_add_suite(runner, suite_kept());
 	srunner_add_suite(runner, suite_served());
 	srunner_add_suite(runner, suite_trouble());
 	srunner_add_suite(runner, suite_http());

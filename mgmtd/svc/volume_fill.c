@@ -21,10 +21,11 @@ struct filling {
 static bool go_on(void *opaque, uint64_t done, uint64_t size)
 {
 	struct filling *f = opaque;
+	/* The reader may say anything. */
+	uint64_t percent = done < size ? done * COPIED_PERCENT / size : COPIED_PERCENT;
 
 	if (size)
-		task_progress(f->svc, f->run, (unsigned int)(done * COPIED_PERCENT / size),
-			      "copying the image");
+		task_progress(f->svc, f->run, (unsigned int)percent, "copying the image");
 	return !task_cancelled(f->svc, f->run);
 }
 

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "fixture.h"
+#include "svc/task.h"
 #include "svc/volume.h"
 
 static struct svc svc;
@@ -47,6 +48,51 @@ static void make_volume(const char *name, struct volume *out)
 	json_decref(spec);
 }
 
+static void script(const char *name, const char *text, char path[128])
+{
+	test_file(name, text);
+	snprintf(path, 128, "%s/%s", test_dir, name);
+	ck_assert_int_eq(chmod(path, 0700), 0);
+}
+
+/* A volume that begins as a copy of an image. */
+static void copy_volume(const char *name, struct volume *out, char task[UUID_TEXT_LEN])
+{
+	json_t *spec = json_pack("{ss sI ss}", "name", name, "size", (json_int_t)MIB, "image",
+				 TEST_INITRD);
+	struct problem p = {0};
+	char id[UUID_TEXT_LEN];
+
+	ck_assert_int_eq(
+		db_run(svc.db, "UPDATE image SET kind = 'disk' WHERE id = ?", "s", TEST_INITRD), 0);
+	ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
+	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
+	ck_assert(db_value(svc.db, 0, "SELECT 1 FROM task WHERE target = ?", "s", id));
+	{
+		auto_query struct db_query *q =
+			db_query(svc.db, "SELECT id FROM task WHERE target = ?", "s", id);
+
+		ck_assert_int_eq(db_next(q), 1);
+		snprintf(task, UUID_TEXT_LEN, "%s", db_text(q, 0));
+	}
+	json_decref(spec);
+}
+
+/* How a task ended. */
+static void wait_task(const char *id, const char *status)
+{
+	json_t *task = task_json(&svc, id);
+
+	for (int i = 0; i < 1000 && task && !task_is_over(task); i++) {
+		json_decref(task);
+		usleep(10000);
+		task = task_json(&svc, id);
+	}
+	ck_assert_ptr_nonnull(task);
+	ck_assert_str_eq(json_string_value(json_object_get(task, "status")), status);
+	json_decref(task);
+}
+
 /* Killed after a file was made larger and before that was recorded: none of it is cut off again. */
 START_TEST(killed_while_a_volume_grows)
 {
@@ -73,6 +119,31 @@ START_TEST(killed_while_a_volume_grows)
 }
 END_TEST
 
+/* A reader that was taken over by its image can't have the API say what it must not. */
+START_TEST(readers_that_lie_get_nowhere)
+{
+	static const char lies[] = "#!/bin/sh\necho size 9 >&2\n[ $1 = size ] && exit\n"
+				   "echo done 900 >&2\nexec sleep 50\n";
+	char task[UUID_TEXT_LEN], reader[128];
+	struct problem p = {0};
+	struct volume volume;
+	int64_t progress = 0;
+
+	script("lies", lies, reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	copy_volume("copy", &volume, task);
+	for (int i = 0; i < 500 && !progress; i++) {
+		usleep(10000);
+		progress = db_value(svc.db, 0, "SELECT progress FROM task WHERE id = ?", "s", task);
+	}
+	ck_assert_int_gt(progress, 0);
+	ck_assert_int_le(progress, 100);
+	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
+	wait_task(task, "cancelled");
+}
+END_TEST
+
 Suite *suite_kept(void)
 {
 	Suite *suite = suite_create("kept");
@@ -81,6 +152,7 @@ Suite *suite_kept(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, killed_while_a_volume_grows);
+	tcase_add_test(tc, readers_that_lie_get_nowhere);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

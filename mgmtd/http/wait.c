@@ -72,8 +72,8 @@ int wait_start(struct http_server *server)
 void wait_stop(struct http_server *server)
 {
 	pthread_mutex_lock(&server->lock);
-	server->stopping = true;
-	server->generation++;
+	__atomic_store_n(&server->stopping, true, __ATOMIC_RELEASE);
+	__atomic_add_fetch(&server->generation, 1, __ATOMIC_RELEASE);
 	release_due(server, true);
 	pthread_cond_broadcast(&server->changed);
 	while (server->threads)

@@ -146,12 +146,27 @@ static const struct {
 	{"# Disk Descr", "VMDK"},
 };
 
+static bool goes_on(void *opaque, uint64_t done, uint64_t size)
+{
+	struct svc *svc = opaque;
+	bool stopping;
+
+	(void)done;
+	(void)size;
+	pthread_mutex_lock(&svc->lock);
+	stopping = svc->stopping;
+	pthread_mutex_unlock(&svc->lock);
+	return !stopping;
+}
+
 static int check_content(struct image_upload *up, int fd, struct problem *p)
 {
-	const struct disk_image_job job = {.what = DISK_IMAGE_CHECK, .from = fd, .to = -1};
+	const struct disk_image_job job = {DISK_IMAGE_CHECK, fd, -1, goes_on, up->svc};
 	struct disk_image disk;
 	int rc = disk_image_read(up->svc, &job, &disk);
 
+	if (rc == -ECANCELED)
+		return problem_stopping(p);
 	if (rc == -EINVAL)
 		return problem_set(p, 422, "invalid_disk", "This disk image is not taken. %s",
 				   disk.why);

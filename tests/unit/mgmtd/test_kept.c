@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "fixture.h"
+#include "svc/image.h"
 #include "svc/task.h"
 #include "svc/volume.h"
 
@@ -144,6 +145,39 @@ START_TEST(readers_that_lie_get_nowhere)
 }
 END_TEST
 
+static void *upload(void *arg)
+{
+	struct image_upload *up;
+	struct problem *p = arg;
+	char id[UUID_TEXT_LEN];
+
+	ck_assert_int_eq(image_upload_open(&svc, "slow", "disk", NULL, 0, &up, p), 0);
+	ck_assert_int_eq(image_upload_write(up, "a disk", 6, p), 0);
+	ck_assert_int_ne(image_upload_finish(up, id, p), 0);
+	image_upload_close(up);
+	return NULL;
+}
+
+/* Whoever looks at an image for long is not waited for when the service stops. */
+START_TEST(uploads_do_not_hold_up_the_end)
+{
+	int64_t began = clock_mono_ms();
+	struct problem p = {0};
+	pthread_t thread;
+	char reader[128];
+
+	script("slow", "#!/bin/sh\nexec sleep 50\n", reader);
+	test_config.disk_reader = reader;
+	open_svc(true);
+	ck_assert_int_eq(pthread_create(&thread, NULL, upload, &p), 0);
+	usleep(300000);
+	svc_stop(&svc);
+	pthread_join(thread, NULL);
+	ck_assert_int_lt(clock_mono_ms() - began, 10000);
+	ck_assert_int_eq(p.status, 503);
+}
+END_TEST
+
 Suite *suite_kept(void)
 {
 	Suite *suite = suite_create("kept");
@@ -153,6 +187,7 @@ Suite *suite_kept(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, killed_while_a_volume_grows);
 	tcase_add_test(tc, readers_that_lie_get_nowhere);
+	tcase_add_test(tc, uploads_do_not_hold_up_the_end);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

@@ -95,15 +95,18 @@ static void write_entry(const struct ptab *pt, mfn_t table, unsigned int i, uint
 	__atomic_store_n(e, value, __ATOMIC_RELEASE);
 }
 
-static mfn_t table_new(struct ptab *pt)
+static mfn_t table_new(struct ptab *pt, unsigned int level)
 {
-	mfn_t mfn = pt->spare;
+	mfn_t mfn = INVALID_MFN;
 
 	if (pt->nr_tables >= pt->max_tables)
 		return INVALID_MFN;
+	if (!level) {
+		mfn = pt->spare;
+		pt->spare = INVALID_MFN;
+	}
 	if (mfn_eq(mfn, INVALID_MFN))
 		mfn = pt->alloc();
-	pt->spare = INVALID_MFN;
 	if (mfn_eq(mfn, INVALID_MFN))
 		return mfn;
 	if (pt->nested)
@@ -120,10 +123,13 @@ static void table_free(struct ptab *pt, mfn_t mfn)
 	pt->free(pt->ctx, mfn);
 }
 
-/* As table_free() for one that holds nothing. */
-static void table_put(struct ptab *pt, mfn_t mfn)
+/*
+ * As table_free() for one that holds nothing. Only of leaves of 4 KiB is one kept, to be that again: a CPU may
+ * have the way to it cached, and would take anything else in it for such leaves, or such leaves for tables.
+ */
+static void table_put(struct ptab *pt, mfn_t mfn, unsigned int level)
 {
-	if (!mfn_eq(pt->spare, INVALID_MFN)) {
+	if (level || !mfn_eq(pt->spare, INVALID_MFN)) {
 		table_free(pt, mfn);
 		return;
 	}
@@ -158,7 +164,7 @@ int ptab_init(struct ptab *pt, bool nested, mfn_t (*alloc)(void),
 		.spare = INVALID_MFN,
 		.max_tables = ~0ULL,
 	};
-	pt->root = table_new(pt);
+	pt->root = table_new(pt, TOP);
 	if (mfn_eq(pt->root, INVALID_MFN))
 		return -ENOMEM;
 	if (nested) /* if it can't be had now it is kept later */
@@ -183,7 +189,7 @@ static int split_leaf(struct ptab *pt, mfn_t table, unsigned int i, unsigned int
 	uint64_t e = entries(table)[i];
 	mfn_t base = mfn_of_entry(e);
 	uint64_t attr = attr_of_entry(e);
-	mfn_t low = table_new(pt);
+	mfn_t low = table_new(pt, level - 1);
 
 	if (mfn_eq(low, INVALID_MFN))
 		return -ENOMEM;
@@ -207,7 +213,7 @@ static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsi
 		return;
 	for (; level < TOP && is_empty(path->table[level]); level++) {
 		write_entry(pt, path->table[level + 1], index_at(frame, level + 1), 0);
-		table_put(pt, path->table[level]);
+		table_put(pt, path->table[level], level);
 	}
 }
 
@@ -227,7 +233,7 @@ static int descend(struct ptab *pt, uint64_t frame, unsigned int level, bool mak
 		if (!e && !make)
 			return -ENOENT;
 		if (!e) {
-			low = table_new(pt);
+			low = table_new(pt, l - 1);
 			if (mfn_eq(low, INVALID_MFN)) {
 				prune(pt, path, frame, l);
 				return -ENOMEM;

@@ -35,7 +35,7 @@ struct ptab {
 	uint64_t nr_tables;  /* including the root */
 	uint64_t max_tables; /* the user's: no more are made */
 	uint64_t nr_leaves[PTAB_SIZES];
-	mfn_t spare; /* of a nested one: an empty table, so that a lone leaf may come and go */
+	mfn_t spare; /* of a nested one: an empty table of level 0, so that a lone leaf may come and go */
 	bool nested;
 };
 

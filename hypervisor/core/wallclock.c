@@ -6,31 +6,23 @@
 #include "core/domain.h"
 #include "lib/spinlock.h"
 
-static struct spinlock lock;
-static uint64_t base_sec;  /* [lock] UTC at system time 0 */
-static uint32_t base_nsec; /* [lock] */
-static bool set;           /* [lock] else the CMOS clock's reading counts */
-
-static void get_base(uint64_t *sec, uint32_t *nsec)
-{
-	spin_guard(&lock);
-	*sec = set ? base_sec : clock_boot_seconds;
-	*nsec = set ? base_nsec : 0;
-}
+static struct spinlock lock; /* also of the records */
+static uint64_t base_sec;    /* [lock] UTC at system time 0 */
+static uint32_t base_nsec;   /* [lock] */
+static bool set;             /* [lock] else the CMOS clock's reading counts */
 
 void wallclock_update_domain(struct domain *d)
 {
 	struct shared_info *s = d->shared_info;
 	uint64_t sec;
-	uint32_t nsec;
 
-	get_base(&sec, &nsec);
-	sec += (uint64_t)d->time_offset_s;
+	spin_guard(&lock);
+	sec = (set ? base_sec : clock_boot_seconds) + (uint64_t)d->time_offset_s;
 	s->wc_version = (s->wc_version + 1) | 1;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	s->wc_sec = (uint32_t)sec;
 	s->xen_wc_sec_hi = (uint32_t)(sec >> 32);
-	s->wc_nsec = nsec;
+	s->wc_nsec = base_nsec;
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	s->wc_version++;
 }

@@ -67,6 +67,9 @@ static long op_poll(struct hypercall *hc)
 	if (op->timeout)
 		timer_set(&v->poll_timer, op->timeout);
 	vcpu_block(v);
+	/* An event in between found nobody asleep. */
+	if (!__atomic_load_n(&v->poll_port, __ATOMIC_RELAXED))
+		vcpu_kick(v);
 	return 0;
 }
 

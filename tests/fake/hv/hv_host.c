@@ -42,6 +42,7 @@ uint32_t fake_console_full;
 int fake_machine_shutdown;
 void (*fake_machine_end)(void);
 const struct vcpu *fake_told_to_start;
+void (*fake_falls_asleep)(void);
 
 uint32_t nr_cpus = 2;
 static struct cpu cpus[2];
@@ -206,6 +207,8 @@ void sched_wake(struct vcpu *v, bool from_down)
 
 void sched_sleep(struct vcpu *v, unsigned int state)
 {
+	if (fake_falls_asleep)
+		fake_falls_asleep();
 	v->state = (enum vcpu_state)state;
 }
 

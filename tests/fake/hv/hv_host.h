@@ -48,6 +48,7 @@ extern uint32_t fake_console_full; /* bit n: no room for what domain 0 writes n 
 extern int fake_machine_shutdown;  /* code domain 0 stopped with, or -1 */
 extern void (*fake_machine_end)(void);        /* called then, if set; else the test ends */
 extern const struct vcpu *fake_told_to_start; /* a vCPU whose start is pending, or NULL */
+extern void (*fake_falls_asleep)(void);       /* called just before a vCPU is marked so, if set */
 /** Fire timers that are due at fake_now. */
 void fake_timers(void);
 

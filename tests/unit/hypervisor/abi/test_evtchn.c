@@ -316,6 +316,28 @@ START_TEST(poll_waits_for_its_port_or_its_time)
 }
 END_TEST
 
+static void raise_timer(void)
+{
+	evtchn_virq(hwdom->vcpus[0], VIRQ_TIMER);
+}
+
+START_TEST(poll_sees_an_event_that_comes_before_it_sleeps)
+{
+	struct vcpu *v = hwdom->vcpus[0];
+	uint32_t *port = (uint32_t *)(void *)&fake_guest_mem[256];
+
+	ck_assert_int_eq(bind_virq(VIRQ_TIMER, 0), 0);
+	*port = ARG(struct evtchn_bind_virq)->port;
+	bitmap_set(hwdom->shared_info->evtchn_mask, *port);
+	*ARG(struct sched_poll) = (struct sched_poll){.nr_ports = 1};
+	ARG(struct sched_poll)->ports.p = port;
+	fake_falls_asleep = raise_timer;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), 0);
+	fake_falls_asleep = NULL;
+	ck_assert_int_eq(v->state, VCPU_RUNNABLE);
+}
+END_TEST
+
 START_TEST(timers_raise_the_timer_virq)
 {
 	struct vcpu *v = hwdom->vcpus[0];
@@ -539,6 +561,7 @@ Suite *evtchn_suite(void)
 	tcase_add_test(tc, a_dead_domain_leaves_its_peers_unbound_and_told);
 	tcase_add_test(tc, global_virq_reaches_domain_0);
 	tcase_add_test(tc, poll_waits_for_its_port_or_its_time);
+	tcase_add_test(tc, poll_sees_an_event_that_comes_before_it_sleeps);
 	tcase_add_test(tc, timers_raise_the_timer_virq);
 	tcase_add_test(tc, fifo_takes_over_what_is_pending);
 	tcase_add_test(tc, fifo_keeps_order_by_priority_and_masks);

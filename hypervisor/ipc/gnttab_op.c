@@ -135,7 +135,6 @@ int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 	struct maptrack *mt = handle_at(d->gnttab, handle);
 	uint8_t state = MAPTRACK_MAPPED;
 	struct domain *rd;
-	int rc;
 
 	/* From here on it is ours alone. */
 	if (!mt || !__atomic_compare_exchange_n(&mt->state, &state, MAPTRACK_BUSY, false,
@@ -145,9 +144,9 @@ int gnttab_unmap(struct domain *d, uint64_t host_addr, uint32_t handle)
 		handle_publish(mt);
 		return GNTST_general_error;
 	}
-	/* The guest may have put something else there, or nothing; then no CPU knows the frame any more. */
-	rc = p2m_unmap(d, gfn_of(mt->gfn), mt->use.mfn, type_of(&mt->use));
-	(void)rc;
+	/* The guest may have put something else there, or nothing; whoever did so may not have flushed yet. */
+	if (p2m_unmap(d, gfn_of(mt->gfn), mt->use.mfn, type_of(&mt->use)))
+		p2m_flush(d);
 	gnttab_unpin(&mt->use);
 	rd = mt->use.granter;
 	handle_free(d, handle, mt);

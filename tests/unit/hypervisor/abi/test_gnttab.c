@@ -80,6 +80,25 @@ START_TEST(map_shows_the_frame_and_unmap_removes_it)
 }
 END_TEST
 
+/* Another vCPU has put something else there just now, and not flushed: a third may still write to the frame. */
+START_TEST(unmap_flushes_whoever_removed_the_mapping)
+{
+	struct cpu *other = cpu_by_id(1);
+	uint32_t handle;
+
+	setup_granter();
+	grant(8, 0, 3, 0);
+	ck_assert_int_eq(map(8, WINDOW_GFN, GNTMAP_host_map), GNTST_okay);
+	handle = ARG(struct gnttab_map_grant_ref)->handle;
+	ck_assert_int_eq(p2m_unmap(hwdom, gfn_of(WINDOW_GFN), INVALID_MFN, P2M_NONE), 0);
+	other->current = hwdom->vcpus[1];
+	other->in_guest = 1;
+	ck_assert_int_eq(unmap(WINDOW_GFN, handle), GNTST_okay);
+	ck_assert_uint_eq(other->in_guest, 0);
+	other->current = NULL;
+}
+END_TEST
+
 START_TEST(flags_follow_the_last_user)
 {
 	uint32_t ro, rw;
@@ -582,6 +601,7 @@ Suite *gnttab_suite(void)
 	TCase *tc = host_case("grants");
 
 	tcase_add_test(tc, map_shows_the_frame_and_unmap_removes_it);
+	tcase_add_test(tc, unmap_flushes_whoever_removed_the_mapping);
 	tcase_add_test(tc, flags_follow_the_last_user);
 	tcase_add_test(tc, bad_requests_are_refused_and_change_nothing);
 	tcase_add_test(tc, a_frame_granted_to_a_domain_cannot_be_granted_on);

@@ -181,8 +181,10 @@ static int side_get(struct batch *b, const struct gnttab_copy_ptr *p, bool is_re
 	if (!is_ref) {
 		if (id != b->d->id)
 			return GNTST_permission_denied;
-		return p2m_get_frame(b->d, gfn_of(p->u.gmfn), s->write, &s->mfn) ? GNTST_bad_page :
-										   GNTST_okay;
+		/* One mapped by a grant could be unmapped, and its granter told so, while it is copied. */
+		return p2m_get_own_frame(b->d, gfn_of(p->u.gmfn), s->write, &s->mfn) ?
+			       GNTST_bad_page :
+			       GNTST_okay;
 	}
 	if (!*peer || (*peer)->id != id) {
 		if (*peer)

@@ -334,6 +334,10 @@ START_TEST(copy_moves_bytes_and_checks_bounds)
 	ARG(struct gnttab_copy)->dest.u.gmfn = 3;
 	ck_assert_int_eq(op(GNTTABOP_copy, 1), 0);
 	ck_assert_int_eq(ARG(struct gnttab_copy)->status, GNTST_permission_denied);
+	/* Nor is a page its own that it was granted. */
+	grant(2, 0, 4, 0);
+	ck_assert_int_eq(map(2, WINDOW_GFN, GNTMAP_host_map), GNTST_okay);
+	ck_assert_int_eq(copy_from_grant(1, 0, 0, 1), GNTST_bad_page);
 }
 END_TEST
 

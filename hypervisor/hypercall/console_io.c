@@ -5,9 +5,9 @@
 #include "hypercall/hypercall.h"
 #include "lib/errno.h"
 
-#define CHUNK       128u
-#define CHUNK_HWDOM (UART_FIFO_SIZE / 2u) /* fits in, with a carriage return for each newline */
-#define GOES_ON     0x100u                /* in the command: a write that was cut in two */
+#define READ_MAX 128u
+#define CHUNK    (UART_FIFO_SIZE / 2u) /* fits in, with a carriage return for each newline */
+#define GOES_ON  0x100u                /* in the command: a write that was cut in two */
 
 /* Arguments move forward with what is done, so that a preempted call goes on where it was. */
 static long go_on_later(struct hypercall *hc)
@@ -23,12 +23,12 @@ static long go_on_later(struct hypercall *hc)
 static long console_write(struct hypercall *hc)
 {
 	const struct domain *d = hc->d;
-	uint32_t left = (uint32_t)hc->arg[1], chunk = d->is_hwdom ? CHUNK_HWDOM : CHUNK;
+	uint32_t left = (uint32_t)hc->arg[1];
 	bool begun = hc->arg[0] & GOES_ON;
 	char buf[CHUNK];
 
 	while (left) {
-		uint32_t n = min(left, chunk);
+		uint32_t n = min(left, CHUNK);
 
 		if (guest_read(buf, hc->arg[2], n))
 			return -EFAULT;
@@ -48,8 +48,8 @@ static long console_write(struct hypercall *hc)
 
 static long console_read(struct hypercall *hc)
 {
-	uint32_t max_bytes = min((uint32_t)hc->arg[1], CHUNK), n = 0;
-	char buf[CHUNK];
+	uint32_t max_bytes = min((uint32_t)hc->arg[1], READ_MAX), n = 0;
+	char buf[READ_MAX];
 	int c;
 
 	if (!hc->d->is_hwdom)

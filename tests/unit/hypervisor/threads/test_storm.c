@@ -87,7 +87,7 @@ static void events(struct vcpu *v)
 {
 	uint32_t port = rnd(10), vcpu = rnd(3);
 
-	switch (rnd(14)) {
+	switch (rnd(15)) {
 	case 0:
 		CALL(v, event_channel_op, EVTCHNOP_alloc_unbound,
 		     (struct evtchn_alloc_unbound){DOMID_SELF, anybody(), 0});
@@ -126,6 +126,10 @@ static void events(struct vcpu *v)
 			CALL(v, event_channel_op, EVTCHNOP_reset,
 			     (struct evtchn_reset){DOMID_SELF});
 		break;
+	case 12:
+		CALL(v, event_channel_op, EVTCHNOP_status,
+		     (struct evtchn_status){.dom = anybody(), .port = port});
+		break;
 	default: CALL(v, event_channel_op, EVTCHNOP_send, (struct evtchn_send){port}); break;
 	}
 }
@@ -151,7 +155,7 @@ static void grants(struct vcpu *v)
 		.flags = GNTCOPY_source_gref,
 	};
 
-	switch (rnd(10)) {
+	switch (rnd(14)) {
 	case 0 ... 2: grant(v); break;
 	case 3 ... 5:
 		CALL(v, grant_table_op, GNTTABOP_map_grant_ref,
@@ -165,12 +169,57 @@ static void grants(struct vcpu *v)
 		CALL(v, grant_table_op, GNTTABOP_unmap_grant_ref,
 		     (struct gnttab_unmap_grant_ref){.handle = rnd(16)});
 		break;
-	case 8: CALL(v, grant_table_op, GNTTABOP_copy, copy); break;
+	case 8:
+		if (rnd(2)) { /* from its own, or what it was granted */
+			copy.flags = rnd(2) ? GNTCOPY_dest_gref : 0;
+			copy.dest = copy.source;
+			copy.source.u.gmfn = rnd(2) ? page() : WINDOW_GFN + rnd(8);
+			copy.source.domid = DOMID_SELF;
+		}
+		CALL(v, grant_table_op, GNTTABOP_copy, copy);
+		break;
+	case 9:
+		CALL(v, grant_table_op, GNTTABOP_unmap_and_replace,
+		     (struct gnttab_unmap_and_replace){.handle = rnd(16)});
+		break;
+	case 10:
+		CALL(v, grant_table_op, GNTTABOP_swap_grant_ref,
+		     (struct gnttab_swap_grant_ref){rnd(8), rnd(8), 0});
+		break;
+	case 11:
+		CALL(v, grant_table_op, GNTTABOP_query_size,
+		     (struct gnttab_query_size){.dom = anybody()});
+		break;
+	case 12:
+		CALL(v, grant_table_op, GNTTABOP_setup_table,
+		     (struct gnttab_setup_table){.dom = anybody(), .nr_frames = rnd(3)});
+		break;
 	default:
 		CALL(v, grant_table_op, GNTTABOP_set_version,
 		     (struct gnttab_set_version){1 + rnd(2)});
 		break;
 	}
+}
+
+/* Two calls in one, which the others may change meanwhile. */
+static void several(struct vcpu *v, uint64_t reservation_list)
+{
+	const struct xen_memory_reservation r = {
+		.extent_start.p = (xen_pfn_t *)(uintptr_t)reservation_list,
+		.nr_extents = 3,
+		.domid = DOMID_SELF,
+	};
+	const uint64_t list = args(v) + 2048, op = args(v) + 3072;
+	const struct multicall_entry calls[] = {
+		{.op = __HYPERVISOR_memory_op, .args = {XENMEM_decrease_reservation, op}},
+		{.op = __HYPERVISOR_sched_op, .args = {rnd(2) ? SCHEDOP_block : SCHEDOP_yield}},
+		{.op = __HYPERVISOR_memory_op, .args = {XENMEM_populate_physmap, op}},
+	};
+
+	put(v, op, &r, sizeof(r));
+	put(v, list, calls, sizeof(calls));
+	if (!v->domain->is_hwdom)
+		call(v, __HYPERVISOR_multicall, list, 3, 0);
 }
 
 static void memory(struct vcpu *v)
@@ -181,7 +230,7 @@ static void memory(struct vcpu *v)
 
 	r.extent_start.p = (xen_pfn_t *)(uintptr_t)list;
 	put(v, list, frames, sizeof(frames));
-	switch (rnd(6)) {
+	switch (rnd(7)) {
 	case 0: CALL(v, memory_op, XENMEM_decrease_reservation, r); break;
 	case 1 ... 2: CALL(v, memory_op, XENMEM_populate_physmap, r); break;
 	case 3:
@@ -197,6 +246,7 @@ static void memory(struct vcpu *v)
 						 .space = XENMAPSPACE_shared_info,
 						 .gpfn = page()});
 		break;
+	case 5: several(v, list); break;
 	default:
 		CALL(v, memory_op, XENMEM_remove_from_physmap,
 		     (struct xen_remove_from_physmap){DOMID_SELF,
@@ -410,11 +460,52 @@ static void arrange(struct vcpu *v)
 	}
 }
 
+/* A look at a guest's memory and its grant table, and what it would rather not be told. */
+static void pry(struct vcpu *v)
+{
+	struct xen_mem_acquire_resource r = {.domid = anybody(),
+					     .type = XENMEM_resource_grant_table,
+					     .id = rnd(2),
+					     .nr_frames = 1};
+	const uint64_t gfn = WINDOW_GFN + rnd(8), list = args(v) + 1024;
+	struct xen_domctl op = {0};
+
+	switch (rnd(7)) {
+	case 0:
+		r.frame_list.p = (xen_pfn_t *)(uintptr_t)list;
+		put(v, list, &gfn, sizeof(gfn));
+		CALL(v, memory_op, XENMEM_acquire_resource, r);
+		break;
+	case 1:
+		op.u.gdbsx_guest_memio =
+			(struct xen_domctl_gdbsx_memio){.gva = page() << PAGE_SHIFT,
+							.uva = list,
+							.len = 2048,
+							.gwr = (uint8_t)rnd(2)};
+		domctl(v, XEN_DOMCTL_gdbsx_guestmemio, anybody(), &op);
+		break;
+	case 2: domctl(v, XEN_DOMCTL_settimeoffset, anybody(), &op); break;
+	case 3:
+		CALL(v, memory_op, XENMEM_set_memory_map,
+		     (struct xen_foreign_memory_map){.domid = anybody(),
+						     .map = {.nr_entries = rnd(4),
+							     .buffer.p = (void *)(uintptr_t)list}});
+		break;
+	case 4: domctl(v, XEN_DOMCTL_getdomaininfo, anybody(), &op); break;
+	case 5:
+		CALL(v, sched_op, SCHEDOP_remote_shutdown,
+		     (struct sched_remote_shutdown){.domain_id = anybody(),
+						    .reason = SHUTDOWN_suspend});
+		break;
+	default: CALL(v, event_channel_op, EVTCHNOP_reset, (struct evtchn_reset){anybody()}); break;
+	}
+}
+
 static void control(struct vcpu *v)
 {
 	struct xen_domctl op = {0};
 
-	switch (rnd(14)) {
+	switch (rnd(15)) {
 	case 0 ... 2: make(v); break;
 	case 3: destroy(v); break;
 	case 4: domctl(v, XEN_DOMCTL_pausedomain, anybody(), &op); break;
@@ -435,6 +526,7 @@ static void control(struct vcpu *v)
 		domctl(v, XEN_DOMCTL_max_vcpus, anybody(), &op);
 		break;
 	case 12: arrange(v); break;
+	case 13: pry(v); break;
 	default: show_foreign(v); break;
 	}
 }

@@ -204,6 +204,7 @@ int domain_create(domid_t id, unsigned int max_vcpus, const struct guest_ops *op
 	d->ops = ops;
 	d->is_hwdom = is_hwdom;
 	d->controller_paused = true;
+	d->shutdown_code = SHUTDOWN_UNSAID;
 	d->weight = SCHED_DEFAULT_WEIGHT;
 	sched_cap_init(d);
 	d->created_ns = now_ns();
@@ -365,17 +366,16 @@ int domain_shutdown(struct domain *d, unsigned int code)
 		machine_shutdown_by_hwdom((uint8_t)code);
 	spin_lock(&d->lock);
 	first = !d->shutting_down;
-	if (first) {
+	d->shutting_down = true;
+	if (d->shutdown_code == SHUTDOWN_UNSAID)
 		d->shutdown_code = (uint8_t)code;
-		d->shutting_down = true;
-	}
 	spin_unlock(&d->lock);
 	if (!first)
 		return 0;
 	for_each_vcpu(d, v)
 		sched_nudge(v);
 	spin_lock(&d->lock);
-	d->shut_down = true;
+	d->shut_down = d->shutting_down; /* unless it was resumed meanwhile */
 	spin_unlock(&d->lock);
 	domain_ended();
 	return 0;
@@ -386,7 +386,7 @@ void domain_resume(struct domain *d)
 	spin_lock(&d->lock);
 	d->shutting_down = false;
 	d->shut_down = false;
-	d->shutdown_code = 0;
+	d->shutdown_code = SHUTDOWN_UNSAID;
 	spin_unlock(&d->lock);
 	for_each_vcpu(d, v)
 		sched_release(v);

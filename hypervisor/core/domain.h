@@ -11,6 +11,7 @@
 
 #define DOMAIN_MAX_VCPUS 128
 #define DOMID_NONE       0xffff
+#define SHUTDOWN_UNSAID  0xff
 
 struct evtchn_domain; /* ipc/evtchn */
 struct gnttab;        /* ipc/gnttab */
@@ -27,7 +28,7 @@ struct domain {
 	bool killer;           /* [a] somebody is in domain_kill(): holds [k] */
 	bool shutting_down;    /* [d] */
 	bool shut_down;        /* [d] every vCPU has stopped */
-	uint8_t shutdown_code; /* [d] SHUTDOWN_* */
+	uint8_t shutdown_code; /* [d] SHUTDOWN_*; what is said first counts */
 	uint8_t handle[16];    /* [d] the toolstack's UUID */
 	uint32_t refs;         /* [a] see domain_get(); 0: not to be found, not yet or no longer */
 	struct list link;      /* [L] by ascending id */

@@ -397,6 +397,26 @@ START_TEST(a_guest_stops_itself)
 }
 END_TEST
 
+/* Public sched.h, SCHEDOP_shutdown_code: what the domain will be said to have stopped with, however it does. */
+START_TEST(a_guest_says_what_its_end_will_mean)
+{
+	struct domain *d = fake_domain(1, 1);
+
+	fake_run_as(d->vcpus[0]);
+	ARG(struct sched_shutdown)->reason = SHUTDOWN_crash;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_shutdown_code, ARG_GVA, 0),
+			 0);
+	ck_assert(!d->shut_down);
+	vcpu_down(d->vcpus[0]);
+	ck_assert(d->shut_down);
+	ck_assert_uint_eq(d->shutdown_code, SHUTDOWN_crash);
+	/* It does not outlive a resumption. */
+	domain_resume(d);
+	ck_assert_int_eq(domain_shutdown(d, SHUTDOWN_suspend), 0);
+	ck_assert_uint_eq(d->shutdown_code, SHUTDOWN_suspend);
+}
+END_TEST
+
 START_TEST(the_last_vcpu_down_ends_the_domain)
 {
 	struct domain *d = fake_domain(2, 1);
@@ -483,6 +503,7 @@ Suite *hypercall_suite(void)
 	tcase_add_test(tc, linux_dom0_probes_get_what_they_expect);
 	tcase_add_test(tc, device_models_are_held_to_other_domains);
 	tcase_add_test(tc, a_guest_stops_itself);
+	tcase_add_test(tc, a_guest_says_what_its_end_will_mean);
 	tcase_add_test(tc, the_last_vcpu_down_ends_the_domain);
 	tcase_add_test(tc, a_watchdog_that_is_not_fed_stops_its_domain);
 	tcase_add_test(tc, a_dead_domain_has_no_watchdog);

@@ -104,30 +104,16 @@ mfn_t p2m_lookup(struct domain *d, gfn_t gfn, enum p2m_type *type, unsigned int 
 	return p2m_lookup_locked(d, gfn, type, order);
 }
 
-int p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
+int p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
 {
 	enum p2m_type type;
 	mfn_t mfn;
 
 	spin_guard(&d->p2m.lock);
 	mfn = p2m_lookup_locked(d, gfn, &type, NULL);
-	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO))
+	if (!p2m_is_memory(type) || (write && type == P2M_GRANT_RO) || frame_owner(mfn) != d->id)
 		return -EINVAL;
 	frame_get_held(mfn);
-	*out = mfn;
-	return 0;
-}
-
-int p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *out)
-{
-	mfn_t mfn;
-
-	if (p2m_get_frame(d, gfn, write, &mfn))
-		return -EINVAL;
-	if (frame_owner(mfn) != d->id) {
-		frame_put(mfn);
-		return -EINVAL;
-	}
 	*out = mfn;
 	return 0;
 }

@@ -53,11 +53,10 @@ static inline bool p2m_is_memory(enum p2m_type type)
 }
 
 /**
- * Look up @gfn and take a reference of the frame behind it. @write refuses read-only types.
+ * Look up @gfn and take a reference of the frame behind it, which is to be @d's own: not one it was granted
+ * or lent, which is to go back. @write refuses read-only types.
  * Return: 0 and *@mfn (drop with frame_put()), -EINVAL when nothing usable is there.
  */
-int must_check p2m_get_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
-/** As p2m_get_frame(), of a frame that is @d's own: not one it was granted or lent, which is to go back. */
 int must_check p2m_get_own_frame(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
 
 /**

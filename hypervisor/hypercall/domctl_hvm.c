@@ -135,7 +135,7 @@ long domctl_getvcpucontext(struct hypercall *hc)
 static int copy_piece(struct domain *d, uint64_t gpa, uint64_t uva, uint64_t len, bool write)
 {
 	mfn_t mfn;
-	int rc = p2m_get_frame(d, gfn_of(gpa >> PAGE_SHIFT), write, &mfn);
+	int rc = p2m_get_own_frame(d, gfn_of(gpa >> PAGE_SHIFT), write, &mfn);
 	char *at;
 
 	if (rc)

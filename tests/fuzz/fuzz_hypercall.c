@@ -88,7 +88,7 @@ static void poke_frame(struct input *in)
 	mfn_t mfn;
 
 	if (nr & 0x8000 ? gnttab_get_frame(d, nr & 0x4000, nr & 0xff, &mfn) :
-			  p2m_get_frame(d, gfn_of(nr), true, &mfn))
+			  p2m_get_own_frame(d, gfn_of(nr), true, &mfn))
 		return;
 	bytes_at(in, mfn_to_virt(mfn), offset, len, PAGE_SIZE);
 	frame_put(mfn);

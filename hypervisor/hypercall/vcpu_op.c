@@ -32,17 +32,16 @@ static long op_shutdown(struct hypercall *hc)
 /* Any of the ports pending? Return: 1, 0, -EFAULT, -EINVAL. */
 static int poll_ports(struct domain *d, uint64_t gva, unsigned int nr)
 {
-	for (unsigned int i = 0; i < nr; i++) {
+	int rc = 0;
+
+	for (unsigned int i = 0; i < nr && !rc; i++) {
 		uint32_t port;
 
 		if (guest_read_ptr(&port, gva + i * sizeof(port)))
 			return -EFAULT;
-		if (port >= EVTCHN_2L_NR_CHANNELS)
-			return -EINVAL;
-		if (evtchn_port_pending(d, port))
-			return 1;
+		rc = evtchn_port_pending(d, port);
 	}
-	return 0;
+	return rc;
 }
 
 static long op_poll(struct hypercall *hc)

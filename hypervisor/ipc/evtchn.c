@@ -88,11 +88,11 @@ void evtchn_global_virq(unsigned int virq)
 		evtchn_virq(v, virq);
 }
 
-bool evtchn_port_pending(struct domain *d, uint32_t port)
+int evtchn_port_pending(struct domain *d, uint32_t port)
 {
 	const struct evtchn_abi *abi = READ_ONCE(d->evtchn->abi);
 
-	return port && port < abi->nr_ports && abi->is_pending(d, port);
+	return port >= abi->nr_ports ? -EINVAL : port && abi->is_pending(d, port);
 }
 
 void evtchn_vcpu_info_moved(struct vcpu *v)

@@ -10,8 +10,8 @@ extern const struct domain_part evtchn_part;
 void evtchn_virq(struct vcpu *v, unsigned int virq);
 /** Raise a global VIRQ (DOM_EXC, CON_RING, CONSOLE…) at whoever bound it. */
 void evtchn_global_virq(unsigned int virq);
-/** Pending bit of @port in @d (SCHEDOP_poll). */
-bool evtchn_port_pending(struct domain *d, uint32_t port);
+/** Pending bit of @port in @d (SCHEDOP_poll). Return: 1, 0, or -EINVAL for a port that cannot be. */
+int evtchn_port_pending(struct domain *d, uint32_t port);
 /** @v got a new vcpu_info page: whatever is pending must be seen again. */
 void evtchn_vcpu_info_moved(struct vcpu *v);
 /** @v begins SCHEDOP_poll for @port (0: for several); from now on an event on it kicks @v. */

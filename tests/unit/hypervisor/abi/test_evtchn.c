@@ -439,6 +439,23 @@ START_TEST(fifo_takes_over_what_is_pending)
 }
 END_TEST
 
+START_TEST(fifo_ports_can_all_be_polled)
+{
+	struct domain *d = fake_domain(1, 4);
+	uint32_t *port = (uint32_t *)(void *)&fake_guest_mem[256];
+
+	fake_run_as(d->vcpus[0]);
+	ck_assert_int_eq(init_control(0, 0, 0), 0);
+	*ARG(struct sched_poll) = (struct sched_poll){.nr_ports = 1};
+	ARG(struct sched_poll)->ports.p = port;
+	*port = EVTCHN_FIFO_NR_CHANNELS;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), -EINVAL);
+	*port = EVTCHN_FIFO_NR_CHANNELS - 1;
+	ck_assert_int_eq(fake_hypercall(__HYPERVISOR_sched_op, SCHEDOP_poll, ARG_GVA, 0), 0);
+	ck_assert_int_eq(d->vcpus[0]->state, VCPU_BLOCKED);
+}
+END_TEST
+
 START_TEST(fifo_keeps_order_by_priority_and_masks)
 {
 	struct domain *d = fake_domain(1, 4);
@@ -564,6 +581,7 @@ Suite *evtchn_suite(void)
 	tcase_add_test(tc, poll_sees_an_event_that_comes_before_it_sleeps);
 	tcase_add_test(tc, timers_raise_the_timer_virq);
 	tcase_add_test(tc, fifo_takes_over_what_is_pending);
+	tcase_add_test(tc, fifo_ports_can_all_be_polled);
 	tcase_add_test(tc, fifo_keeps_order_by_priority_and_masks);
 	tcase_add_test(tc, fifo_ports_move_between_vcpus);
 	tcase_add_test(tc, fifo_bears_whatever_is_in_its_words);

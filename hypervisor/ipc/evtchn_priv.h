@@ -50,8 +50,8 @@ struct evtchn_abi {
 extern const struct evtchn_abi evtchn_abi_fifo;
 
 /*
- * Lock [evtchn]: of two domains, the one at the lower address first. Taken under d->lock or none;
- * run queue and timer locks come below it.
+ * Lock [evtchn]: of two domains, the one at the lower address first. Taken under no other lock; d->lock (when
+ * pages are given back), run queue and timer locks come below it.
  */
 struct evtchn_domain {
 	struct spinlock lock;

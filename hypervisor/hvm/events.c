@@ -92,7 +92,13 @@ static void want_window(struct vcpu *v, enum hvm_window window, bool on)
 	virt->set_window(v, window, on);
 }
 
-/* An NMI, if one waits and may be taken. Return: whether the entry's one event is used up. */
+/* Whether an NMI waits, and not for an IRET. */
+static bool nmi_waits(const struct hvm_vcpu *h)
+{
+	return unlikely(__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED)) && !h->nmi_masked;
+}
+
+/* An NMI, if one may be taken. Return: whether nothing else can be, as it was or still waits. */
 static bool deliver_nmi(struct vcpu *v)
 {
 	static const struct hvm_event nmi = {
@@ -102,9 +108,10 @@ static bool deliver_nmi(struct vcpu *v)
 	};
 	struct hvm_vcpu *h = v->hvm;
 
-	if (likely(!__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED)) || h->nmi_masked ||
-	    h->shadow)
+	if (!nmi_waits(h))
 		return false;
+	if (h->shadow)
+		return true;
 	__atomic_store_n(&h->nmi_pending, false, __ATOMIC_SEQ_CST);
 	h->nmi_masked = true;
 	want_window(v, HVM_WINDOW_NMI, true);
@@ -128,8 +135,8 @@ void hvm_deliver_events(struct vcpu *v)
 	if (on_its_way(v))
 		return;
 	h->accepted = false;
-	/* An NMI that waits, and not for an IRET, has no exit to come but the window's. */
-	if (vector < 0 && (!__atomic_load_n(&h->nmi_pending, __ATOMIC_RELAXED) || h->nmi_masked)) {
+	/* An NMI that still waits has no exit to come but the window's. */
+	if (vector < 0 && !(busy && nmi_waits(h))) {
 		want_window(v, HVM_WINDOW_TPR, vlapic_blocked_by_tpr(v));
 		vector = callback;
 	} else if (vector < 0 || busy || h->shadow || !(v->regs.rflags & RFLAGS_IF)) {

@@ -381,6 +381,14 @@ static void store_state(struct vcpu *v, const struct vmcb *b)
 		keep_event(v, b->exit_int_info);
 }
 
+/* An entry that was refused may not have flushed (APM vol. 3, VMRUN): the next one does. */
+static __noinline void flush_anew(void)
+{
+	struct svm_cpu *host = this_cpu()->virt;
+
+	host->asids.next = host->asids.nr;
+}
+
 static void svm_enter(struct vcpu *v)
 {
 	struct cpu *c = this_cpu();
@@ -395,8 +403,8 @@ static void svm_enter(struct vcpu *v)
 	b->event_inj = 0;
 	if (likely((int32_t)b->exit_code != SVM_EXIT_INVALID))
 		store_state(v, b);
-	else /* refused before a flush was done (APM vol. 3, VMRUN): have one */
-		host->asids.next = host->asids.nr;
+	else
+		flush_anew();
 }
 
 const struct virt_ops svm_ops = {

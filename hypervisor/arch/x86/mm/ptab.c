@@ -217,6 +217,23 @@ static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsi
 	}
 }
 
+/* Have a table behind @frame's entry at @level, where there is none: a new one, or a leaf's pieces. */
+static __noinline int open_way(struct ptab *pt, const struct path *path, uint64_t frame, unsigned int level)
+{
+	mfn_t table = path->table[level], low;
+	unsigned int i = index_at(frame, level);
+
+	if (entries(table)[i])
+		return split_leaf(pt, table, i, level);
+	low = table_new(pt, level - 1);
+	if (mfn_eq(low, INVALID_MFN)) {
+		prune(pt, path, frame, level);
+		return -ENOMEM;
+	}
+	write_entry(pt, table, i, table_entry(pt, low));
+	return 0;
+}
+
 /*
  * Walk down to the table of @level that has @frame's entry. Leaves in the way are split, and
  * missing tables made when @make is set; without it a hole ends the walk with -ENOENT.
@@ -226,23 +243,13 @@ static int descend(struct ptab *pt, uint64_t frame, unsigned int level, bool mak
 {
 	path->table[TOP] = pt->root;
 	for (unsigned int l = TOP; l > level; l--) {
-		unsigned int i = index_at(frame, l);
-		uint64_t e = entries(path->table[l])[i];
-		mfn_t low;
+		const uint64_t *e = entries(path->table[l]) + index_at(frame, l);
 
-		if (!e && !make)
+		if (!*e && !make)
 			return -ENOENT;
-		if (!e) {
-			low = table_new(pt, l - 1);
-			if (mfn_eq(low, INVALID_MFN)) {
-				prune(pt, path, frame, l);
-				return -ENOMEM;
-			}
-			write_entry(pt, path->table[l], i, table_entry(pt, low));
-		} else if (is_leaf(e) && split_leaf(pt, path->table[l], i, l)) {
+		if (unlikely(!*e || is_leaf(*e)) && open_way(pt, path, frame, l))
 			return -ENOMEM;
-		}
-		path->table[l - 1] = mfn_of_entry(entries(path->table[l])[i]);
+		path->table[l - 1] = mfn_of_entry(*e);
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "limiter.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,9 +12,11 @@
 #define SLOTS              256
 #define FORGET_MS          900000
 #define ADDRESS_FREE_TRIES 20 /* one address may stand for many people */
+#define NETWORK_LEN        64
+#define KEY_LEN            136
 
 struct slot {
-	char key[136];
+	char key[KEY_LEN];
 	unsigned int failures;
 	int64_t last; /* monotonic ms of the last failure */
 };
@@ -62,45 +65,55 @@ static void slot_fail(const char *key, int64_t now)
 	s->last = now;
 }
 
-static void make_key(char out[136], const char *user, const char *address)
+/* What stands for @address: itself, or the network it is of. */
+static void network_of(const char *address, char out[NETWORK_LEN])
 {
-	snprintf(out, 136, "%.63s@%.63s", user, address);
+	struct in6_addr in;
+
+	snprintf(out, NETWORK_LEN, "%s", address);
+	if (inet_pton(AF_INET6, address, &in) != 1 || IN6_IS_ADDR_V4MAPPED(&in))
+		return;
+	memset(&in.s6_addr[8], 0, 8);
+	inet_ntop(AF_INET6, &in, out, NETWORK_LEN);
 }
 
-int64_t limiter_wait(const char *user, const char *address, int64_t now)
+static void make_key(char out[KEY_LEN], const char *user, const char *network)
 {
-	int64_t mine, whole;
-	char key[136];
+	snprintf(out, KEY_LEN, "%.63s@%s", user, network);
+}
 
-	make_key(key, user, address);
+int64_t limiter_try(const char *user, const char *address, int64_t now)
+{
+	char network[NETWORK_LEN], key[KEY_LEN];
+	int64_t mine, whole;
+
+	network_of(address, network);
+	make_key(key, user, network);
 	pthread_mutex_lock(&lock);
 	mine = slot_wait(key, LIMITER_FREE_TRIES, now);
-	whole = slot_wait(address, ADDRESS_FREE_TRIES, now);
+	whole = slot_wait(network, ADDRESS_FREE_TRIES, now);
+	if (!mine && !whole) {
+		slot_fail(key, now);
+		slot_fail(network, now);
+	}
 	pthread_mutex_unlock(&lock);
 	return mine > whole ? mine : whole;
 }
 
-void limiter_failed(const char *user, const char *address, int64_t now)
-{
-	char key[136];
-
-	make_key(key, user, address);
-	pthread_mutex_lock(&lock);
-	slot_fail(key, now);
-	slot_fail(address, now);
-	pthread_mutex_unlock(&lock);
-}
-
 void limiter_passed(const char *user, const char *address)
 {
+	char network[NETWORK_LEN], key[KEY_LEN];
 	struct slot *s;
-	char key[136];
 
-	make_key(key, user, address);
+	network_of(address, network);
+	make_key(key, user, network);
 	pthread_mutex_lock(&lock);
 	s = find(key, false);
 	if (s)
 		memset(s, 0, sizeof(*s));
+	s = find(network, false);
+	if (s && s->failures)
+		s->failures--;
 	pthread_mutex_unlock(&lock);
 }
 

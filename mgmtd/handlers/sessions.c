@@ -56,7 +56,6 @@ static void log_in(struct http_request *req)
 		limiter_passed(name, req->address);
 		open_session(req, &user);
 	} else {
-		limiter_failed(name, req->address, clock_mono_ms());
 		http_fail(req, 401, "bad_credentials", "User name or password is wrong.");
 		req->wait_until = clock_mono_ms() + FAILED_DELAY_MS;
 	}
@@ -65,7 +64,7 @@ static void log_in(struct http_request *req)
 
 void handle_session_create(struct http_request *req)
 {
-	int64_t wait = limiter_wait(given(req, "username"), req->address, clock_mono_ms());
+	int64_t wait = limiter_try(given(req, "username"), req->address, clock_mono_ms());
 
 	if (!wait) {
 		log_in(req);

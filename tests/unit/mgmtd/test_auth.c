@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -212,30 +213,53 @@ START_TEST(guessing_gets_slower)
 	int64_t now = 1000, last = 0;
 
 	limiter_reset();
-	for (int i = 0; i < LIMITER_FREE_TRIES; i++) {
-		ck_assert_int_eq(limiter_wait("u", "a", now), 0);
-		limiter_failed("u", "a", now);
-	}
+	/* Each counts as failed from its start: it is not known yet how the others end. */
+	for (int i = 0; i < LIMITER_FREE_TRIES; i++)
+		ck_assert_int_eq(limiter_try("u", "a", now), 0);
 	for (int i = 0; i < 5; i++) {
-		int64_t wait = limiter_wait("u", "a", now);
+		int64_t wait = limiter_try("u", "a", now);
 
 		ck_assert_int_gt(wait, last);
+		ck_assert_int_eq(limiter_try("u", "a", now), wait); /* refused ones don't add to it */
 		last = wait;
-		limiter_failed("u", "a", now);
+		now += wait;
+		ck_assert_int_eq(limiter_try("u", "a", now), 0);
 	}
-	ck_assert_int_eq(limiter_wait("u", "b", now), 0);
-	ck_assert_int_eq(limiter_wait("v", "a", now), 0);
-	ck_assert_int_eq(limiter_wait("u", "a", now + LIMITER_MAX_WAIT_MS), 0);
+	ck_assert_int_eq(limiter_try("u", "b", now), 0);
+	ck_assert_int_eq(limiter_try("v", "a", now), 0);
 	limiter_passed("u", "a");
-	ck_assert_int_eq(limiter_wait("u", "a", now), 0);
-	/* Many names from one address are held up as well. */
-	for (int i = 0; i < 40; i++) {
-		char name[16];
+	ck_assert_int_eq(limiter_try("u", "a", now), 0);
+	limiter_reset();
+}
+END_TEST
 
-		snprintf(name, sizeof(name), "n%d", i);
-		limiter_failed(name, "a", now);
+START_TEST(names_and_addresses_are_no_way_around)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	limiter_reset();
+	for (int i = 0; i < 40; i++) {
+		snprintf(text, sizeof(text), "n%d", i);
+		(void)limiter_try(text, "10.0.0.1", 1000);
 	}
-	ck_assert_int_gt(limiter_wait("fresh", "a", now), 0);
+	ck_assert_int_gt(limiter_try("fresh", "10.0.0.1", 1000), 0);
+	ck_assert_int_eq(limiter_try("fresh", "10.0.0.2", 1000), 0);
+	for (int i = 0; i < LIMITER_FREE_TRIES; i++) {
+		snprintf(text, sizeof(text), "2001:db8::%x:%x", i, i);
+		ck_assert_int_eq(limiter_try("u", text, 1000), 0);
+	}
+	ck_assert_int_gt(limiter_try("u", "2001:db8::42", 1000), 0);
+	ck_assert_int_eq(limiter_try("u", "2001:db8:0:1::42", 1000), 0);
+	/* Those of IPv4 are all in one /64. */
+	for (int i = 0; i < LIMITER_FREE_TRIES; i++)
+		ck_assert_int_eq(limiter_try("u", "::ffff:10.0.0.3", 1000), 0);
+	ck_assert_int_gt(limiter_try("u", "::ffff:10.0.0.3", 1000), 0);
+	ck_assert_int_eq(limiter_try("u", "::ffff:10.0.0.4", 1000), 0);
+	/* Many people behind one address, who know their passwords. */
+	for (int i = 0; i < 40; i++) {
+		ck_assert_int_eq(limiter_try("w", "10.0.0.5", 1000), 0);
+		limiter_passed("w", "10.0.0.5");
+	}
 	limiter_reset();
 }
 END_TEST
@@ -255,6 +279,7 @@ Suite *suite_auth(void)
 	tcase_add_test(tc, a_grant_ends_with_its_credential);
 	tcase_add_test(tc, roles_and_operations_fit);
 	tcase_add_test(tc, guessing_gets_slower);
+	tcase_add_test(tc, names_and_addresses_are_no_way_around);
 	suite_add_tcase(suite, tc);
 	return suite;
 }

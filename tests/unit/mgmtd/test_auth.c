@@ -220,7 +220,8 @@ START_TEST(guessing_gets_slower)
 		int64_t wait = limiter_try("u", "a", now);
 
 		ck_assert_int_gt(wait, last);
-		ck_assert_int_eq(limiter_try("u", "a", now), wait); /* refused ones don't add to it */
+		ck_assert_int_eq(limiter_try("u", "a", now),
+				 wait); /* refused ones don't add to it */
 		last = wait;
 		now += wait;
 		ck_assert_int_eq(limiter_try("u", "a", now), 0);

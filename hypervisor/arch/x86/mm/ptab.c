@@ -218,7 +218,8 @@ static void prune(struct ptab *pt, const struct path *path, uint64_t frame, unsi
 }
 
 /* Have a table behind @frame's entry at @level, where there is none: a new one, or a leaf's pieces. */
-static __noinline int open_way(struct ptab *pt, const struct path *path, uint64_t frame, unsigned int level)
+static __noinline int open_way(struct ptab *pt, const struct path *path, uint64_t frame,
+			       unsigned int level)
 {
 	mfn_t table = path->table[level], low;
 	unsigned int i = index_at(frame, level);

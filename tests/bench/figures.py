@@ -52,7 +52,7 @@ CREATE = "create a paused 256 MiB PVH domain, second use"
 KEPT = 6 + 0.003 * 3 * 1073.741824  # 6 MB and 0.3 % of RAM
 
 # Why a goal is missed, as far as it is.
-COPY = "512 are the copy itself, 370 the exit and entry, the rest finds and checks two frames"
+COPY = "512 are the copy itself, 350 the exit and entry, the rest finds and checks two frames"
 MAP = "two hypercalls, each with its exit and entry, a change of the nested table and of a handle"
 LOAD = "most is the kernel's 34 MB being copied and its nodes written, by an emulated CPU"
 BOOT = "19 of 20 samples are in the guest's own kernel"

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "fixture.h"
+#include "services.h"
 #include "svc/disk.h"
 #include "svc/host.h"
 #include "svc/image.h"
@@ -13,35 +14,6 @@
 #include "svc/ticket.h"
 #include "svc/vm.h"
 #include "svc/volume.h"
-
-static struct svc svc;
-static bool is_open;
-
-static void open_svc(bool start)
-{
-	ck_assert_int_eq(svc_open(&test_config, &svc), 0);
-	is_open = true;
-	if (start)
-		ck_assert_int_eq(svc_start(&svc), 0);
-}
-
-static void close_svc(void)
-{
-	if (is_open)
-		svc_close(&svc);
-	is_open = false;
-}
-
-static void setup(void)
-{
-	test_dir_make();
-}
-
-static void teardown(void)
-{
-	close_svc();
-	test_dir_remove();
-}
 
 static void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN])
 {
@@ -80,21 +52,6 @@ static void wait_state(const char *id, enum vm_state state)
 	ck_assert_str_eq(vm_state_name(state_of(id)), vm_state_name(state));
 }
 
-/* How a task ended. */
-static void wait_task(const char *id, const char *status)
-{
-	json_t *task = task_json(&svc, id);
-
-	for (int i = 0; i < 1000 && task && !task_is_over(task); i++) {
-		json_decref(task);
-		usleep(10000);
-		task = task_json(&svc, id);
-	}
-	ck_assert_ptr_nonnull(task);
-	ck_assert_str_eq(json_string_value(json_object_get(task, "status")), status);
-	json_decref(task);
-}
-
 static const char *reason_of(const char *id)
 {
 	json_t *vm = vm_json(&svc, id);
@@ -115,48 +72,6 @@ static size_t domains(void)
 	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
 	free(list);
 	return count;
-}
-
-static void make_volume(const char *name, struct volume *out)
-{
-	json_t *spec = json_pack("{ss sI}", "name", name, "size", (json_int_t)MIB);
-	struct problem p = {0};
-	char id[UUID_TEXT_LEN];
-
-	ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
-	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
-	ck_assert(out->ready);
-	json_decref(spec);
-}
-
-static void script(const char *name, const char *text, char path[128])
-{
-	test_file(name, text);
-	snprintf(path, 128, "%s/%s", test_dir, name);
-	ck_assert_int_eq(chmod(path, 0700), 0);
-}
-
-/* A volume that begins as a copy of an image. */
-static void copy_volume(const char *name, struct volume *out, char task[UUID_TEXT_LEN])
-{
-	json_t *spec = json_pack("{ss sI ss}", "name", name, "size", (json_int_t)MIB, "image",
-				 TEST_INITRD);
-	struct problem p = {0};
-	char id[UUID_TEXT_LEN];
-
-	ck_assert_int_eq(
-		db_run(svc.db, "UPDATE image SET kind = 'disk' WHERE id = ?", "s", TEST_INITRD), 0);
-	ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
-	ck_assert_int_eq(volume_require(&svc, id, out, &p), 0);
-	ck_assert(db_value(svc.db, 0, "SELECT 1 FROM task WHERE target = ?", "s", id));
-	{
-		auto_query struct db_query *q =
-			db_query(svc.db, "SELECT id FROM task WHERE target = ?", "s", id);
-
-		ck_assert_int_eq(db_next(q), 1);
-		snprintf(task, UUID_TEXT_LEN, "%s", db_text(q, 0));
-	}
-	json_decref(spec);
 }
 
 /* Answers how large the disk is, and then takes its time. */
@@ -850,7 +765,7 @@ Suite *suite_svc(void)
 	Suite *suite = suite_create("svc");
 	TCase *tc = tcase_create("svc");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, test_dir_make, services_end);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, table_of_actions);
 	tcase_add_test(tc, whole_life);

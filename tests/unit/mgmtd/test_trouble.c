@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "fixture.h"
+#include "services.h"
 #include "svc/host.h"
 #include "svc/image.h"
 #include "svc/network.h"
@@ -13,35 +14,6 @@
 #include "svc/vm.h"
 #include "svc/vm_end.h"
 #include "svc/volume.h"
-
-static struct svc svc;
-static bool is_open;
-
-static void open_svc(bool start)
-{
-	ck_assert_int_eq(svc_open(&test_config, &svc), 0);
-	is_open = true;
-	if (start)
-		ck_assert_int_eq(svc_start(&svc), 0);
-}
-
-static void close_svc(void)
-{
-	if (is_open)
-		svc_close(&svc);
-	is_open = false;
-}
-
-static void setup(void)
-{
-	test_dir_make();
-}
-
-static void teardown(void)
-{
-	close_svc();
-	test_dir_remove();
-}
 
 static void run_sql(const char *sql)
 {
@@ -82,24 +54,6 @@ static void wait_state(const char *id, const char *state)
 		usleep(10000);
 	}
 	ck_abort_msg("it is %s, not %s", vm_state_name(vm.state), state);
-}
-
-static void wait_task(const char *id, const char *status)
-{
-	char found[16] = "";
-
-	for (int i = 0; i < 1000; i++) {
-		struct db_query *q =
-			db_query(svc.db, "SELECT status FROM task WHERE id = ?", "s", id);
-
-		ck_assert_int_eq(db_next(q), 1);
-		snprintf(found, sizeof(found), "%s", db_text(q, 0));
-		db_end(q);
-		if (!strcmp(found, status))
-			return;
-		usleep(10000);
-	}
-	ck_abort_msg("the task is %s, not %s", found, status);
 }
 
 static size_t domains(void)
@@ -642,7 +596,7 @@ Suite *suite_trouble(void)
 	Suite *suite = suite_create("trouble");
 	TCase *tc = tcase_create("trouble");
 
-	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_checked_fixture(tc, test_dir_make, services_end);
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, images_of_a_release_do_not_stop_the_service);
 	tcase_add_test(tc, no_guest_runs_without_a_record);

@@ -32,6 +32,43 @@ void services_end(void)
 	test_dir_remove();
 }
 
+void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN])
+{
+	json_t *spec = json_pack("{ss ss si sI s{ss ss} sb}", "name", name, "mode", "pvh", "vcpus",
+				 1, "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
+				 "cmdline", cmdline, "start", start);
+	struct problem p = {0};
+
+	ck_assert_msg(!vm_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
+	json_decref(spec);
+	problem_fini(&p);
+}
+
+enum vm_state state_of(const char *id)
+{
+	struct vm vm;
+
+	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
+	return vm.state;
+}
+
+void wait_state(const char *id, enum vm_state state)
+{
+	for (int i = 0; i < 1000 && state_of(id) != state; i++)
+		usleep(10000);
+	ck_assert_str_eq(vm_state_name(state_of(id)), vm_state_name(state));
+}
+
+size_t domains(void)
+{
+	struct ts_domain_info *list;
+	size_t count;
+
+	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
+	free(list);
+	return count;
+}
+
 void make_volume(const char *name, struct volume *out)
 {
 	json_t *spec = json_pack("{ss sI}", "name", name, "size", (json_int_t)MIB);

@@ -4,6 +4,7 @@
 #define TEST_MGMTD_SERVICES_H
 
 #include "svc/svc.h"
+#include "svc/vm.h"
 #include "svc/volume.h"
 
 extern struct svc svc;
@@ -14,6 +15,14 @@ void open_svc(bool start);
 void close_svc(void);
 /** Close it and remove the directory. For a fixture's tear-down; test_dir_make() is its set-up. */
 void services_end(void);
+
+/** A machine of 64 MiB, which is to @start at once. */
+void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN]);
+enum vm_state state_of(const char *id);
+/** See that a machine comes to have @state. */
+void wait_state(const char *id, enum vm_state state);
+/** How many there are. */
+size_t domains(void);
 
 /** An empty volume of 1 MiB, which is ready at once. */
 void make_volume(const char *name, struct volume *out);

@@ -15,18 +15,6 @@
 #include "svc/vm.h"
 #include "svc/volume.h"
 
-static void make_vm(const char *name, const char *cmdline, bool start, char id[UUID_TEXT_LEN])
-{
-	json_t *spec = json_pack("{ss ss si sI s{ss ss} sb}", "name", name, "mode", "pvh", "vcpus",
-				 1, "memory", (json_int_t)(64 * MIB), "boot", "kernel", TEST_KERNEL,
-				 "cmdline", cmdline, "start", start);
-	struct problem p = {0};
-
-	ck_assert_msg(!vm_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
-	json_decref(spec);
-	problem_fini(&p);
-}
-
 static int act(const char *id, const char *action, json_t *params, char task[UUID_TEXT_LEN])
 {
 	struct problem p = {0};
@@ -35,21 +23,6 @@ static int act(const char *id, const char *action, json_t *params, char task[UUI
 	json_decref(params);
 	problem_fini(&p);
 	return rc ? p.status : 0;
-}
-
-static enum vm_state state_of(const char *id)
-{
-	struct vm vm;
-
-	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
-	return vm.state;
-}
-
-static void wait_state(const char *id, enum vm_state state)
-{
-	for (int i = 0; i < 1000 && state_of(id) != state; i++)
-		usleep(10000);
-	ck_assert_str_eq(vm_state_name(state_of(id)), vm_state_name(state));
 }
 
 static const char *reason_of(const char *id)
@@ -62,16 +35,6 @@ static const char *reason_of(const char *id)
 	snprintf(code, sizeof(code), "%s", text ? text : "");
 	json_decref(vm);
 	return code;
-}
-
-static size_t domains(void)
-{
-	struct ts_domain_info *list;
-	size_t count;
-
-	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
-	free(list);
-	return count;
 }
 
 /* Answers how large the disk is, and then takes its time. */

@@ -24,17 +24,6 @@ static void run_sql(const char *sql)
 	db_end(q);
 }
 
-static void make_vm(const char *name, const char *cmdline, char id[UUID_TEXT_LEN])
-{
-	json_t *spec = json_pack("{ss ss si sI s{ss ss}}", "name", name, "mode", "pvh", "vcpus", 1,
-				 "memory", (json_int_t)(16 * MIB), "boot", "kernel", TEST_KERNEL,
-				 "cmdline", cmdline);
-	struct problem p = {0};
-
-	ck_assert_msg(!vm_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
-	json_decref(spec);
-}
-
 static void act(const char *id, const char *action, char task[UUID_TEXT_LEN])
 {
 	struct problem p = {0};
@@ -43,27 +32,20 @@ static void act(const char *id, const char *action, char task[UUID_TEXT_LEN])
 		      "%s", p.detail);
 }
 
-static void wait_state(const char *id, const char *state)
+static uint32_t domid_of(const char *id)
 {
-	struct vm vm;
-
-	for (int i = 0; i < 1000; i++) {
-		ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
-		if (!strcmp(vm_state_name(vm.state), state))
-			return;
-		usleep(10000);
-	}
-	ck_abort_msg("it is %s, not %s", vm_state_name(vm.state), state);
+	return (uint32_t)db_value(svc.db, 0, "SELECT domid FROM vm WHERE id = ?", "s", id);
 }
 
-static size_t domains(void)
+/* A machine that runs. Return: its domain. */
+static uint32_t run_vm(char id[UUID_TEXT_LEN])
 {
-	struct ts_domain_info *list;
-	size_t count;
+	char task[UUID_TEXT_LEN];
 
-	ck_assert_int_eq(ts_domain_list(svc.ts, &list, &count, NULL), 0);
-	free(list);
-	return count;
+	make_vm("one", "", false, id);
+	act(id, "start", task);
+	wait_state(id, VM_RUNNING);
+	return domid_of(id);
 }
 
 /* A release brings images that the administrator has got ahead of, or has no more what is in use. */
@@ -73,7 +55,7 @@ START_TEST(images_of_a_release_do_not_stop_the_service)
 	char id[UUID_TEXT_LEN];
 
 	open_svc(false);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	run_sql("INSERT INTO image (id, name, kind, size, path, created_at)"
 		" VALUES ('mine', 'tools', 'iso', 1, '', '')");
 	run_sql("INSERT INTO image (id, name, kind, size, path, created_at, builtin)"
@@ -100,16 +82,16 @@ START_TEST(no_guest_runs_without_a_record)
 	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
 
 	open_svc(true);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	run_sql("CREATE TRIGGER no BEFORE UPDATE OF state ON vm WHEN NEW.state = 'running'"
 		" BEGIN SELECT raise(ABORT, 'no'); END");
 	act(id, "start", task);
 	wait_task(task, "failed");
-	wait_state(id, "stopped");
+	wait_state(id, VM_STOPPED);
 	ck_assert_uint_eq(domains(), 0);
 	run_sql("DROP TRIGGER no");
 	act(id, "start", task);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 }
 END_TEST
 
@@ -120,7 +102,7 @@ START_TEST(no_machine_stays_between_two_states)
 	struct problem p = {0};
 
 	open_svc(true);
-	make_vm("slow", "fake.slow=20000", id);
+	make_vm("slow", "fake.slow=20000", false, id);
 	act(id, "start", task);
 	wait_task(task, "running");
 	run_sql("PRAGMA query_only = ON");
@@ -130,7 +112,7 @@ START_TEST(no_machine_stays_between_two_states)
 	usleep(200000);
 	run_sql("PRAGMA query_only = OFF");
 	wait_task(task, "cancelled");
-	wait_state(id, "stopped");
+	wait_state(id, VM_STOPPED);
 }
 END_TEST
 
@@ -141,16 +123,16 @@ START_TEST(no_late_end_hits_the_next_start)
 	struct problem p = {0};
 
 	open_svc(true);
-	make_vm("slow", "fake.slow=20000", id);
+	make_vm("slow", "fake.slow=20000", false, id);
 	act(id, "start", task);
 	wait_task(task, "running");
 	run_sql("CREATE TRIGGER no BEFORE UPDATE OF status ON task WHEN NEW.status = 'cancelled'"
 		" BEGIN SELECT raise(ABORT, 'no'); END");
 	ck_assert_int_eq(task_cancel(&svc, task, &p), 0);
-	wait_state(id, "stopped");
+	wait_state(id, VM_STOPPED);
 	act(id, "start", next);
 	usleep(1600000); /* it has been tried again */
-	wait_state(id, "starting");
+	wait_state(id, VM_STARTING);
 	run_sql("DROP TRIGGER no");
 	wait_task(task, "cancelled");
 	wait_task(next, "running");
@@ -165,9 +147,7 @@ START_TEST(no_order_to_destroy_hits_the_next_start)
 	struct problem p = {0};
 
 	open_svc(false);
-	make_vm("one", "", id);
-	act(id, "start", task);
-	wait_state(id, "running");
+	run_vm(id);
 	run_sql("UPDATE vm SET state = 'stopping', task_id = 'second'");
 	snprintf(run.target, sizeof(run.target), "%s", id);
 	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
@@ -175,32 +155,24 @@ START_TEST(no_order_to_destroy_hits_the_next_start)
 	snprintf(run.id, sizeof(run.id), "second");
 	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
 	ck_assert_uint_eq(domains(), 0);
-	wait_state(id, "stopped");
+	wait_state(id, VM_STOPPED);
 	act(id, "start", task);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 	ck_assert_int_eq(vm_task_destroy(&svc, &run, &p), 0);
 	ck_assert_uint_eq(domains(), 1);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 }
 END_TEST
-
-static uint32_t domid_of(const char *id)
-{
-	return (uint32_t)db_value(svc.db, 0, "SELECT domid FROM vm WHERE id = ?", "s", id);
-}
 
 /* A guest that reboots is always started again, also when that can't be recorded at once. */
 START_TEST(no_reboot_is_lost)
 {
-	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	char id[UUID_TEXT_LEN];
 	struct ts_domain_info info;
 	uint32_t first;
 
 	open_svc(true);
-	make_vm("one", "", id);
-	act(id, "start", task);
-	wait_state(id, "running");
-	first = domid_of(id);
+	first = run_vm(id);
 	run_sql("PRAGMA query_only = ON");
 	ck_assert_int_eq(ts_domain_shutdown_request(svc.ts, first, TS_REQUEST_REBOOT, NULL), 0);
 	do {
@@ -213,7 +185,7 @@ START_TEST(no_reboot_is_lost)
 	for (int i = 0; i < 500 && domid_of(id) <= first; i++)
 		usleep(10000);
 	ck_assert_uint_gt(domid_of(id), first);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 	ck_assert_int_eq(db_value(svc.db, 0, "SELECT 1 FROM task WHERE actor = 'guest'", ""), 1);
 }
 END_TEST
@@ -221,14 +193,11 @@ END_TEST
 /* The same when the daemon is killed between that record and the end of the old domain. */
 START_TEST(no_reboot_is_lost_with_the_daemon)
 {
-	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	char id[UUID_TEXT_LEN];
 	uint32_t first;
 
 	open_svc(true);
-	make_vm("one", "", id);
-	act(id, "start", task);
-	wait_state(id, "running");
-	first = domid_of(id);
+	first = run_vm(id);
 	close_svc();
 	open_svc(false);
 	ck_assert_int_eq(ts_domain_shutdown_request(svc.ts, first, TS_REQUEST_REBOOT, NULL), 0);
@@ -243,7 +212,7 @@ START_TEST(no_reboot_is_lost_with_the_daemon)
 	wait_task("again", "succeeded");
 	for (int i = 0; i < 500 && domid_of(id) <= first; i++)
 		usleep(10000);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 	ck_assert_uint_gt(domid_of(id), first);
 	ck_assert_uint_eq(domains(), 1);
 }
@@ -255,13 +224,13 @@ START_TEST(the_monitor_does_not_spin)
 	char id[UUID_TEXT_LEN];
 
 	open_svc(false);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	run_sql("UPDATE vm SET restart_policy = 'always', restart_ms = 1");
 	run_sql("PRAGMA query_only = ON");
 	ck_assert_int_ge(vm_restart_due(&svc, 60000), 100);
 	run_sql("PRAGMA query_only = OFF");
 	ck_assert_int_eq(vm_restart_due(&svc, 60000), 60000);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 }
 END_TEST
 
@@ -271,12 +240,12 @@ START_TEST(a_clock_set_back_delays_no_start)
 	char id[UUID_TEXT_LEN];
 
 	open_svc(false);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	ck_assert_int_eq(db_run(svc.db, "UPDATE vm SET restart_policy = 'always', restart_ms = ?",
 				"i", clock_wall_ms() + 3600000),
 			 0);
 	ck_assert_int_eq(vm_restart_due(&svc, 60000), 60000);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 }
 END_TEST
 
@@ -292,9 +261,9 @@ START_TEST(guests_that_go_down_are_not_cut_off)
 	test_config.power_command = power;
 	open_svc(true);
 	for (int i = 0; i < 2; i++) {
-		make_vm(i ? "two" : "one", "", id[i]);
+		make_vm(i ? "two" : "one", "", false, id[i]);
 		act(id[i], "start", task[i]);
-		wait_state(id[i], "running");
+		wait_state(id[i], VM_RUNNING);
 	}
 	act(id[0], "shutdown", task[0]);
 	act(id[1], "reboot", task[1]);
@@ -319,11 +288,11 @@ START_TEST(many_can_reboot_at_once)
 	open_svc(true);
 	for (int i = 0; i < MANY; i++) {
 		snprintf(name, sizeof(name), "g%d", i);
-		make_vm(name, "", id[i]);
+		make_vm(name, "", false, id[i]);
 		act(id[i], "start", task[i]);
 	}
 	for (int i = 0; i < MANY; i++)
-		wait_state(id[i], "running");
+		wait_state(id[i], VM_RUNNING);
 	for (int i = 0; i < MANY; i++)
 		act(id[i], "reboot", task[i]);
 	for (int i = 0; i < MANY; i++)
@@ -352,9 +321,7 @@ START_TEST(copies_hold_nobody_up)
 		ck_assert_msg(!volume_create(&svc, spec, "tester", "r", id, &p), "%s", p.detail);
 		json_decref(spec);
 	}
-	make_vm("one", "", id);
-	act(id, "start", task);
-	wait_state(id, "running");
+	run_vm(id);
 	/* One that could not be begun yet can be cancelled at once. */
 	{
 		auto_query struct db_query *q =
@@ -375,14 +342,11 @@ END_TEST
 /* A daemon killed as a machine that it rebooted starts again does not reboot it once more. */
 START_TEST(none_is_rebooted_twice)
 {
-	char id[UUID_TEXT_LEN], task[UUID_TEXT_LEN];
+	char id[UUID_TEXT_LEN];
 	uint32_t domid;
 
 	open_svc(true);
-	make_vm("one", "", id);
-	act(id, "start", task);
-	wait_state(id, "running");
-	domid = domid_of(id);
+	domid = run_vm(id);
 	close_svc();
 	open_svc(false);
 	run_sql("INSERT INTO task (id, kind, status, target_type, target, actor, params,"
@@ -393,7 +357,7 @@ START_TEST(none_is_rebooted_twice)
 	wait_task("again", "succeeded");
 	usleep(600000); /* more than a guest takes */
 	ck_assert_uint_eq(domid_of(id), domid);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 }
 END_TEST
 
@@ -426,13 +390,13 @@ START_TEST(interfaces_go_with_their_domain)
 	struct problem p = {0};
 
 	open_svc(true);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	ck_assert_int_eq(nic_add(&svc, id, spec, nic, &p), 0);
 	act(id, "start", task);
-	wait_state(id, "running");
+	wait_state(id, VM_RUNNING);
 	ck_assert_int_eq(db_value(svc.db, -1, "SELECT domid FROM nic", ""), domid_of(id));
 	ck_assert_int_eq(ts_domain_destroy(svc.ts, domid_of(id), NULL), 0);
-	wait_state(id, "stopped");
+	wait_state(id, VM_STOPPED);
 	for (int i = 0; i < 100 && db_value(svc.db, -1, "SELECT domid FROM nic", "") >= 0; i++)
 		usleep(10000);
 	ck_assert_int_eq(db_value(svc.db, -1, "SELECT domid FROM nic", ""), -1);
@@ -490,7 +454,7 @@ START_TEST(what_was_changed_meanwhile_is_not_deleted)
 	struct vm vm;
 
 	open_svc(false);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	ck_assert_int_eq(vm_load(&svc, id, &vm), 0);
 	ck_assert_int_eq(volume_create(&svc, spec, "tester", "r", id, &p), 0);
 	ck_assert_int_eq(volume_require(&svc, id, &volume, &p), 0);
@@ -560,7 +524,7 @@ START_TEST(a_full_network_keeps_its_interfaces)
 	open_svc(false);
 	ck_assert_msg(!network_create(&svc, spec, network, &p), "%s", p.detail);
 	patch = json_pack("{ss sb}", "network", network, "link", 0);
-	make_vm("one", "", id);
+	make_vm("one", "", false, id);
 	for (int i = 0; i < 5; i++)
 		ck_assert_int_eq(nic_add(&svc, id, patch, nic, &p), 0);
 	ck_assert_int_lt(nic_add(&svc, id, patch, nic, &p), 0);

@@ -28,8 +28,8 @@ struct device_node {
 
 /**
  * Make both directories in one transaction, when the kernel is done with the last device of this name (it is
- * given 10 s); the backend sees the device at once, the guest when it runs. Written besides @back and @front: frontend, frontend-id, online, state; and backend,
- * backend-id, state.
+ * given 10 s); the backend sees the device at once, the guest when it runs. Written besides @back and @front:
+ * frontend, frontend-id, online, state; and backend, backend-id, state.
  * Return: 0, or -EEXIST when there is such a device, -ETIMEDOUT, or TS_EXENSTORE; nothing is left then.
  */
 TS_MUST_CHECK int device_add(struct toolstack *ts, const struct device *d,
